@@ -1,0 +1,1 @@
+"""Receives sealed reports, keeps, indexes and scores them. Knows no HTML."""

@@ -1,0 +1,1 @@
+"""What people look at. Reads through the collector's queries and decides nothing itself."""

@@ -1,0 +1,1 @@
+"""Rules: loaded, type-checked, evaluated, explained and compiled. Reads no machine; facts come in as values."""
