@@ -1,0 +1,132 @@
+"""The envelope: DSSE v1 with one Ed25519 signature, sealed and verified as values.
+
+DSSE: https://github.com/secure-systems-lab/dsse protocol.md, envelope.md. Ed25519: RFC 8032. The key id is the SHA-256 of
+the 32 raw bytes of the public key, in hexadecimal. The *digest* of an envelope is the SHA-256 of its pre-authentication
+encoding, so it does not change with white space or key order in the JSON around it. What the payload says is for
+`report`, `heartbeat`, `receipt` and `enrolment`; nothing of it is read here, and nobody may read it before `verify`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import gzip
+import hashlib
+from typing import Final
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from . import limits
+from .decode import bounded_json
+from .errors import BadSignature, Malformed, TooLarge, UnknownSchema
+
+REPORT: Final = "application/vnd.vonggac.report.v1+json.gz"
+HEARTBEAT: Final = "application/vnd.vonggac.heartbeat.v1+json"
+RECEIPT: Final = "application/vnd.vonggac.receipt.v1+json"
+ENROLMENT: Final = "application/vnd.vonggac.enrolment.v1+json"
+ENROLLED: Final = "application/vnd.vonggac.enrolled.v1+json"
+KINDS: Final = frozenset({REPORT, HEARTBEAT, RECEIPT, ENROLMENT, ENROLLED})
+
+KEY_BYTES: Final = 32
+SIGNATURE_BYTES: Final = 64
+
+
+class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`keyid`: 64 hexadecimal digits; `sig`: 64 bytes."""
+
+    keyid: str
+    sig: bytes
+
+
+class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"payload_type": "payloadType"}):
+    """`payload`: the exact bytes that were signed, still packed."""
+
+    payload: bytes
+    payload_type: str
+    signatures: tuple[Signature, ...]
+
+    @property
+    def digest(self) -> str:
+        """64 hexadecimal digits; names this envelope in the chain and in receipts."""
+        return hashlib.sha256(pre_authentication_encoding(self.payload_type, self.payload)).hexdigest()
+
+    @property
+    def keyid(self) -> str:
+        """The key id of the first signature: a hint which key to look up, trusted for nothing."""
+        return self.signatures[0].keyid
+
+
+def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
+    """PAE of DSSE v1 (protocol.md, "Signature Definition"): lengths are bytes, in decimal."""
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+def keyid_of(public_key: bytes) -> str:
+    """The key id of 32 raw bytes."""
+    return hashlib.sha256(public_key).hexdigest()
+
+
+def seal(payload_type: str, payload: bytes, key: Ed25519PrivateKey) -> Envelope:
+    """Sign `payload` as it is. The same input gives the same envelope (RFC 8032 signatures are deterministic)."""
+    public = key.public_key().public_bytes_raw()
+    signature = key.sign(pre_authentication_encoding(payload_type, payload))
+    return Envelope(payload, payload_type, (Signature(keyid_of(public), signature),))
+
+
+def verify(envelope: Envelope, public_key: bytes) -> None:
+    """Return if one of the signatures is by `public_key` (32 raw bytes); raises BadSignature otherwise."""
+    wanted = keyid_of(public_key)
+    signature = next((s for s in envelope.signatures if s.keyid == wanted), None)
+    if signature is None:
+        raise BadSignature(f"no signature by key {wanted[:16]}…")
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(
+            signature.sig, pre_authentication_encoding(envelope.payload_type, envelope.payload)
+        )
+    except (InvalidSignature, ValueError) as e:
+        raise BadSignature(f"the signature by key {wanted[:16]}… does not fit the payload") from e
+
+
+def envelope_to_bytes(envelope: Envelope) -> bytes:
+    """The JSON form, without white space, base64 in its standard alphabet."""
+    return msgspec.json.encode(envelope)
+
+
+def envelope_from_bytes(raw: bytes) -> Envelope:
+    """Read the outer envelope: small, flat, bounded. Nothing of the payload is looked at.
+
+    Raises TooLarge, Malformed, UnknownSchema (a payload type this release does not know).
+    """
+    value = bounded_json(raw)
+    if not isinstance(value, dict):
+        raise Malformed("an envelope is an object with payload, payloadType and signatures")
+    signatures = value.get("signatures")
+    if isinstance(signatures, list) and len(signatures) > limits.MAX_SIGNATURES:
+        raise TooLarge(f"{len(signatures)} signatures; at most {limits.MAX_SIGNATURES} are taken")
+    try:
+        envelope = msgspec.convert(value, Envelope)
+    except (msgspec.ValidationError, binascii.Error) as e:
+        raise Malformed(f"envelope: {e}") from e
+    if not envelope.signatures:
+        raise BadSignature("the envelope carries no signature")
+    for signature in envelope.signatures:
+        if len(signature.sig) != SIGNATURE_BYTES or not _is_digest(signature.keyid):
+            raise Malformed("a signature is 64 bytes and its key id 64 hexadecimal digits")
+    if envelope.payload_type not in KINDS:
+        raise UnknownSchema(f"payload type {envelope.payload_type[:100]!r} is not known here")
+    # base64 leaves spare bits in its last sign: two texts, one payload. Only the canonical text is taken.
+    if value["payload"] != base64.b64encode(envelope.payload).decode():
+        raise Malformed("the payload's base64 is not in its canonical form")
+    return envelope
+
+
+def _is_digest(text: str) -> bool:
+    return len(text) == 64 and all(c in "0123456789abcdef" for c in text)
+
+
+def pack(raw: bytes) -> bytes:
+    """gzip without a time stamp, so that the same report packs to the same bytes."""
+    return gzip.compress(raw, compresslevel=9, mtime=0)

@@ -1,0 +1,195 @@
+"""What one look at one host says, and the statement that is signed: report and heartbeat.
+
+A report is link `sequence` of its agent's chain: it names the digest of the envelope before it. A heartbeat is no link:
+it says "looked again, unchanged since sequence n".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import Annotated, Any, Final, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from . import limits
+from .decode import bounded_json, unpack_gzip
+from .envelope import HEARTBEAT, REPORT, Envelope, pack
+from .errors import Malformed, UnknownSchema
+from .finding import Finding
+
+T = TypeVar("T")
+SCHEMA: Final = 1
+
+Sequence = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
+Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+AgentId = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
+ShortText = Annotated[str, msgspec.Meta(max_length=limits.MAX_FACT_TEXT)]
+
+SECTION_TOPICS: Final = {
+    "host": "host.identity",
+    "os": "os.release",
+    "support": "os.support",
+    "kernel": "kernel.running",
+    "packages": "package.inventory",
+    "updates": "package.updates",
+    "sockets": "socket.listening",
+    "tls": "tls.listener",
+    "accounts": "account.users",
+}
+"""Inventory sections of a report and the fact each holds."""
+
+
+class Section(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One inventory section. `content` is left out if the collector holds the same `digest` already.
+
+    `withheld` names fields the machine's owner keeps back; `unavailable` says why the fact could not be looked at.
+    """
+
+    digest: Digest = ""
+    content: Any = None
+    unavailable: str = ""
+    detail: str = ""
+    withheld: tuple[str, ...] = ()
+
+
+class FactHealth(msgspec.Struct, frozen=True):
+    """A fact that could not be looked at."""
+
+    fact: ShortText
+    reason: ShortText
+    detail: ShortText = ""
+
+
+class Report(msgspec.Struct, frozen=True):
+    """One look at one host. Times are UTC; `duration` is seconds of a clock that cannot be set."""
+
+    agent_version: ShortText
+    platform: ShortText
+    rulebook: Digest
+    profile: ShortText
+    started_at: datetime
+    finished_at: datetime
+    duration: float
+    content: Digest
+    """Digest of findings and sections, so of everything that is not volatile: equal content, no new report."""
+    findings: list[Finding]
+    sections: dict[str, Section]
+    facts_known: int
+    facts_unavailable: list[FactHealth]
+    notices: list[ShortText] = []
+    """What the agent has to own up to: looks skipped for want of space, envelopes lost, and the like."""
+
+
+class Statement(msgspec.Struct, frozen=True):
+    """What a report's envelope signs."""
+
+    schema: int
+    agent_id: AgentId
+    epoch: Sequence
+    sequence: Sequence
+    previous: Digest | None
+    """Digest of the envelope with the sequence before; none for sequence 1."""
+    sealed_at: datetime
+    report: Report
+
+
+class Heartbeat(msgspec.Struct, frozen=True):
+    """Looked at `looked_at`, unchanged since `sequence`, whose content digest is `content`. `counter` only rises."""
+
+    schema: int
+    agent_id: AgentId
+    epoch: Sequence
+    counter: Sequence
+    sequence: Sequence
+    content: Digest
+    looked_at: datetime
+
+
+def section_digest(content: object) -> str:
+    """SHA-256 of the section's builtins as JSON with sorted keys."""
+    return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()
+
+
+def content_digest(findings: list[Finding], sections: dict[str, Section]) -> str:
+    """Digest of what was found, without anything that moves by itself.
+
+    Evidence may quote a moving value (an age in days); so only rule, outcome, reason and fraction of a finding count.
+    """
+    decided = [(f.rule, f.outcome, f.reason, f.passed, f.of) for f in findings]
+    parts = {name: s.digest or s.unavailable for name, s in sections.items()}
+    return hashlib.sha256(msgspec.json.encode([decided, parts], order="sorted")).hexdigest()
+
+
+def stable(value: Any, kind: type[msgspec.Struct] | None = None) -> Any:
+    """Builtins of a fact's value without its volatile fields, lists of Structs and nested Structs included."""
+    if isinstance(value, msgspec.Struct):
+        kind = type(value)
+        hints = _hints(kind)
+        kept = {
+            f.encode_name: stable(v)
+            for f, v in zip(msgspec.structs.fields(kind), msgspec.structs.astuple(value), strict=True)
+            if not is_volatile(hints[f.name])
+        }
+        return list(kept.values()) if kind.__struct_config__.array_like else kept
+    if isinstance(value, (list, tuple)):
+        return [stable(v) for v in value]
+    if isinstance(value, dict):
+        return {k: stable(v) for k, v in value.items()}
+    return msgspec.to_builtins(value)
+
+
+def is_volatile(hint: Any) -> bool:
+    """Whether a field's annotation says that it moves by itself."""
+    if get_origin(hint) is Annotated:
+        return any(
+            isinstance(m, msgspec.Meta) and bool((m.extra or {}).get("volatile")) for m in get_args(hint)[1:]
+        )
+    return False
+
+
+_HINTS: dict[type, dict[str, Any]] = {}
+
+
+def _hints(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    if kind not in _HINTS:
+        _HINTS[kind] = get_type_hints(kind, include_extras=True)
+    return _HINTS[kind]
+
+
+def statement_to_payload(statement: Statement) -> bytes:
+    """The packed bytes to be signed."""
+    return pack(msgspec.json.encode(statement))
+
+
+def statement_from_envelope(envelope: Envelope) -> Statement:
+    """Read a report's statement. Only for an envelope that `envelope.verify` has let through.
+
+    Unknown fields are ignored (the raw envelope keeps them). Raises TooLarge, Malformed, UnknownSchema.
+    """
+    if envelope.payload_type != REPORT:
+        raise UnknownSchema(f"{envelope.payload_type} is no report")
+    value = bounded_json(unpack_gzip(envelope.payload), maximum=limits.MAX_UNPACKED_BYTES)
+    return _convert(value, Statement)
+
+
+def heartbeat_to_payload(heartbeat: Heartbeat) -> bytes:
+    """The bytes to be signed; not packed, a few hundred bytes gain nothing."""
+    return msgspec.json.encode(heartbeat)
+
+
+def heartbeat_from_envelope(envelope: Envelope) -> Heartbeat:
+    """Read a verified heartbeat. Raises TooLarge, Malformed, UnknownSchema."""
+    if envelope.payload_type != HEARTBEAT:
+        raise UnknownSchema(f"{envelope.payload_type} is no heartbeat")
+    return _convert(bounded_json(envelope.payload, maximum=4 * limits.KIB), Heartbeat)
+
+
+def _convert(value: Any, kind: type[T]) -> T:
+    if not isinstance(value, dict) or value.get("schema") != SCHEMA:
+        got = value.get("schema") if isinstance(value, dict) else None
+        raise UnknownSchema(f"schema {got!r}; this release reads {SCHEMA}")
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as e:
+        raise Malformed(str(e)) from e
