@@ -1,0 +1,72 @@
+"""The rulebook as agent and collector use it: loaded from its compiled JSON, never from YAML."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Final
+
+import msgspec
+
+from vonggac_contract import limits
+from vonggac_contract.decode import bounded_json
+from vonggac_contract.errors import ContractError, Malformed, UnknownSchema
+from vonggac_contract.rule import SCHEMA, Profile, Rule, RulebookFile
+
+MAX_RULEBOOK_BYTES: Final = 8 * limits.MIB
+
+
+class UnknownProfile(ContractError):
+    """A profile that the rulebook does not have."""
+
+    code = "unknown-profile"
+    hint = "Name one of the rulebook's profiles."
+
+
+class Rulebook:
+    """Rules and profiles with the digest (SHA-256 of the file's bytes) that names them."""
+
+    def __init__(self, file: RulebookFile, digest: str) -> None:
+        self.version = file.version
+        self.digest = digest
+        self.rules: dict[str, Rule] = {r.id: r for r in file.rules}
+        self.profiles: dict[str, Profile] = {p.id: p for p in file.profiles}
+        self.clauses = file.clauses
+
+    def profile(self, profile_id: str) -> Profile:
+        """Raises UnknownProfile, naming those there are."""
+        if profile_id not in self.profiles:
+            raise UnknownProfile(f"no profile {profile_id!r}; there is: {', '.join(self.profiles)}")
+        return self.profiles[profile_id]
+
+    def profile_rules(self, profile_id: str, platform: str | None = None) -> list[tuple[Rule, dict[str, Any]]]:
+        """The profile's rules (for `platform`, if named) with every parameter's value. Raises UnknownProfile."""
+        found = []
+        for rule_id, values in self.profile(profile_id).rules.items():
+            rule = self.rules[rule_id]
+            if platform is None or rule.platform == platform:
+                found.append((rule, {n: values.get(n, d.default) for n, d in rule.parameters.items()}))
+        return found
+
+    def profile_for_level(self, level: int) -> Profile:
+        """The first profile of that level (1 to 5). Raises UnknownProfile."""
+        for profile in self.profiles.values():
+            if profile.level == level:
+                return profile
+        raise UnknownProfile(f"no profile for level {level}")
+
+
+def load_rulebook(raw: bytes) -> Rulebook:
+    """Read a compiled rulebook. Raises TooLarge, Malformed, UnknownSchema."""
+    value = bounded_json(raw, maximum=MAX_RULEBOOK_BYTES)
+    if not isinstance(value, dict) or value.get("schema") != SCHEMA:
+        raise UnknownSchema(f"this release reads rulebooks of schema {SCHEMA}")
+    try:
+        file = msgspec.convert(value, RulebookFile)
+    except msgspec.ValidationError as e:
+        raise Malformed(f"rulebook: {e}") from e
+    ids = {r.id for r in file.rules}
+    for profile in file.profiles:
+        missing = set(profile.rules) - ids
+        if missing:
+            raise Malformed(f"profile {profile.id} names rules that are not in the book: {sorted(missing)[:3]}")
+    return Rulebook(file, hashlib.sha256(raw).hexdigest())
