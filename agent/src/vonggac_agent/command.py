@@ -1,0 +1,91 @@
+"""Runs one fixed command: no shell, bounded output, its whole process group ended at the deadline.
+
+Which commands exist is written in the modules under `facts/`, as constants; `Host.run` finds the program.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from vonggac_contract.facts import CouldNotLook, Reason
+
+from .untrusted import as_text
+
+_COMPLAINT_BYTES: Final = 4096
+
+
+def run(argv: tuple[str, ...], *, timeout: float, limit: int, environment: Mapping[str, str]) -> bytes:
+    """Standard output of `argv` (an absolute path first). Bytes at most `limit`, seconds at most `timeout`.
+
+    Raises CouldNotLook: not-installed or permission-denied (it did not start), timed-out, too-large, malformed (it
+    ended with another status than 0; the detail holds the start of its standard error).
+    """
+    until = time.monotonic() + timeout
+    try:
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(environment),
+            cwd="/",
+            start_new_session=True,
+        )
+    except FileNotFoundError:
+        raise CouldNotLook(Reason.NOT_INSTALLED, f"{argv[0]} is not installed") from None
+    except OSError as error:
+        raise CouldNotLook(Reason.PERMISSION_DENIED, f"{argv[0]} did not start: {error.strerror}") from None
+    try:
+        output, complaint = _listen(process, argv[0], until, limit)
+        status = process.wait(max(0.0, until - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        raise CouldNotLook(Reason.TIMED_OUT, f"{argv[0]} took longer than {timeout:g} s") from None
+    finally:
+        _end(process)
+    if status != 0:
+        raise CouldNotLook(
+            Reason.MALFORMED, f"{argv[0]} ended with {status}: {as_text(complaint).strip()[:200]}"
+        )
+    return output
+
+
+def _listen(process: subprocess.Popen[bytes], name: str, until: float, limit: int) -> tuple[bytes, bytes]:
+    if process.stdout is None or process.stderr is None:
+        raise ValueError(f"{name} was started without pipes")
+    output, complaint = bytearray(), bytearray()
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ, output)
+        selector.register(process.stderr, selectors.EVENT_READ, complaint)
+        while selector.get_map():
+            left = until - time.monotonic()
+            ready = selector.select(left) if left > 0 else []
+            if not ready and until <= time.monotonic():
+                raise subprocess.TimeoutExpired(name, 0)
+            for key, _ in ready:
+                chunk = os.read(key.fd, 65_536)
+                if not chunk:
+                    selector.unregister(key.fileobj)
+                elif key.data is output:
+                    output += chunk
+                    if len(output) > limit:
+                        raise CouldNotLook(Reason.TOO_LARGE, f"{name} wrote over {limit} bytes")
+                elif len(complaint) < _COMPLAINT_BYTES:
+                    complaint += chunk[:_COMPLAINT_BYTES]
+    return bytes(output), bytes(complaint)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End what is left of the process group (a child may outlive its parent) and give its pipes back."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for pipe in (process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
