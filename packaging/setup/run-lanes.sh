@@ -41,7 +41,7 @@ unit() {
 }
 
 rules() {
-    if [ -d policies/packs ]; then vonggac-rules check policies/packs || return; fi
+    vonggac-rules check policies || return
     if has_tests rules; then run_tests rules; fi
 }
 

@@ -46,13 +46,24 @@ install_dependencies() {
     echo "$digest" > .venv/.setup-digest
 }
 
+# Anything that goes into the rulebook, or makes it, is newer than it: a file changed, or a folder that lost one.
+rulebook_is_stale() {
+    [ -e "$1" ] || return 0
+    [ -n "$(find policies \( -name __pycache__ -o -path "$(dirname "$1")" \) -prune -o \
+        \( -name '*.yaml' -o -name '*.csv' -o -name '*.py' -o -type d \) -newer "$1" -print -quit)" ]
+}
+
 compile_rulebook() {
     local book=policies/src/vonggac_rules/data/rulebook.json
-    [ -d policies/packs ] && .venv/bin/vonggac-rules compile --help >/dev/null 2>&1 || return 0
-    if [ ! -e "$book" ] || [ -n "$(find policies \( -name '*.yaml' -o -name '*.py' \) -newer "$book" -print -quit)" ]; then
-        echo "setup: compiling the rulebook"
-        .venv/bin/vonggac-rules compile
-    fi
+    [ -n "$(find policies/packs -name '*.rule.yaml' -print -quit 2>/dev/null)" ] || return 0
+    rulebook_is_stale "$book" || return 0
+    echo "setup: compiling the rulebook"
+    .venv/bin/vonggac-rules compile policies --out build/rulebook.json >build/rulebook.log || {
+        cat build/rulebook.log >&2
+        exit 1
+    }
+    mkdir -p "$(dirname "$book")"
+    mv build/rulebook.json "$book"
 }
 
 install_dependencies
