@@ -1,9 +1,10 @@
 """The envelope: DSSE v1 with one Ed25519 signature, sealed and verified as values.
 
-DSSE: https://github.com/secure-systems-lab/dsse protocol.md, envelope.md. Ed25519: RFC 8032. The key id is the SHA-256 of
-the 32 raw bytes of the public key, in hexadecimal. The *digest* of an envelope is the SHA-256 of its pre-authentication
-encoding, so it does not change with white space or key order in the JSON around it. What the payload says is for
-`report`, `heartbeat`, `receipt` and `enrolment`; nothing of it is read here, and nobody may read it before `verify`.
+DSSE: https://github.com/secure-systems-lab/dsse protocol.md, envelope.md. Ed25519: RFC 8032. The key id is the
+SHA-256 of the 32 raw bytes of the public key, in hexadecimal. The *digest* of an envelope is the SHA-256 of its
+pre-authentication encoding, so it does not change with white space or key order in the JSON around it. What the payload
+says is for `report`, `heartbeat`, `receipt` and `enrolment`; nothing of it is read here, and nobody may read it before
+`verify`.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sig: bytes
 
 
-class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"payload_type": "payloadType"}):
+class Envelope(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"payload_type": "payloadType"}
+):
     """`payload`: the exact bytes that were signed, still packed."""
 
     payload: bytes

@@ -12,13 +12,21 @@ from .limits import MAX_EVIDENCE_ITEMS, MAX_EVIDENCE_TEXT
 Severity = Literal["critical", "high", "medium", "low"]
 Domain = Literal["patching", "exposure", "tls", "configuration", "access", "logging", "protection"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low")
-DOMAINS: tuple[Domain, ...] = ("patching", "exposure", "tls", "configuration", "access", "logging", "protection")
+DOMAINS: tuple[Domain, ...] = (
+    "patching",
+    "exposure",
+    "tls",
+    "configuration",
+    "access",
+    "logging",
+    "protection",
+)
 
 
 class Outcome(StrEnum):
     """What a rule says of a host. The words are wire values."""
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 - an outcome
     FAIL = "fail"
     PARTIAL = "partial"
     UNKNOWN = "unknown"

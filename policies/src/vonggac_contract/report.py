@@ -23,7 +23,9 @@ SCHEMA: Final = 1
 
 Sequence = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
 Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
-AgentId = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
+AgentId = Annotated[
+    str, msgspec.Meta(pattern="^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
+]
 ShortText = Annotated[str, msgspec.Meta(max_length=limits.MAX_FACT_TEXT)]
 
 SECTION_TOPICS: Final = {

@@ -30,7 +30,7 @@ Operator = Literal[
     "newer_than",
     "older_than",
 ]
-Quantifier = Literal["each", "any", "none", "count"]
+Quantifier = Literal["each", "any", "none"]
 
 
 class Parameter(msgspec.Struct, frozen=True, tag="parameter"):
@@ -58,18 +58,25 @@ class Compare(msgspec.Struct, frozen=True, tag="compare", omit_defaults=True):
 
 
 class Quantify(msgspec.Struct, frozen=True, tag="quantify", omit_defaults=True):
-    """Over the list `field`: those elements for which `where` holds. `count` compares their number with
-    `operator` and `operand`; the others ask `check` of each."""
+    """Asks `check` of each element of the list `field` for which `where` holds."""
 
     fact: FactKey | None
     field: str
     quantifier: Quantifier
+    check: Condition
     where: Condition | None = None
-    check: Condition | None = None
-    operator: Operator | None = None
-    operand: Operand | None = None
     fraction: bool = False
     """Outcome partial(n/m) instead of fail when some but not all of `each` hold."""
+
+
+class Count(msgspec.Struct, frozen=True, tag="count", omit_defaults=True):
+    """Compares the number of elements of the list `field` for which `where` holds."""
+
+    fact: FactKey | None
+    field: str
+    operator: Operator
+    operand: Operand
+    where: Condition | None = None
 
 
 class All(msgspec.Struct, frozen=True, tag="all"):
@@ -90,7 +97,7 @@ class Not(msgspec.Struct, frozen=True, tag="not"):
     of: Condition
 
 
-Condition = Compare | Quantify | All | AnyOf | Not
+Condition = Compare | Quantify | Count | All | AnyOf | Not
 
 
 class Text(msgspec.Struct, frozen=True):

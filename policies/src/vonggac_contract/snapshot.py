@@ -1,6 +1,7 @@
 """A snapshot: every fact of one look at one host, and its file form, so that a scan can be decided again elsewhere.
 
-File form: JSON, `{"schema": 1, "taken_at": RFC 3339, "platform": …, "facts": [{"topic", "selector": {…}, "state": "known",
+File form: JSON,
+`{"schema": 1, "taken_at": RFC 3339, "platform": …, "facts": [{"topic", "selector": {…}, "state": "known",
 "value", "source", "took_ms"} | {…, "state": "unavailable", "reason", "detail"}]}`.
 """
 

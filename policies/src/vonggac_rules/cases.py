@@ -31,7 +31,13 @@ from .source import Path_, Source
 from .types import nearest
 
 DEFAULT_NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
-PREFIXES: Final = {"pass": "pass", "fail": "fail", "partial": "partial", "unknown": "unknown", "na": "not-applicable"}
+PREFIXES: Final = {
+    "pass": "pass",
+    "fail": "fail",
+    "partial": "partial",
+    "unknown": "unknown",
+    "na": "not-applicable",
+}
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -61,7 +67,9 @@ def load_cases(source: Source, loaded: LoadedRule) -> list[Case]:
     cases = [_case(source, loaded, name, body) for name, body in top.items()]
     for needed in ("pass", "fail"):
         if not any(c.outcome == needed for c in cases):
-            raise RuleError(source.place(()), f"no case with outcome {needed}", hint=f"add a case named {needed}-…")
+            raise RuleError(
+                source.place(()), f"no case with outcome {needed}", hint=f"add a case named {needed}-…"
+            )
     return cases
 
 
@@ -74,7 +82,9 @@ def broken(loaded: LoadedRule, case: Case) -> str:
     """What is wrong with the case's outcome; empty if nothing is."""
     found = run_case(loaded, case)
     if found.outcome != case.outcome:
-        return f"{case.name}: expected {case.outcome}, got {found.outcome} {found.reason} {found.detail}".strip()
+        return (
+            f"{case.name}: expected {case.outcome}, got {found.outcome} {found.reason} {found.detail}".strip()
+        )
     if case.reason and found.reason != case.reason:
         return f"{case.name}: expected reason {case.reason}, got {found.reason!r}"
     first = msgspec.to_builtins(found.evidence[0]) if found.evidence else {}
@@ -87,16 +97,24 @@ def broken(loaded: LoadedRule, case: Case) -> str:
 def _case(source: Source, loaded: LoadedRule, name: str, body: Any) -> Case:
     prefix = name.split("-")[0]
     if prefix not in PREFIXES or "-" not in name:
-        raise RuleError(source.place((name,)), f"{name!r}: a case is named <verdict>-<what>", hint=nearest(prefix, PREFIXES))
+        raise RuleError(
+            source.place((name,)),
+            f"{name!r}: a case is named <verdict>-<what>",
+            hint=nearest(prefix, PREFIXES),
+        )
     try:
         case = msgspec.convert(body, _Facts)
     except msgspec.ValidationError as e:
-        raise RuleError(source.place((name,)), str(e), hint="a case has facts and expect; now and parameters if need be") from e
+        raise RuleError(
+            source.place((name,)), str(e), hint="a case has facts and expect; now and parameters if need be"
+        ) from e
     outcome = PREFIXES[prefix]
     expect = case.expect
     if expect.get("outcome") != outcome or not set(expect) <= {"outcome", "reason", "evidence"}:
         raise RuleError(
-            source.place((name, "expect")), f"expect says {expect}", hint=f"the name asks for {{outcome: {outcome}}}"
+            source.place((name, "expect")),
+            f"expect says {expect}",
+            hint=f"the name asks for {{outcome: {outcome}}}",
         )
     facts: dict[FactKey, Fact] = {}
     for i, entry in enumerate(case.facts):
@@ -106,7 +124,9 @@ def _case(source: Source, loaded: LoadedRule, name: str, body: Any) -> Case:
     for parameter, value in case.parameters.items():
         path: Path_ = (name, "parameters", parameter)
         if parameter not in parameters:
-            raise RuleError(source.place(path), f"no parameter {parameter!r}", hint=nearest(parameter, parameters))
+            raise RuleError(
+                source.place(path), f"no parameter {parameter!r}", hint=nearest(parameter, parameters)
+            )
         try:
             parameters[parameter] = fit_parameter(loaded.uses, parameter, value)
         except Misfit as e:
@@ -134,7 +154,9 @@ def _fact(source: Source, path: Path_, entry: dict[str, Any]) -> tuple[FactKey, 
         try:
             return key, Unavailable(Reason(entry["unavailable"]), "as the case says")
         except ValueError as e:
-            raise RuleError(source.place(path), str(e), hint=nearest(str(entry["unavailable"]), list(Reason))) from e
+            raise RuleError(
+                source.place(path), str(e), hint=nearest(str(entry["unavailable"]), list(Reason))
+            ) from e
     try:
         return key, Known(msgspec.convert(entry["value"], relaxed(topic.value)), "case")
     except msgspec.ValidationError as e:
@@ -145,7 +167,7 @@ _RELAXED: dict[type[msgspec.Struct], type[msgspec.Struct]] = {}
 
 
 def relaxed(struct: type[msgspec.Struct]) -> type[msgspec.Struct]:
-    """A Struct with the same fields and types, none of them required and none else allowed; left out, they read None."""
+    """A Struct with the same fields and types, none required and none else allowed; left out, they read None."""
     if struct not in _RELAXED:
         hints = get_type_hints(struct, include_extras=True)
         fields = [(n, _relaxed_type(hints[n]) | None, None) for n in struct.__struct_fields__]

@@ -1,14 +1,16 @@
 """The type check of one comparison: does this operator with this value fit this field, and what would.
 
-Used when a rule is loaded (with the parameters' defaults) and when a profile is (with its own values), so that nothing is
-left to go wrong when the rule runs.
+Used when a rule is loaded (with the parameters' defaults) and when a profile is (with its own values), so that
+nothing is left to go wrong when the rule runs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any, Final
 
+import msgspec
 import re2
 
 from vonggac_contract import limits
@@ -41,43 +43,52 @@ def fit(found: FieldType, operator: str, value: Any) -> Any:
     usable = _BY_KIND[found.kind]
     if operator not in usable:
         raise Misfit(f"{operator!r} can't be asked of a {found}", f"it takes {', '.join(usable)}")
-    if operator in ("exists", "absent"):
-        if value is not True:
-            raise Misfit(f"{operator} takes true", f"write `{operator}: true`, or the other of exists and absent")
-        if operator in ("exists", "absent") and not found.optional and found.kind != "list":
-            raise Misfit(f"the field always has a value, so {operator!r} can't differ", "drop this comparison")
-        return True
-    if operator == "is":
-        if not isinstance(value, bool):
-            raise Misfit(f"{value!r} is neither true nor false", "write true or false without quotes")
-        return value
-    if operator in ("newer_than", "older_than"):
-        return _moment(value)
-    if operator == "matches":
-        return _pattern(value)
-    if operator in ("one_of", "subset_of"):
-        element = found.element if operator == "subset_of" else found
-        return [_scalar(element or found, v) for v in _list(operator, value)]
-    if operator == "between":
-        pair = _list(operator, value)
-        if len(pair) != 2:
-            raise Misfit("between takes two values, lowest first", "write [lowest, highest]")
-        low, high = (_scalar(found, v) for v in pair)
-        if low > high:
-            raise Misfit(f"{low} is above {high}", "write the lower one first")
-        return [low, high]
-    if operator == "contains" and found.kind == "list":
-        return _scalar(found.element or found, value)
-    return _scalar(found, value, part=operator == "contains")
+    return _FORMS[operator](found, value)
 
 
-def _list(operator: str, value: Any) -> list[Any]:
-    if not isinstance(value, list) or not value:
-        raise Misfit(f"{operator} takes a list with at least one value", "write [first, second]")
+def _presence(found: FieldType, value: Any) -> bool:
+    if value is not True:
+        raise Misfit(f"{value!r} is not taken here", "write `exists: true` or `absent: true`")
+    if not found.optional and found.kind != "list":
+        raise Misfit("the field always has a value, so this can't differ", "drop this comparison")
+    return True
+
+
+def _truth(found: FieldType, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise Misfit(f"{value!r} is neither true nor false", "write true or false without quotes")
     return value
 
 
-def _scalar(found: FieldType, value: Any, *, part: bool = False) -> Any:
+def _choice(found: FieldType, value: Any) -> list[Any]:
+    element = found.element if found.kind == "list" and found.element is not None else found
+    return [_scalar(element, v) for v in _list(value)]
+
+
+def _range(found: FieldType, value: Any) -> list[Any]:
+    pair = _list(value)
+    if len(pair) != 2:
+        raise Misfit("between takes two values, lowest first", "write [lowest, highest]")
+    low, high = (_scalar(found, v) for v in pair)
+    if low > high:
+        raise Misfit(f"{low} is above {high}", "write the lower one first")
+    return [low, high]
+
+
+def _part(found: FieldType, value: Any) -> Any:
+    if found.kind == "list" and found.element is not None:
+        return _scalar(found.element, value)
+    # A part of a text need not be one of the whole texts that the field allows.
+    return _scalar(msgspec.structs.replace(found, allowed=()), value)
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list) or not value:
+        raise Misfit("here stands a list with at least one value", "write [first, second]")
+    return value
+
+
+def _scalar(found: FieldType, value: Any) -> Any:
     if found.kind in ("int", "float"):
         if isinstance(value, str):
             try:
@@ -90,19 +101,16 @@ def _scalar(found: FieldType, value: Any, *, part: bool = False) -> Any:
     if found.kind == "text":
         if not isinstance(value, str):
             raise Misfit(
-                f"{value!r} is no text", "put it in quotes (in YAML a bare yes, no, on, off or number is no text)"
+                f"{value!r} is no text",
+                "put it in quotes (in YAML a bare yes, no, on, off or number is no text)",
             )
-        if found.allowed and not part and value not in found.allowed:
+        if found.allowed and value not in found.allowed:
             raise Misfit(f"the field can never be {value!r}", nearest(value, found.allowed))
-        return value
-    if found.kind == "bool":
-        if not isinstance(value, bool):
-            raise Misfit(f"{value!r} is neither true nor false", "write true or false without quotes")
         return value
     raise Misfit(f"{value!r} can't be compared with a {found}", "compare one of its fields")
 
 
-def _moment(value: Any) -> str:
+def _moment(found: FieldType, value: Any) -> str:
     """A duration back from the scan's clock (ahead, with a minus sign), or a day."""
     if isinstance(value, datetime):
         raise Misfit("a moment is a duration or a day", "write P30D or 2026-01-31")
@@ -114,12 +122,14 @@ def _moment(value: Any) -> str:
                 return date.fromisoformat(value).isoformat()
             duration(value)
         except ValueError as e:
-            raise Misfit(str(e), "write a duration such as P30D (back from now; -P30D is ahead) or a day") from e
+            raise Misfit(
+                str(e), "write a duration such as P30D (back from now; -P30D is ahead) or a day"
+            ) from e
         return value
     raise Misfit(f"{value!r} is no moment", "write a duration such as P30D or a day such as 2026-01-31")
 
 
-def _pattern(value: Any) -> str:
+def _pattern(found: FieldType, value: Any) -> str:
     if not isinstance(value, str):
         raise Misfit(f"{value!r} is no pattern", "put it in quotes")
     if len(value.encode()) > limits.MAX_PATTERN_BYTES:
@@ -131,3 +141,20 @@ def _pattern(value: Any) -> str:
     except re2.error as e:
         raise Misfit(f"RE2 refuses the pattern: {e}", "look-around and back-references are not in RE2") from e
     return value
+
+
+_FORMS: Final[dict[str, Callable[[FieldType, Any], Any]]] = {
+    "is": _truth,
+    "equals": _scalar,
+    "one_of": _choice,
+    "at_least": _scalar,
+    "at_most": _scalar,
+    "between": _range,
+    "matches": _pattern,
+    "contains": _part,
+    "subset_of": _choice,
+    "exists": _presence,
+    "absent": _presence,
+    "newer_than": _moment,
+    "older_than": _moment,
+}

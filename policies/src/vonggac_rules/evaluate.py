@@ -1,6 +1,7 @@
 """Decide rules on a snapshot: pure, three-valued, with the evidence that decided.
 
-Kleene's strong logic: a false in `all` decides even beside unknowns, a true in `any` likewise; unknown never becomes pass.
+Kleene's strong logic: a false in `all` decides even beside unknowns, a true in `any` likewise; unknown never
+becomes pass.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ import msgspec
 import re2
 
 from vonggac_contract import limits
-from vonggac_contract.facts import TOPICS, FactKey, Unavailable
+from vonggac_contract.facts import TOPICS, FactKey, Known, Reason, Unavailable
 from vonggac_contract.finding import Evidence, Finding, Outcome
-from vonggac_contract.rule import All, AnyOf, Compare, Condition, Not, Operand, Parameter, Quantify, Rule
+from vonggac_contract.rule import All, Compare, Condition, Count, Not, Operand, Parameter, Quantify, Rule
 from vonggac_contract.snapshot import Snapshot
 
 from .duration import duration
@@ -60,8 +61,7 @@ class View:
         """The fact's builtins, its Unavailable, or None if nobody gathered it."""
         if key not in self._plain:
             fact = self._facts.get(key)
-            known = fact is not None and not isinstance(fact, Unavailable)
-            self._plain[key] = _plain(fact.value) if known else fact  # type: ignore[union-attr]
+            self._plain[key] = _plain(fact.value) if isinstance(fact, Known) else fact
         return self._plain[key]
 
 
@@ -83,12 +83,12 @@ def decide_rule(rule: Rule, parameters: Mapping[str, Any], view: View) -> Findin
     if rule.platform != view.platform:
         return finding(Outcome.NOT_APPLICABLE, Verdict(Truth.FALSE, reason="platform"))
     if rule.when is not None:
-        applies = _Decision(parameters, view, None, None).condition(rule.when)
+        applies = _Decision(parameters, view).condition(rule.when)
         if applies.truth is Truth.FALSE:
             return finding(Outcome.NOT_APPLICABLE, applies._replace(reason="condition"))
         if applies.truth is not Truth.TRUE:
             return finding(Outcome.UNKNOWN, applies)
-    verdict = _Decision(parameters, view, None, None).condition(rule.check)
+    verdict = _Decision(parameters, view).condition(rule.check)
     outcome = {
         Truth.TRUE: Outcome.PASS, Truth.FALSE: Outcome.FAIL,
         Truth.UNKNOWN: Outcome.UNKNOWN, Truth.PARTIAL: Outcome.PARTIAL,
@@ -96,22 +96,41 @@ def decide_rule(rule: Rule, parameters: Mapping[str, Any], view: View) -> Findin
     return finding(outcome, verdict)
 
 
-class _Decision:
-    """One walk over a condition; inside a quantifier `element` and its Struct stand in for the fact."""
+class _Element(NamedTuple):
+    """An element of a list while a quantifier asks about it."""
 
-    def __init__(
-        self, parameters: Mapping[str, Any], view: View, element: Any, struct: FieldType | None
-    ) -> None:
+    value: Any
+    type: FieldType
+
+
+class _Group(NamedTuple):
+    """The elements that a quantifier speaks of, by what it found of each."""
+
+    where: str
+    type: FieldType
+    held: list[Any]
+    broken: list[Any]
+    unknown: list[Verdict]
+
+    def shown(self, elements: list[Any], read: frozenset[str]) -> list[Any]:
+        return [_identity(e, self.type, read) for e in elements[: limits.MAX_EVIDENCE_ITEMS]]
+
+
+class _Decision:
+    """One walk over a condition; inside a quantifier `element` stands in for the fact."""
+
+    def __init__(self, parameters: Mapping[str, Any], view: View, element: _Element | None = None) -> None:
         self.parameters = parameters
         self.view = view
         self.element = element
-        self.struct = struct
 
     def condition(self, condition: Condition) -> Verdict:
         if isinstance(condition, Compare):
             return self.compare(condition)
         if isinstance(condition, Quantify):
             return self.quantify(condition)
+        if isinstance(condition, Count):
+            return self.count(condition)
         if isinstance(condition, Not):
             inner = self.condition(condition.of)
             opposite = {Truth.TRUE: Truth.FALSE, Truth.FALSE: Truth.TRUE}
@@ -128,7 +147,9 @@ class _Decision:
         if c.operator in ("exists", "absent"):
             there = got is not None and got != []
             truth = Truth.TRUE if there == (c.operator == "exists") else Truth.FALSE
-            return Verdict(truth, (Evidence(where, True, _shown(got), c.operator),))
+            return Verdict(
+                truth, (Evidence(where, True, HIDDEN if found.secret else _shown(got), c.operator),)
+            )
         if got is None:
             evidence = Evidence(where, _shown(expected), None, c.operator)
             return Verdict(Truth.UNKNOWN, (evidence,), NO_VALUE, where)
@@ -139,107 +160,103 @@ class _Decision:
         )
 
     def quantify(self, q: Quantify) -> Verdict:
-        got, where, found = self.read(q.fact, q.field)
+        group = self.group(q.fact, q.field, q.where, q.check, q.quantifier)
+        if isinstance(group, Verdict):
+            return group
+        of = len(group.held) + len(group.broken) + len(group.unknown)
+        blind = group.unknown[0]._replace(truth=Truth.UNKNOWN) if group.unknown else None
+
+        def verdict(truth: Truth, offenders: list[Any]) -> Verdict:
+            shown = group.shown(offenders, _fields_read(q))
+            asked = _shown_condition(q.check, self.operand)
+            counted = f"{len(group.held)}/{of}"
+            return Verdict(
+                truth, (Evidence(group.where, asked, counted, q.quantifier, shown, len(offenders)),)
+            )
+
+        if q.quantifier == "each":
+            if q.fraction and blind is None and group.held and group.broken:
+                return verdict(Truth.PARTIAL, group.broken)._replace(passed=len(group.held), of=of)
+            if group.broken and not (q.fraction and blind):
+                return verdict(Truth.FALSE, group.broken)
+            return blind or verdict(Truth.TRUE, [])
+        if q.quantifier == "any":
+            return verdict(Truth.TRUE, []) if group.held else blind or verdict(Truth.FALSE, group.broken)
+        return verdict(Truth.FALSE, group.held) if group.held else blind or verdict(Truth.TRUE, [])
+
+    def count(self, c: Count) -> Verdict:
+        group = self.group(c.fact, c.field, c.where, None, "count")
+        if isinstance(group, Verdict):
+            return group
+        expected = self.operand(c.operand)
+        low = len(group.held)
+        # With elements nobody could judge the count lies between two numbers: each of them must say the same.
+        said = {
+            compare(c.operator, n, expected, self.view.now) for n in range(low, low + len(group.unknown) + 1)
+        }
+        if len(said) > 1:
+            return group.unknown[0]._replace(truth=Truth.UNKNOWN)
+        shown = group.shown(group.held, _fields_read(c))
+        evidence = Evidence(group.where, _shown(expected), low, f"count {c.operator}", shown, low)
+        return Verdict(Truth.TRUE if said.pop() else Truth.FALSE, (evidence,))
+
+    def group(
+        self,
+        key: FactKey | None,
+        field: str,
+        where: Condition | None,
+        check: Condition | None,
+        quantifier: str,
+    ) -> _Group | Verdict:
+        """The list's elements sorted by what is found of each; a verdict of unknown if there is no list to see."""
+        got, place, found = self.read(key, field)
         if isinstance(got, Unavailable):
-            return Verdict(Truth.UNKNOWN, (Evidence(where, q.quantifier, None),), str(got.reason), got.detail)
-        if got is None:
-            return Verdict(Truth.UNKNOWN, (Evidence(where, q.quantifier, None),), NO_VALUE, where)
-        element_type = found.element
-        held: list[Any] = []
-        broken: list[Any] = []
-        unknown: list[Verdict] = []
-        for element in got:
-            inner = _Decision(self.parameters, self.view, element, element_type)
-            verdict = inner.selected(q)
+            return Verdict(Truth.UNKNOWN, (Evidence(place, quantifier, None),), str(got.reason), got.detail)
+        if got is None or found.element is None:
+            return Verdict(Truth.UNKNOWN, (Evidence(place, quantifier, None),), NO_VALUE, place)
+        group = _Group(place, found.element, [], [], [])
+        for value in got:
+            inner = _Decision(self.parameters, self.view, _Element(value, found.element))
+            verdict = inner.selected(where, check, quantifier)
             if verdict is None:
                 continue
             if verdict.truth is Truth.TRUE:
-                held.append(element)
+                group.held.append(value)
             elif verdict.truth is Truth.FALSE:
-                broken.append(element)
+                group.broken.append(value)
             else:
-                unknown.append(verdict)
-        return self._quantified(q, where, element_type, held, broken, unknown)
+                group.unknown.append(verdict)
+        return group
 
-    def selected(self, q: Quantify) -> Verdict | None:
+    def selected(self, where: Condition | None, check: Condition | None, quantifier: str) -> Verdict | None:
         """The verdict on this element; None if `where` leaves it out."""
-        chosen = self.condition(q.where) if q.where is not None else Verdict(Truth.TRUE)
+        chosen = self.condition(where) if where is not None else Verdict(Truth.TRUE)
         if chosen.truth is Truth.FALSE:
             return None
-        asked = self.condition(q.check) if q.check is not None else Verdict(Truth.TRUE)
+        asked = self.condition(check) if check is not None else Verdict(Truth.TRUE)
         if chosen.truth is Truth.TRUE:
             return asked
-        # It may or may not belong to those asked: only an answer that is good either way decides.
-        good = Truth.FALSE if q.quantifier in ("any", "none", "count") else Truth.TRUE
-        return None if asked.truth is good else chosen
-
-    def _quantified(
-        self, q: Quantify, where: str, element: FieldType | None, held: list[Any], broken: list[Any],
-        unknown: list[Verdict],
-    ) -> Verdict:  # fmt: skip
-        of = len(held) + len(broken) + len(unknown)
-        blind = Verdict(Truth.UNKNOWN, unknown[0].evidence, unknown[0].reason, unknown[0].detail) if unknown else None
-        if q.quantifier == "count":
-            return self._counted(q, where, element, held, blind, len(unknown))
-        read = _fields_read(q)
-
-        def verdict(truth: Truth, offenders: list[Any], **more: int) -> Verdict:
-            shown = [_identity(o, element, read) for o in offenders[: limits.MAX_EVIDENCE_ITEMS]]
-            evidence = Evidence(
-                where, _shown_condition(q.check, self.operand), f"{len(held)}/{of}", q.quantifier, shown, len(offenders)
-            )
-            return Verdict(truth, (evidence,), **more)
-
-        if q.quantifier == "each":
-            if q.fraction and blind is None and held and broken:
-                return verdict(Truth.PARTIAL, broken, passed=len(held), of=of)
-            if broken and not (q.fraction and blind):
-                return verdict(Truth.FALSE, broken)
-            return blind or verdict(Truth.TRUE, [])
-        if q.quantifier == "any":
-            return verdict(Truth.TRUE, held) if held else blind or verdict(Truth.FALSE, broken)
-        return verdict(Truth.FALSE, held) if held else blind or verdict(Truth.TRUE, [])
-
-    def _counted(
-        self, q: Quantify, where: str, element: FieldType | None, held: list[Any], blind: Verdict | None, more: int
-    ) -> Verdict:
-        assert q.operator is not None
-        assert q.operand is not None
-        expected = self.operand(q.operand)
-        low = compare(q.operator, len(held), expected, self.view.now)
-        # With `more` elements nobody could judge the count lies between two numbers: each of them must say the same.
-        same = all(
-            compare(q.operator, len(held) + n, expected, self.view.now) == low for n in range(1, more + 1)
-        )
-        if blind is not None and not same:
-            return blind
-        read = _fields_read(q)
-        shown = [_identity(o, element, read) for o in held[: limits.MAX_EVIDENCE_ITEMS]]
-        evidence = Evidence(where, _shown(expected), len(held), f"count {q.operator}", shown, len(held))
-        return Verdict(Truth.TRUE if low else Truth.FALSE, (evidence,))
+        # It may or may not belong to those asked: it can be left out only if its own answer would change nothing.
+        harmless = Truth.TRUE if quantifier == "each" else Truth.FALSE
+        return None if asked.truth is harmless else chosen
 
     def read(self, key: FactKey | None, field: str) -> tuple[Any, str, FieldType]:
         """The value at `field`, its place in words, and its type."""
         if key is None:
-            assert self.struct is not None
-            found = self.struct if not field else field_type(self.struct.struct, field)  # type: ignore[arg-type]
-            return _walk(self.element, field), field, found
+            if self.element is None:
+                raise ValueError(f"field {field!r} of no element")
+            kind = self.element.type
+            found = field_type(kind.struct, field) if field and kind.struct is not None else kind
+            return _walk(self.element.value, field), field, found
         found = field_type(TOPICS[key.topic].value, field)
         where = f"{key} {field}" if field != TOPICS[key.topic].main else str(key)
         got = self.view.look(key)
         if got is None:
-            return Unavailable(_NOT_GATHERED, "nobody looked at this fact"), where, found
+            return Unavailable(Reason.NOT_SUPPORTED, "nobody gathered this fact"), where, found
         return (got if isinstance(got, Unavailable) else _walk(got, field)), where, found
 
     def operand(self, operand: Operand) -> Any:
         return self.parameters[operand.name] if isinstance(operand, Parameter) else operand.value
-
-
-class _NotGathered(str):
-    """The reason for a fact that is missing from a snapshot."""
-
-
-_NOT_GATHERED: Any = _NotGathered("not-gathered")
 
 
 def _all(verdicts: list[Verdict]) -> Verdict:
@@ -312,7 +329,9 @@ def _walk(value: Any, path: str) -> Any:
 def _plain(value: Any) -> Any:
     """Builtins with fields by name, dates kept as dates (msgspec.to_builtins makes texts of them)."""
     if isinstance(value, msgspec.Struct):
-        return {n: _plain(v) for n, v in zip(value.__struct_fields__, msgspec.structs.astuple(value), strict=True)}
+        return {
+            n: _plain(v) for n, v in zip(value.__struct_fields__, msgspec.structs.astuple(value), strict=True)
+        }
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
     if isinstance(value, dict):
@@ -341,6 +360,8 @@ def _fields_read(condition: Condition | None) -> frozenset[str]:
         return frozenset()
     if isinstance(condition, Compare):
         return frozenset({condition.field.split(".")[0]})
+    if isinstance(condition, Count):
+        return _fields_read(condition.where)
     if isinstance(condition, Quantify):
         return _fields_read(condition.where) | _fields_read(condition.check)
     if isinstance(condition, Not):
@@ -348,9 +369,9 @@ def _fields_read(condition: Condition | None) -> frozenset[str]:
     return frozenset().union(*(_fields_read(c) for c in condition.of))
 
 
-def _identity(element: Any, found: FieldType | None, read: frozenset[str]) -> Any:
+def _identity(element: Any, found: FieldType, read: frozenset[str]) -> Any:
     """An offender in few words: what the rule read of it and what names it."""
-    if found is None or found.struct is None or not isinstance(element, dict):
+    if found.struct is None or not isinstance(element, dict):
         return _shown(element)
     fields = fields_of(found.struct)
     naming = set(list(fields)[:2]) | {"name", "port", "path"}
@@ -375,5 +396,7 @@ def _shown_condition(condition: Condition | None, operand: Any) -> str:
         return f"not ({_shown_condition(condition.of, operand)})"
     if isinstance(condition, Quantify):
         return f"{condition.quantifier} {condition.field}: {_shown_condition(condition.check, operand)}"
+    if isinstance(condition, Count):
+        return f"count {condition.field} {condition.operator} {_shown(operand(condition.operand))}"
     joint = " and " if isinstance(condition, All) else " or "
     return joint.join(f"({_shown_condition(c, operand)})" for c in condition.of)

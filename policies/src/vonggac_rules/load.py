@@ -15,6 +15,7 @@ from vonggac_contract.rule import (
     AnyOf,
     Compare,
     Condition,
+    Count,
     Not,
     Operand,
     Operator,
@@ -36,7 +37,7 @@ QUANTIFIERS: Final = ("each", "any", "none", "count")
 FAMILIES: Final = ("any", "debian", "redhat", "suse", "windows")
 _ID: Final = re.compile(r"(linux|windows)\.[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)+")
 _KEYS: Final = frozenset(
-    "id title why fix severity domain applies check parameters maps".split()
+    ["id", "title", "why", "fix", "severity", "domain", "applies", "check", "parameters", "maps"]
 )
 _REQUIRED: Final = ("id", "title", "why", "fix", "severity", "domain", "applies", "check", "maps")
 
@@ -80,7 +81,9 @@ class _Loader:
                 raise self.refuse((), f"{key!r} is missing", "a rule has " + ", ".join(_REQUIRED))
         rule_id = top["id"]
         if not isinstance(rule_id, str) or not _ID.fullmatch(rule_id) or len(rule_id) > 120:
-            raise self.refuse(("id",), f"{rule_id!r} is no rule id", "write <platform>.<topic>.<name>, lower case")
+            raise self.refuse(
+                ("id",), f"{rule_id!r} is no rule id", "write <platform>.<topic>.<name>, lower case"
+            )
         applies = self.mapping(top["applies"], ("applies",))
         self.only(applies, ("applies",), {"platform", "when"})
         self.platform = self.word(applies.get("platform"), ("applies", "platform"), ("linux", "windows"))
@@ -93,7 +96,9 @@ class _Loader:
         check = self.condition(top["check"], ("check",), None, top_level=True)
         unused = set(definitions) - {u.name for u in self.uses}
         if unused:
-            raise self.refuse(("parameters", min(unused)), f"parameter {min(unused)!r} is used nowhere", "drop it")
+            raise self.refuse(
+                ("parameters", min(unused)), f"parameter {min(unused)!r} is used nowhere", "drop it"
+            )
         for name in definitions:
             default = self.fitted(name, definitions[name].default, ("parameters", name, "default"))
             definitions[name] = msgspec.structs.replace(definitions[name], default=default)
@@ -130,7 +135,9 @@ class _Loader:
 
     def word(self, value: Any, path: Path_, allowed: tuple[str, ...]) -> str:
         if value not in allowed:
-            raise self.refuse(path, f"{value!r} is none of {', '.join(allowed)}", nearest(str(value), allowed))
+            raise self.refuse(
+                path, f"{value!r} is none of {', '.join(allowed)}", nearest(str(value), allowed)
+            )
         return str(value)
 
     def text(self, value: Any, path: Path_) -> Text:
@@ -138,7 +145,9 @@ class _Loader:
         self.only(both, path, {"vi", "en"})
         for language in ("vi", "en"):
             if not isinstance(both.get(language), str) or not both[language].strip():
-                raise self.refuse((*path, language), f"the text in {language!r} is missing", "write both vi and en")
+                raise self.refuse(
+                    (*path, language), f"the text in {language!r} is missing", "write both vi and en"
+                )
         return Text(both["vi"].strip(), both["en"].strip())
 
     def fix(self, value: Any) -> dict[str, Text]:
@@ -156,7 +165,9 @@ class _Loader:
             self.only(entry, path, {"default", "about"})
             if "default" not in entry:
                 raise self.refuse(path, "the default is missing", "write `default:` and `about: {vi, en}`")
-            found[name] = ParameterDefinition(entry["default"], self.text(entry.get("about"), (*path, "about")))
+            found[name] = ParameterDefinition(
+                entry["default"], self.text(entry.get("about"), (*path, "about"))
+            )
         self.parameters = dict(found)
         return found
 
@@ -189,13 +200,13 @@ class _Loader:
             return Not(self.condition(body["not"], (*path, "not"), element, top_level=False))
         return self.leaf(body, path, element, top_level=top_level)
 
-    def leaf(self, body: dict[str, Any], path: Path_, element: FieldType | None, *, top_level: bool) -> Condition:
+    def leaf(
+        self, body: dict[str, Any], path: Path_, element: FieldType | None, *, top_level: bool
+    ) -> Condition:
         key, selector_keys = self.key(body, path, element)
         quantifier = [q for q in QUANTIFIERS if q in body]
         operators = [o for o in OPERATORS if o in body]
-        self.only(
-            body, path, {"fact", "field", "where", "score", *selector_keys, *OPERATORS, *QUANTIFIERS}
-        )
+        self.only(body, path, {"fact", "field", "where", "score", *selector_keys, *OPERATORS, *QUANTIFIERS})
         if len(quantifier) + len(operators) != 1:
             raise self.refuse(
                 path, "a comparison has one operator or one quantifier",
@@ -249,12 +260,13 @@ class _Loader:
         return field
 
     def found(self, key: FactKey | None, field: str, path: Path_, element: FieldType | None) -> FieldType:
-        if key is None and not field:
-            assert element is not None
+        if key is None and not field and element is not None:
             return element
         struct = TOPICS[key.topic].value if key is not None else (element.struct if element else None)
         if struct is None:
-            raise self.refuse((*path, "field"), f"the element is a {element} and has no fields", "drop `field`")
+            raise self.refuse(
+                (*path, "field"), f"the element is a {element} and has no fields", "drop `field`"
+            )
         try:
             return field_type(struct, field)
         except LookupError as e:
@@ -273,33 +285,44 @@ class _Loader:
             raise self.refuse(path, str(e), e.hint) from e
 
     def quantify(
-        self, quantifier: str, key: FactKey | None, field: str, found: FieldType, body: dict[str, Any], path: Path_,
-        *, top_level: bool,
-    ) -> Quantify:  # fmt: skip
+        self,
+        quantifier: str,
+        key: FactKey | None,
+        field: str,
+        found: FieldType,
+        body: dict[str, Any],
+        path: Path_,
+        *,
+        top_level: bool,
+    ) -> Quantify | Count:
         if found.kind != "list" or found.element is None:
             raise self.refuse((*path, quantifier), f"{quantifier!r} goes over a list; the field is a {found}")
         where = None
         if "where" in body:
             where = self.condition(body["where"], (*path, "where"), found.element, top_level=False)
-        fraction = False
         if "score" in body:
             self.word(body["score"], (*path, "score"), ("fraction",))
             if quantifier != "each" or not top_level:
                 raise self.refuse(
-                    (*path, "score"), "a fraction goes with `each`, at the top of the check or in its outermost `all`"
+                    (*path, "score"),
+                    "a fraction goes with `each`, at the top of the check or in its outermost `all`",
                 )
-            fraction = True
         inner = self.mapping(body[quantifier], (*path, quantifier))
-        if quantifier != "count":
-            check = self.condition(inner, (*path, quantifier), found.element, top_level=False)
-            return Quantify(key, field, quantifier, where, check, fraction=fraction)  # type: ignore[arg-type]
+        if quantifier == "count":
+            return self.count(inner, key, field, where, (*path, quantifier))
+        check = self.condition(inner, (*path, quantifier), found.element, top_level=False)
+        return Quantify(key, field, quantifier, check, where, "score" in body)  # type: ignore[arg-type]
+
+    def count(
+        self, body: dict[str, Any], key: FactKey | None, field: str, where: Condition | None, path: Path_
+    ) -> Count:
         numeric = ("equals", "at_least", "at_most", "between")
-        self.only(inner, (*path, quantifier), numeric)
-        if len(inner) != 1:
-            raise self.refuse((*path, quantifier), "count takes one comparison", "one of " + ", ".join(numeric))
-        operator, value = next(iter(inner.items()))
-        operand = self.operand(value, FieldType("int"), operator, (*path, quantifier, operator))
-        return Quantify(key, field, "count", where, None, operator, operand)  # type: ignore[arg-type]
+        self.only(body, path, numeric)
+        if len(body) != 1:
+            raise self.refuse(path, "count takes one comparison", "one of " + ", ".join(numeric))
+        operator, value = next(iter(body.items()))
+        operand = self.operand(value, FieldType("int"), operator, (*path, operator))
+        return Count(key, field, operator, operand, where)  # type: ignore[arg-type]
 
 
 def fit_parameter(uses: list[ParameterUse] | tuple[ParameterUse, ...], name: str, value: Any) -> Any:

@@ -35,7 +35,9 @@ def load_pack(root: Path) -> Pack:
     rules: dict[str, LoadedRule] = {}
     cases: dict[str, list[Case]] = {}
     if not root.is_dir():
-        raise RuleError(Place(str(root)), "no such folder", hint="name the folder that holds packs and profiles")
+        raise RuleError(
+            Place(str(root)), "no such folder", hint="name the folder that holds packs and profiles"
+        )
     for path in sorted(root.rglob(f"*{RULE_SUFFIX}")):
         try:
             loaded = load_rule(read_source(path, relative_to=root))
@@ -46,10 +48,15 @@ def load_pack(root: Path) -> Pack:
                 raise RuleError(place, f"{loaded.rule.id} is there twice")
             beside = path.with_name(loaded.rule.id + CASES_SUFFIX)
             if not beside.is_file():
-                raise RuleError(place, "no cases beside the rule", hint=f"write {beside.name} with a pass and a fail case")
+                raise RuleError(
+                    place, "no cases beside the rule", hint=f"write {beside.name} with a pass and a fail case"
+                )
             found = load_cases(read_source(beside, relative_to=root), loaded)
             wrong = [w for w in (broken(loaded, c) for c in found) if w]
-            errors.extend(RuleError(Place(str(beside.relative_to(root))), w, hint="mend the rule or the case") for w in wrong)
+            errors.extend(
+                RuleError(Place(str(beside.relative_to(root))), w, hint="mend the rule or the case")
+                for w in wrong
+            )
             rules[loaded.rule.id] = loaded
             cases[loaded.rule.id] = found
         except RuleError as e:

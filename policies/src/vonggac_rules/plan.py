@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vonggac_contract.facts import FactKey
-from vonggac_contract.rule import All, AnyOf, Compare, Condition, Not, Quantify
+from vonggac_contract.rule import All, AnyOf, Compare, Condition, Count, Not, Quantify
 
 from .rulebook import Rulebook
 
@@ -22,11 +22,9 @@ def facts_in(condition: Condition) -> set[FactKey]:
     """The keys that a condition names."""
     if isinstance(condition, Compare):
         return {condition.fact} if condition.fact else set()
-    if isinstance(condition, Quantify):
-        keys = {condition.fact} if condition.fact else set()
-        for inner in (condition.where, condition.check):
-            keys |= facts_in(inner) if inner is not None else set()
-        return keys
+    if isinstance(condition, (Quantify, Count)):
+        # What stands inside speaks of the list's elements, never of another fact.
+        return {condition.fact} if condition.fact else set()
     if isinstance(condition, Not):
         return facts_in(condition.of)
     if isinstance(condition, (All, AnyOf)):

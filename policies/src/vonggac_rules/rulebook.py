@@ -38,7 +38,9 @@ class Rulebook:
             raise UnknownProfile(f"no profile {profile_id!r}; there is: {', '.join(self.profiles)}")
         return self.profiles[profile_id]
 
-    def profile_rules(self, profile_id: str, platform: str | None = None) -> list[tuple[Rule, dict[str, Any]]]:
+    def profile_rules(
+        self, profile_id: str, platform: str | None = None
+    ) -> list[tuple[Rule, dict[str, Any]]]:
         """The profile's rules (for `platform`, if named) with every parameter's value. Raises UnknownProfile."""
         found = []
         for rule_id, values in self.profile(profile_id).rules.items():
@@ -68,5 +70,7 @@ def load_rulebook(raw: bytes) -> Rulebook:
     for profile in file.profiles:
         missing = set(profile.rules) - ids
         if missing:
-            raise Malformed(f"profile {profile.id} names rules that are not in the book: {sorted(missing)[:3]}")
+            raise Malformed(
+                f"profile {profile.id} names rules that are not in the book: {sorted(missing)[:3]}"
+            )
     return Rulebook(file, hashlib.sha256(raw).hexdigest())

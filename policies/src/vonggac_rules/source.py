@@ -36,7 +36,9 @@ class Source:
 
 def read_source(path: Path, *, relative_to: Path | None = None) -> Source:
     """Read one file. Raises RuleError."""
-    name = str(path.relative_to(relative_to)) if relative_to and path.is_relative_to(relative_to) else str(path)
+    name = (
+        str(path.relative_to(relative_to)) if relative_to and path.is_relative_to(relative_to) else str(path)
+    )
     with path.open("rb") as stream:
         raw = stream.read(limits.MAX_YAML_BYTES + 1)
     return parse_source(raw, name)
@@ -68,9 +70,10 @@ def _check_events(text: str, file: str) -> None:
         for event in yaml.parse(text, Loader=_Loader):
             if isinstance(event, yaml.AliasEvent):
                 raise RuleError(_place(event, file), "aliases are not taken", hint="write the value again")
-            if isinstance(event, (yaml.ScalarEvent, yaml.CollectionStartEvent)):
-                if event.tag is not None or event.anchor is not None:
-                    raise RuleError(_place(event, file), "tags and anchors are not taken", hint="write a plain value")
+            if _is_named(event):
+                raise RuleError(
+                    _place(event, file), "tags and anchors are not taken", hint="write a plain value"
+                )
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
                 if depth > limits.MAX_YAML_DEPTH:
@@ -79,6 +82,13 @@ def _check_events(text: str, file: str) -> None:
                 depth -= 1
     except yaml.YAMLError as e:
         raise _from_yaml(e, file) from e
+
+
+def _is_named(event: yaml.Event) -> bool:
+    """Whether an event carries a tag or an anchor."""
+    if not isinstance(event, (yaml.ScalarEvent, yaml.CollectionStartEvent)):
+        return False
+    return event.tag is not None or event.anchor is not None
 
 
 def _value(node: yaml.Node, path: Path_, places: dict[Path_, Place], file: str, loader: Any) -> Any:
@@ -110,6 +120,10 @@ def _place(thing: Any, file: str) -> Place:
 
 def _from_yaml(error: Exception, file: str, thing: Any = None) -> RuleError:
     mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
-    place = Place(file, mark.line + 1, mark.column + 1) if mark else (_place(thing, file) if thing else Place(file))
+    place = (
+        Place(file, mark.line + 1, mark.column + 1)
+        if mark
+        else (_place(thing, file) if thing else Place(file))
+    )
     problem = error.problem if isinstance(error, yaml.MarkedYAMLError) else str(error)
     return RuleError(place, f"not YAML: {problem}", hint="check indentation and quotes here")

@@ -1,4 +1,4 @@
-"""The types of declared facts, as rules see them: worked out from the Structs, so that there is nothing to keep in step."""
+"""The types of declared facts, as rules see them, worked out from the Structs, so nothing is to be kept in step."""
 
 from __future__ import annotations
 

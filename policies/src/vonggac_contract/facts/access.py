@@ -17,19 +17,31 @@ class Account(msgspec.Struct, frozen=True):
     shell: Annotated[str, about("Login shell")]
     home: Annotated[str, about("Home directory")]
     system: Annotated[bool, about("Below UID_MIN of login.defs, or nobody", source="etc/login.defs")]
-    can_log_in: Annotated[bool, about("Has a shell that is not nologin or false, and a password or key could let it in")]
+    can_log_in: Annotated[
+        bool, about("Has a shell that is not nologin or false, and a password or key could let it in")
+    ]
     groups: Annotated[list[str], about("Every group it is in", source="etc/group")]
     password: Annotated[
         Literal["set", "empty", "locked", "none", "not-seen"],
         about("State of the password; not-seen: the shadow file could not be read", source="etc/shadow"),
     ]
-    scheme: Annotated[str, about("Hash scheme: yescrypt, sha512, sha256, md5, des, …; empty if there is no hash")] = ""
+    scheme: Annotated[
+        str, about("Hash scheme: yescrypt, sha512, sha256, md5, des, …; empty if there is no hash")
+    ] = ""
     changed: Annotated[date | None, about("Last change of the password")] = None
-    maximum_age: Annotated[int | None, about("Days until it must be changed; none: never", unit="days")] = None
-    inactive_after: Annotated[int | None, about("Days after expiry until the account is shut", unit="days")] = None
+    maximum_age: Annotated[int | None, about("Days until it must be changed; none: never", unit="days")] = (
+        None
+    )
+    inactive_after: Annotated[
+        int | None, about("Days after expiry until the account is shut", unit="days")
+    ] = None
     expires: Annotated[date | None, about("Day on which the account ends")] = None
     last_login: Annotated[
-        date | None, about("Day of the last login that lastlog or wtmp knows; none: none known", source="var/log/lastlog, wtmp")
+        date | None,
+        about(
+            "Day of the last login that lastlog or wtmp knows; none: none known",
+            source="var/log/lastlog, wtmp",
+        ),
     ] = None
     authorized_keys: Annotated[int | None, about("Keys in its authorized_keys; none if not readable")] = None
 
@@ -46,18 +58,37 @@ class Accounts(msgspec.Struct, frozen=True):
 class AccountPolicy(msgspec.Struct, frozen=True):
     """What the machine demands of passwords and logins (login.defs, PAM, pwquality, faillock)."""
 
-    maximum_age: Annotated[int | None, about("PASS_MAX_DAYS for new accounts", unit="days", source="etc/login.defs")] = None
-    minimum_length: Annotated[
-        int | None, about("Shortest password that PAM accepts; none if nothing asks", source="pam_pwquality, pam_unix, pwquality.conf")
+    maximum_age: Annotated[
+        int | None, about("PASS_MAX_DAYS for new accounts", unit="days", source="etc/login.defs")
     ] = None
-    minimum_classes: Annotated[int | None, about("Classes of characters asked for (minclass, or credits below 0)")] = None
-    history: Annotated[int | None, about("Old passwords that are refused", source="pam_pwhistory, pam_unix remember")] = None
-    lockout_after: Annotated[int | None, about("Failures until the account is locked", source="pam_faillock, pam_tally2")] = None
-    lockout_seconds: Annotated[int | None, about("How long it stays locked; 0: until an administrator", unit="s")] = None
+    minimum_length: Annotated[
+        int | None,
+        about(
+            "Shortest password that PAM accepts; none if nothing asks",
+            source="pam_pwquality, pam_unix, pwquality.conf",
+        ),
+    ] = None
+    minimum_classes: Annotated[
+        int | None, about("Classes of characters asked for (minclass, or credits below 0)")
+    ] = None
+    history: Annotated[
+        int | None, about("Old passwords that are refused", source="pam_pwhistory, pam_unix remember")
+    ] = None
+    lockout_after: Annotated[
+        int | None, about("Failures until the account is locked", source="pam_faillock, pam_tally2")
+    ] = None
+    lockout_seconds: Annotated[
+        int | None, about("How long it stays locked; 0: until an administrator", unit="s")
+    ] = None
     scheme: Annotated[str, about("Hash scheme of new passwords", source="pam_unix, ENCRYPT_METHOD")] = ""
     umask: Annotated[str, about("UMASK for new files", source="etc/login.defs")] = ""
     session_timeout: Annotated[
-        int | None, about("TMOUT that every shell gets; none if not set", unit="s", source="etc/profile, etc/profile.d, etc/bash.bashrc")
+        int | None,
+        about(
+            "TMOUT that every shell gets; none if not set",
+            unit="s",
+            source="etc/profile, etc/profile.d, etc/bash.bashrc",
+        ),
     ] = None
 
 
@@ -80,7 +111,9 @@ class SudoRules(msgspec.Struct, frozen=True):
     rules: Annotated[list[SudoRule], about("Rules in order", source="etc/sudoers, etc/sudoers.d")]
     use_pty: Annotated[bool, about("Defaults use_pty")]
     logged: Annotated[bool, about("Defaults logfile or syslog (syslog is on unless switched off)")]
-    timestamp_minutes: Annotated[int, about("How long sudo remembers (timestamp_timeout); negative: for ever", unit="minutes")]
+    timestamp_minutes: Annotated[
+        int, about("How long sudo remembers (timestamp_timeout); negative: for ever", unit="minutes")
+    ]
 
 
 @topic("sshd.effective", privileged=True)
@@ -89,7 +122,8 @@ class SshdEffective(msgspec.Struct, frozen=True):
 
     obtained: Annotated[Literal["effective", "parsed"], about("Told by `sshd -T`, or read from the files")]
     permitrootlogin: Annotated[
-        Literal["yes", "no", "prohibit-password", "forced-commands-only"], about("Root by SSH (without-password reads as prohibit-password)")
+        Literal["yes", "no", "prohibit-password", "forced-commands-only"],
+        about("Root by SSH (without-password reads as prohibit-password)"),
     ]
     passwordauthentication: Annotated[bool, about("Passwords accepted")]
     kbdinteractiveauthentication: Annotated[bool, about("Keyboard-interactive accepted")]
@@ -116,5 +150,3 @@ class SshdEffective(msgspec.Struct, frozen=True):
     allowusers: Annotated[list[str], about("Only these users, if any is named")]
     allowgroups: Annotated[list[str], about("Only these groups, if any is named")]
     match_blocks: Annotated[int, about("Match blocks in the files, which may say otherwise for some")] = 0
-
-

@@ -18,13 +18,18 @@ class FileStat(msgspec.Struct, frozen=True):
 
     exists: Annotated[bool, about("Something is there", source="lstat(2), stat(2)")]
     kind: Annotated[
-        Literal["file", "directory", "link", "device", "fifo", "socket", "absent"], about("What it is; link if it leads nowhere")
+        Literal["file", "directory", "link", "device", "fifo", "socket", "absent"],
+        about("What it is; link if it leads nowhere"),
     ] = "absent"
-    owner: Annotated[str, about("Name of the owner, its number if it has no name", source="etc/passwd of the root")] = ""
+    owner: Annotated[
+        str, about("Name of the owner, its number if it has no name", source="etc/passwd of the root")
+    ] = ""
     group: Annotated[str, about("Name of the group", source="etc/group of the root")] = ""
     uid: Annotated[int | None, about("Owner's number")] = None
     gid: Annotated[int | None, about("Group's number")] = None
     mode: Annotated[str, about("Permission bits, four octal digits; empty if absent")] = ""
-    permissions: Annotated[list[Permission], about("The same bits as a list, so that a rule can say subset_of")] = []
+    permissions: Annotated[
+        list[Permission], about("The same bits as a list, so that a rule can say subset_of")
+    ] = []
     size: Annotated[int | None, about("Length", unit="bytes", volatile=True)] = None
     modified: Annotated[datetime | None, about("Last change of the content", volatile=True)] = None

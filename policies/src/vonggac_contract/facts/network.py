@@ -17,7 +17,8 @@ class Listener(msgspec.Struct, frozen=True):
     address: Annotated[str, about("Local address; 0.0.0.0 and :: mean every address")]
     port: Annotated[int, about("Port")]
     scope: Annotated[
-        Scope, about("Who could reach it by its address: loopback, link-local, RFC 1918 or ULA, public, or any")
+        Scope,
+        about("Who could reach it by its address: loopback, link-local, RFC 1918 or ULA, public, or any"),
     ]
     process: Annotated[str, about("Name of the process; empty if not visible")] = ""
     user: Annotated[str, about("Its user; empty if not visible")] = ""
@@ -30,7 +31,9 @@ class Listener(msgspec.Struct, frozen=True):
 class ListeningSockets(msgspec.Struct, frozen=True):
     """Every listening TCP and bound UDP socket; those whose owner is not visible are there all the same."""
 
-    sockets: Annotated[list[Listener], about("Sorted by protocol, port, address", source="psutil.net_connections")]
+    sockets: Annotated[
+        list[Listener], about("Sorted by protocol, port, address", source="psutil.net_connections")
+    ]
     owners_hidden: Annotated[int, about("How many have no visible owner")]
 
 
@@ -59,14 +62,22 @@ class TlsEndpoint(msgspec.Struct, frozen=True):
     version: Annotated[str, about("Version agreed: TLSv1.3, TLSv1.2, …")]
     cipher: Annotated[str, about("Cipher suite agreed")]
     oldest_version: Annotated[
-        str, about("Oldest version it accepts of those asked, from SSLv3 on, by hellos of the agent's own; empty if not asked")
+        str,
+        about(
+            "Oldest version it accepts of those asked, from SSLv3 on, by hellos of the agent's own; empty if not asked"
+        ),
     ]
-    certificate: Annotated[Certificate | None, about("Its own certificate; none if it sent none that could be read")] = None
+    certificate: Annotated[
+        Certificate | None, about("Its own certificate; none if it sent none that could be read")
+    ] = None
     chain_length: Annotated[int, about("Certificates sent")] = 0
     name_matches: Annotated[
-        bool | None, about("The certificate names this host's name or the address asked; none without a certificate")
+        bool | None,
+        about("The certificate names this host's name or the address asked; none without a certificate"),
     ] = None
-    trusted: Annotated[bool | None, about("The machine's own trust store accepts the chain; none if not asked")] = None
+    trusted: Annotated[
+        bool | None, about("The machine's own trust store accepts the chain; none if not asked")
+    ] = None
 
 
 @topic("tls.listener", live=True)
@@ -82,11 +93,17 @@ class TlsListeners(msgspec.Struct, frozen=True):
 class FirewallState(msgspec.Struct, frozen=True):
     """The packet filter of this host, and what it does with what no rule names."""
 
-    tools: Annotated[list[str], about("Installed front ends: ufw, firewalld, nftables, iptables", source="packages and files")]
+    tools: Annotated[
+        list[str],
+        about("Installed front ends: ufw, firewalld, nftables, iptables", source="packages and files"),
+    ]
     active: Annotated[bool, about("Rules are in force now; for a mounted root: set to start")]
     input_policy: Annotated[
-        Literal["drop", "accept", "unknown"], about("Fate of inbound packets no rule names; a final drop or reject counts as drop")
+        Literal["drop", "accept", "unknown"],
+        about("Fate of inbound packets no rule names; a final drop or reject counts as drop"),
     ]
-    forward_policy: Annotated[Literal["drop", "accept", "unknown"], about("The same for forwarded packets")] = "unknown"
+    forward_policy: Annotated[
+        Literal["drop", "accept", "unknown"], about("The same for forwarded packets")
+    ] = "unknown"
     rules: Annotated[int, about("Rules in force")] = 0
     source: Annotated[str, about("Where it was read: nft, iptables, ufw.conf, firewalld")] = ""

@@ -23,7 +23,9 @@ class Package(msgspec.Struct, frozen=True, array_like=True):
 class PackageInventory(msgspec.Struct, frozen=True):
     """Every installed package, sorted by name."""
 
-    manager: Annotated[Manager, about("Whose database was read", source="var/lib/dpkg/status or the rpm database")]
+    manager: Annotated[
+        Manager, about("Whose database was read", source="var/lib/dpkg/status or the rpm database")
+    ]
     packages: Annotated[list[Package], about("Installed packages")]
 
 
@@ -51,12 +53,17 @@ class PackageUpdates(msgspec.Struct, frozen=True):
     Pinning and phased roll-out are not taken into account, as apt's own simulation would.
     """
 
-    pending: Annotated[list[PendingUpdate], about("Every newer version offered", source="var/lib/apt/lists; var/cache/dnf")]
+    pending: Annotated[
+        list[PendingUpdate], about("Every newer version offered", source="var/lib/apt/lists; var/cache/dnf")
+    ]
     security_pending: Annotated[int, about("How many of them are security updates")]
     lists_updated: Annotated[
-        datetime | None, about("When the newest list was fetched; none if there is no list", source="file times of the lists")
+        datetime | None,
+        about("When the newest list was fetched; none if there is no list", source="file times of the lists"),
     ] = None
-    origins: Annotated[list[str], about("Archives the lists come from (origin/suite)", source="Release files")] = []
+    origins: Annotated[
+        list[str], about("Archives the lists come from (origin/suite)", source="Release files")
+    ] = []
 
 
 @topic("update.automatic", main="enabled")
@@ -64,8 +71,14 @@ class AutomaticUpdates(msgspec.Struct, frozen=True):
     """Whether security updates are put in without a person."""
 
     mechanism: Annotated[
-        Literal["unattended-upgrades", "dnf-automatic", "yast-online-update", "none"], about("What does it", source="packages and units")
+        Literal["unattended-upgrades", "dnf-automatic", "yast-online-update", "none"],
+        about("What does it", source="packages and units"),
     ]
-    enabled: Annotated[bool, about("It is switched on and its timer would start it", source="apt.conf.d, automatic.conf, timers")]
+    enabled: Annotated[
+        bool,
+        about("It is switched on and its timer would start it", source="apt.conf.d, automatic.conf, timers"),
+    ]
     applies: Annotated[bool, about("It installs, not only downloads or reports")]
-    security_only: Annotated[bool | None, about("Limited to security origins; none if it can't be told")] = None
+    security_only: Annotated[bool | None, about("Limited to security origins; none if it can't be told")] = (
+        None
+    )

@@ -1,4 +1,4 @@
-"""Facts about what watches: logs and how long they are kept, audit, protection against malware, mandatory access control."""
+"""Facts about what watches: logs and their retention, audit, protection against malware, mandatory access control."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -14,20 +14,35 @@ class LoggingState(msgspec.Struct, frozen=True):
 
     journald: Annotated[bool, about("systemd-journald runs (or is installed, in a mounted root)")]
     journal_storage: Annotated[
-        Literal["persistent", "volatile", "none", "absent"], about("Where the journal goes: Storage=, and whether var/log/journal is there", source="journald.conf")
+        Literal["persistent", "volatile", "none", "absent"],
+        about(
+            "Where the journal goes: Storage=, and whether var/log/journal is there", source="journald.conf"
+        ),
     ]
     journal_max_days: Annotated[
-        int | None, about("MaxRetentionSec in days; none: bounded by size only", unit="days", source="journald.conf")
+        int | None,
+        about("MaxRetentionSec in days; none: bounded by size only", unit="days", source="journald.conf"),
     ]
     syslog: Annotated[Literal["rsyslog", "syslog-ng", "none"], about("Classic log daemon installed")]
     syslog_active: Annotated[bool, about("It runs (or is enabled, in a mounted root)")]
     rotate_days: Annotated[
-        int | None, about("Days the rotation of the main system log keeps; none if nothing rotates it", unit="days", source="etc/logrotate.conf, logrotate.d")
+        int | None,
+        about(
+            "Days the rotation of the main system log keeps; none if nothing rotates it",
+            unit="days",
+            source="etc/logrotate.conf, logrotate.d",
+        ),
     ]
     retention_days: Annotated[
-        int | None, about("Days that a message is sure to be kept on this machine by either; none: nothing says so", unit="days")
+        int | None,
+        about(
+            "Days that a message is sure to be kept on this machine by either; none: nothing says so",
+            unit="days",
+        ),
     ]
-    remote_targets: Annotated[list[str], about("Hosts that logs are sent to", source="rsyslog, syslog-ng, journal-upload")]
+    remote_targets: Annotated[
+        list[str], about("Hosts that logs are sent to", source="rsyslog, syslog-ng, journal-upload")
+    ]
     oldest_entry: Annotated[
         datetime | None, about("Time of the oldest log file kept", source="var/log", volatile=True)
     ] = None
@@ -48,7 +63,9 @@ class MalwareProduct(msgspec.Struct, frozen=True):
     name: Annotated[str, about("Product")]
     active: Annotated[bool, about("Its service runs (or is enabled, in a mounted root)")]
     on_access: Annotated[bool, about("It looks at files when they are opened, not only on demand")]
-    signatures: Annotated[datetime | None, about("Date of its signatures, if it has any that can be seen")] = None
+    signatures: Annotated[
+        datetime | None, about("Date of its signatures, if it has any that can be seen")
+    ] = None
 
 
 @topic("malware.protection")
@@ -63,6 +80,9 @@ class MalwareProtection(msgspec.Struct, frozen=True):
 class MandatoryAccess(msgspec.Struct, frozen=True):
     """SELinux or AppArmor."""
 
-    system: Annotated[Literal["selinux", "apparmor", "none"], about("Which one is there", source="sys/fs/selinux; sys/module/apparmor")]
+    system: Annotated[
+        Literal["selinux", "apparmor", "none"],
+        about("Which one is there", source="sys/fs/selinux; sys/module/apparmor"),
+    ]
     enforcing: Annotated[bool, about("It forbids, not only reports")]
     profiles: Annotated[int, about("Loaded profiles that enforce (AppArmor)")] = 0

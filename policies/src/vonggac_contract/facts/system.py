@@ -22,10 +22,15 @@ class HostIdentity(msgspec.Struct, frozen=True):
         ),
     ]
     architecture: Annotated[str, about("Hardware name, e.g. x86_64", source="uname")]
-    addresses: Annotated[list[str], about("Addresses of its interfaces, loopback and link-local left out", source="psutil")]
+    addresses: Annotated[
+        list[str], about("Addresses of its interfaces, loopback and link-local left out", source="psutil")
+    ]
     memory: Annotated[int, about("Physical memory", unit="bytes", source="psutil")]
     cpus: Annotated[int, about("Logical processors", source="psutil")]
-    container: Annotated[str, about("Kind of container it runs in, empty if none", source="proc/1/environ; run/systemd/container")]
+    container: Annotated[
+        str,
+        about("Kind of container it runs in, empty if none", source="proc/1/environ; run/systemd/container"),
+    ]
 
 
 @topic("os.release", main="id")
@@ -37,7 +42,8 @@ class OsRelease(msgspec.Struct, frozen=True):
     codename: Annotated[str, about("Code name, e.g. bookworm", source="VERSION_CODENAME")]
     name: Annotated[str, about("Name for people", source="PRETTY_NAME")]
     family: Annotated[
-        Literal["debian", "redhat", "suse", "other"], about("Package family, from ID and ID_LIKE", source="ID_LIKE")
+        Literal["debian", "redhat", "suse", "other"],
+        about("Package family, from ID and ID_LIKE", source="ID_LIKE"),
     ]
 
 
@@ -47,9 +53,12 @@ class OsSupport(msgspec.Struct, frozen=True):
 
     product: Annotated[str, about("Product in the reference data", source="endoflife.date")]
     cycle: Annotated[str, about("Release line", source="endoflife.date")]
-    support_end: Annotated[date | None, about("Last day of regular security support; none: no date announced")] = None
+    support_end: Annotated[
+        date | None, about("Last day of regular security support; none: no date announced")
+    ] = None
     extended_end: Annotated[
-        date | None, about("Last day of extended support (often paid or by another team), if the source names one")
+        date | None,
+        about("Last day of extended support (often paid or by another team), if the source names one"),
     ] = None
     ended: Annotated[bool, about("True if the source says support is over without a date")] = False
     data_date: Annotated[date | None, about("Date of the reference data")] = None
@@ -60,11 +69,19 @@ class KernelRunning(msgspec.Struct, frozen=True):
     """The running kernel beside the newest installed one, and whether a restart is due."""
 
     release: Annotated[str, about("Running kernel", source="uname -r by os.uname")]
-    newest_installed: Annotated[str, about("Newest kernel under boot/ or usr/lib/modules; empty if none", source="boot/vmlinuz-*")]
-    reboot_required: Annotated[
-        bool, about("A newer kernel of the same flavour is installed, or the distribution's flag is set", source="run/reboot-required")
+    newest_installed: Annotated[
+        str, about("Newest kernel under boot/ or usr/lib/modules; empty if none", source="boot/vmlinuz-*")
     ]
-    reboot_because: Annotated[list[str], about("Packages that asked for it", source="run/reboot-required.pkgs")]
+    reboot_required: Annotated[
+        bool,
+        about(
+            "A newer kernel of the same flavour is installed, or the distribution's flag is set",
+            source="run/reboot-required",
+        ),
+    ]
+    reboot_because: Annotated[
+        list[str], about("Packages that asked for it", source="run/reboot-required.pkgs")
+    ]
     booted_at: Annotated[datetime, about("Time of the last boot", source="proc/stat btime", volatile=True)]
 
 
@@ -83,10 +100,14 @@ class ServiceUnit(msgspec.Struct, frozen=True):
     exists: Annotated[bool, about("A unit file or alias of that name is there", source="unit directories")]
     enabled: Annotated[
         Literal["enabled", "disabled", "static", "masked", "indirect", "absent"],
-        about("As systemctl is-enabled says, worked out from unit files and links", source="etc/systemd/system; usr/lib/systemd/system"),
+        about(
+            "As systemctl is-enabled says, worked out from unit files and links",
+            source="etc/systemd/system; usr/lib/systemd/system",
+        ),
     ]
     active: Annotated[
-        bool | None, about("It runs now; none where there is no running systemd to ask", source="cgroup and process list")
+        bool | None,
+        about("It runs now; none where there is no running systemd to ask", source="cgroup and process list"),
     ] = None
 
 
@@ -101,9 +122,20 @@ class ServicesRunning(msgspec.Struct, frozen=True):
 class TimeSync(msgspec.Struct, frozen=True):
     """What keeps this machine's clock right (TCVN 14423 asks for one time source)."""
 
-    clients: Annotated[list[str], about("Installed clients: chrony, systemd-timesyncd, ntpsec, ntp, openntpd", source="binaries and units")]
+    clients: Annotated[
+        list[str],
+        about(
+            "Installed clients: chrony, systemd-timesyncd, ntpsec, ntp, openntpd", source="binaries and units"
+        ),
+    ]
     active: Annotated[list[str], about("Those that run now; for a mounted root those that are enabled")]
-    servers: Annotated[list[str], about("Configured servers and pools", source="chrony.conf, timesyncd.conf, ntp.conf")]
+    servers: Annotated[
+        list[str], about("Configured servers and pools", source="chrony.conf, timesyncd.conf, ntp.conf")
+    ]
     synchronised: Annotated[
-        bool | None, about("The kernel says its clock is disciplined (adjtimex status without STA_UNSYNC); none if it can't be asked", source="adjtimex(2)")
+        bool | None,
+        about(
+            "The kernel says its clock is disciplined (adjtimex status without STA_UNSYNC); none if it can't be asked",
+            source="adjtimex(2)",
+        ),
     ] = None

@@ -1,0 +1,219 @@
+"""`vonggac-rules`: check, list, show, compile and eval. Prints; decides nothing itself.
+
+Exit codes: 0 good, 1 findings or refusals, 2 wrong use or environment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from vonggac_contract import limits
+from vonggac_contract.decode import bounded_json
+from vonggac_contract.errors import ContractError
+from vonggac_contract.finding import Outcome
+from vonggac_contract.rule import Text
+from vonggac_contract.snapshot import snapshot_from_value
+
+from .builtin import default_rulebook_bytes
+from .errors import RuleError
+from .evaluate import decide
+from .explain import explain
+from .pack import Pack, compile_pack, load_pack, read_clauses
+from .rulebook import Rulebook, load_rulebook
+
+GOOD, FINDINGS, WRONG_USE = 0, 1, 2
+MAX_FACTS_BYTES = limits.MAX_UNPACKED_BYTES
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the program; returns its exit code."""
+    args = parser().parse_args(argv)
+    try:
+        code: int = args.run(args)
+    except BrokenPipeError:
+        # The reader of a pipe went away (`| head`): nothing is wrong, and nothing more can be said.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return GOOD
+    except (ContractError, OSError) as e:
+        hint = e.hint if isinstance(e, ContractError) else "check the path and its permissions"
+        print(f"vonggac-rules: {e}\n  {hint}", file=sys.stderr)
+        return WRONG_USE
+    return code
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line; docs/commands.md is compared with it by a test."""
+    top = argparse.ArgumentParser(
+        prog="vonggac-rules", description="Author rules: check, explain, compile, decide saved facts."
+    )
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def command(name: str, run: Any, text: str, example: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(
+            name, help=text, description=text, epilog=f"Example: {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        sub.set_defaults(run=run)
+        return sub
+
+    check = command(
+        "check", _check, "Check rules, cases and profiles of a folder.", "vonggac-rules check policies"
+    )
+    check.add_argument("folder", type=Path, help="folder with packs and profiles")
+    check.add_argument("--json", action="store_true", help="errors as JSON")
+
+    lists = command("list", _list, "List the rules of a folder.", "vonggac-rules list policies --json")
+    lists.add_argument("folder", type=Path, help="folder with packs and profiles")
+    lists.add_argument("--json", action="store_true", help="rules as JSON")
+
+    show = command("show", _show, "Explain one rule.", "vonggac-rules show linux.ssh.root-login --lang vi")
+    show.add_argument("rule", help="rule id")
+    show.add_argument("--rulebook", type=Path, help="compiled rulebook (default: the one of this release)")
+    show.add_argument("--profile", help="show the values of this profile instead of the defaults")
+    show.add_argument("--lang", choices=("vi", "en"), default="vi", help="language (default vi)")
+
+    build = command(
+        "compile", _compile, "Compile packs and profiles into one rulebook.",
+        "vonggac-rules compile policies --out rulebook.json",
+    )  # fmt: skip
+    build.add_argument("folder", type=Path, help="folder with packs, profiles and data/level-controls.csv")
+    build.add_argument("--out", type=Path, required=True, help="file to write")
+    build.add_argument(
+        "--version", default="0.1.0", help="version to write into the rulebook (default 0.1.0)"
+    )
+
+    decides = command(
+        "eval", _eval, "Decide facts that were saved by a scan.",
+        "vonggac-agent scan --save-facts f.json && vonggac-rules eval --facts f.json --profile tcvn14423-level3",
+    )  # fmt: skip
+    decides.add_argument("--facts", type=Path, required=True, help="facts file")
+    decides.add_argument("--profile", required=True, help="profile id")
+    decides.add_argument("--rulebook", type=Path, help="compiled rulebook (default: the one of this release)")
+    decides.add_argument("--json", action="store_true", help="findings as JSON")
+    return top
+
+
+def _check(args: argparse.Namespace) -> int:
+    pack = load_pack(args.folder)
+    if args.json:
+        _print_json([{"place": str(e.place), "message": e.message, "hint": e.hint} for e in pack.errors])
+    else:
+        _report_errors(pack)
+        cases = sum(len(c) for c in pack.cases.values())
+        print(
+            f"{len(pack.rules)} rules, {cases} cases, {len(pack.profiles)} profiles: "
+            + (f"{len(pack.errors)} errors" if pack.errors else "all hold")
+        )
+    return FINDINGS if pack.errors or not pack.rules else GOOD
+
+
+def _list(args: argparse.Namespace) -> int:
+    pack = load_pack(args.folder)
+    _report_errors(pack)
+    rows = []
+    for rule_id, loaded in sorted(pack.rules.items()):
+        outcomes = [str(c.outcome) for c in pack.cases[rule_id]]
+        rule = loaded.rule
+        rows.append(
+            {
+                "id": rule_id,
+                "platform": rule.platform,
+                "severity": rule.severity,
+                "domain": rule.domain,
+                "cases": {str(o): outcomes.count(o) for o in Outcome},
+                "maps": rule.maps,
+                "profiles": [p.id for p in pack.profiles if rule_id in p.rules],
+                "title": {"vi": rule.title.vi, "en": rule.title.en},
+            }
+        )
+    if args.json:
+        _print_json(rows)
+    else:
+        for row in rows:
+            print(f"{row['id']:<48} {row['severity']:<9} {row['domain']:<14} {row['title']['en']}")  # type: ignore[index]
+    return FINDINGS if pack.errors else GOOD
+
+
+def _show(args: argparse.Namespace) -> int:
+    book = _rulebook(args.rulebook)
+    rule = book.rules.get(args.rule)
+    if rule is None:
+        print(
+            f"vonggac-rules: no rule {args.rule!r}\n  `vonggac-rules list policies` names them all",
+            file=sys.stderr,
+        )
+        return WRONG_USE
+    values = {n: d.default for n, d in rule.parameters.items()}
+    if args.profile:
+        values |= book.profile(args.profile).rules.get(rule.id, {})
+    language = args.lang
+
+    def say(text: Text) -> str:
+        return text.vi if language == "vi" else text.en
+
+    print(f"{rule.id}  [{rule.severity}, {rule.domain}]\n{say(rule.title)}\n\n{say(rule.why)}\n")
+    print(explain(rule, language, values))
+    for family, steps in rule.fix.items():
+        print(f"\n[{family}]\n{say(steps)}")
+    for kind, ids in rule.maps.items():
+        print(f"\n{kind}: {', '.join(ids)}", end="")
+    print()
+    return GOOD
+
+
+def _compile(args: argparse.Namespace) -> int:
+    pack = load_pack(args.folder)
+    if pack.errors:
+        _report_errors(pack)
+        return FINDINGS
+    table = args.folder / "data" / "level-controls.csv"
+    raw = compile_pack(pack, args.version, read_clauses(table) if table.is_file() else {})
+    book = load_rulebook(raw)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = args.out.with_suffix(".new")
+    temporary.write_bytes(raw)
+    temporary.replace(args.out)
+    print(f"{len(book.rules)} rules, {len(book.profiles)} profiles, {len(raw)} bytes, digest {book.digest}")
+    return GOOD
+
+
+def _eval(args: argparse.Namespace) -> int:
+    book = _rulebook(args.rulebook)
+    snapshot = snapshot_from_value(bounded_json(_read(args.facts, MAX_FACTS_BYTES), maximum=MAX_FACTS_BYTES))
+    findings = decide(book, args.profile, snapshot)
+    if args.json:
+        _print_json(findings)
+    else:
+        for f in findings:
+            reason = f" ({f.reason})" if f.reason else ""
+            print(f"{f.outcome:<15} {f.severity:<9} {f.rule}{reason}")
+            for e in f.evidence if f.outcome in (Outcome.FAIL, Outcome.PARTIAL) else []:
+                print(f"    {e.fact}: {e.operator} {e.expected!r}, found {e.actual!r}")
+    return FINDINGS if any(f.outcome in (Outcome.FAIL, Outcome.PARTIAL) for f in findings) else GOOD
+
+
+def _rulebook(path: Path | None) -> Rulebook:
+    return load_rulebook(_read(path, limits.MAX_UNPACKED_BYTES) if path else default_rulebook_bytes())
+
+
+def _read(path: Path, maximum: int) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(maximum + 1)
+
+
+def _report_errors(pack: Pack) -> None:
+    for error in pack.errors:
+        print(f"{error.place}: {error.message}\n    {error.hint}", file=sys.stderr)
+
+
+def _print_json(value: Any) -> None:
+    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+__all__ = ["RuleError", "main", "parser"]
