@@ -42,7 +42,7 @@ def fit(found: FieldType, operator: str, value: Any) -> Any:
     """The value in the form the evaluator compares with (durations and sizes in the field's unit). Raises Misfit."""
     usable = _BY_KIND[found.kind]
     if operator not in usable:
-        raise Misfit(f"{operator!r} can't be asked of a {found}", f"it takes {', '.join(usable)}")
+        raise Misfit(f"{operator!r} can't be asked of {found}", f"it takes {', '.join(usable)}")
     return _FORMS[operator](found, value)
 
 

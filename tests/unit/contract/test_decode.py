@@ -1,0 +1,163 @@
+"""The door for bytes from outside: what it takes, what it refuses and by which name."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vonggac_contract import limits
+from vonggac_contract.decode import bounded_json, unpack_gzip
+from vonggac_contract.errors import Malformed, TooLarge
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-limits.MAX_SAFE_INTEGER, limits.MAX_SAFE_INTEGER)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)))
+)
+values = st.recursive(
+    scalars,
+    lambda v: (
+        st.lists(v)
+        | st.dictionaries(st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",))), v)
+    ),
+    max_leaves=30,
+)
+
+
+@given(values)
+def test_it_reads_what_the_standard_library_reads(value: object) -> None:
+    raw = json.dumps(value).encode()
+    assert bounded_json(raw) == json.loads(raw)
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_give_a_value_or_one_of_two_refusals(raw: bytes) -> None:
+    try:
+        bounded_json(raw)
+    except (Malformed, TooLarge):
+        return
+    json.loads(raw)
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"{",
+        b'{"a":1',
+        b'{"a":1}}',
+        b'{"a":1,"a":2}',
+        b'{"a":{"b":1,"b":1}}',
+        b'[{"x":1},{"x":1,"y":2,"x":3}]',
+        b"NaN",
+        b"[Infinity]",
+        b"[9007199254740993]",
+        b"[-9007199254740993]",
+        b"[1180591620717411303424]",
+        b"[1e400]",
+        b'["\\u0000"]',
+        b'["\\\\\\u0000"]',
+        b'["\\ud800"]',
+        b'["\xff"]',
+        b'["\xed\xa0\x80"]',
+        b"\xef\xbb\xbf[]",
+        b"[] []",
+        b"[]\x00",
+        b'["\n"]',
+        b"]]",
+        b"[}",
+        b"'a'",
+    ],
+)
+def test_what_is_not_well_formed_is_refused_as_malformed(raw: bytes) -> None:
+    with pytest.raises(Malformed, match=r"."):
+        bounded_json(raw)
+
+
+def test_an_escaped_backslash_before_u0000_is_text_and_no_nul() -> None:
+    assert bounded_json(b'["\\\\u0000"]') == ["\\u0000"]
+
+
+def test_a_long_fraction_is_a_number_like_any_other() -> None:
+    assert bounded_json(b"[0.12345678901234567890123]") == [0.12345678901234567890123]
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("opening", [b"[", b'{"a":'])
+def test_depth_is_taken_at_the_limit_and_refused_one_over(opening: bytes) -> None:
+    closing = b"]" if opening == b"[" else b"}"
+    inner = b"1"
+
+    def nested(depth: int) -> bytes:
+        return opening * depth + inner + closing * depth
+
+    assert bounded_json(nested(limits.MAX_JSON_DEPTH - 1)) is not None
+    assert bounded_json(nested(limits.MAX_JSON_DEPTH)) is not None
+    with pytest.raises(TooLarge, match="nested"):
+        bounded_json(nested(limits.MAX_JSON_DEPTH + 1))
+
+
+@pytest.mark.hostile
+def test_a_million_open_brackets_are_refused_without_harm() -> None:
+    for raw in (b"[" * 1_000_000, b'{"a":' * 90_000, b"[" * 1_000_000 + b"]" * 1_000_000):
+        with pytest.raises((TooLarge, Malformed), match=r"nested|brackets"):
+            bounded_json(raw)
+
+
+@pytest.mark.hostile
+def test_a_string_is_taken_at_the_limit_and_refused_one_over() -> None:
+    assert (
+        len(bounded_json(b'"' + b"a" * limits.MAX_JSON_STRING_BYTES + b'"')) == limits.MAX_JSON_STRING_BYTES
+    )
+    with pytest.raises(TooLarge, match="string"):
+        bounded_json(b'"' + b"a" * (limits.MAX_JSON_STRING_BYTES + 1) + b'"')
+
+
+@pytest.mark.hostile
+def test_keys_and_items_are_taken_at_the_limit_and_refused_one_over() -> None:
+    at = b"{" + b",".join(b'"k%d":1' % i for i in range(limits.MAX_JSON_KEYS)) + b"}"
+    assert len(bounded_json(at)) == limits.MAX_JSON_KEYS
+    over = b"{" + b",".join(b'"k%d":1' % i for i in range(limits.MAX_JSON_KEYS + 1)) + b"}"
+    with pytest.raises(TooLarge, match="keys"):
+        bounded_json(over)
+    assert len(bounded_json(b"[" + b",".join([b"1"] * limits.MAX_JSON_ITEMS) + b"]")) == limits.MAX_JSON_ITEMS
+    with pytest.raises(TooLarge, match="items"):
+        bounded_json(b"[" + b",".join([b"1"] * (limits.MAX_JSON_ITEMS + 2)) + b"]")
+
+
+@pytest.mark.hostile
+def test_a_body_is_taken_at_the_limit_and_refused_one_over() -> None:
+    padding = b" " * (limits.MAX_WIRE_BYTES - 2)
+    assert bounded_json(b"[]" + padding) == []
+    with pytest.raises(TooLarge, match="bytes"):
+        bounded_json(b"[]" + padding + b" ")
+
+
+@pytest.mark.hostile
+def test_a_gzip_bomb_stops_at_the_ceiling() -> None:
+    bomb = gzip.compress(b"\0" * (limits.MAX_UNPACKED_BYTES * 2))
+    with pytest.raises(TooLarge, match="unpacks"):
+        unpack_gzip(bomb)
+
+
+@pytest.mark.hostile
+def test_the_ratio_is_taken_at_the_limit_and_refused_over_it() -> None:
+    small = gzip.compress(b"a" * limits.RATIO_FREE_BYTES)
+    assert len(unpack_gzip(small)) == limits.RATIO_FREE_BYTES
+    with pytest.raises(TooLarge, match="unpacks"):
+        unpack_gzip(gzip.compress(b"a" * (limits.RATIO_FREE_BYTES + 1)))
+
+
+@pytest.mark.hostile
+def test_cut_trailing_and_foreign_gzip_is_refused() -> None:
+    good = gzip.compress(b"hello")
+    for raw in (good[:-1], good[:4], good + b"x", good + good, b"PK\x03\x04", b"", b"\x28\xb5\x2f\xfd"):
+        with pytest.raises(Malformed, match=r"gzip"):
+            unpack_gzip(raw)

@@ -1,0 +1,157 @@
+"""Sealing and verifying: by the published vectors, beside another implementation, and under mutation."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vonggac_contract import limits
+from vonggac_contract.envelope import (
+    KINDS,
+    REPORT,
+    Envelope,
+    Signature,
+    envelope_from_bytes,
+    envelope_to_bytes,
+    keyid_of,
+    pre_authentication_encoding,
+    seal,
+    verify,
+)
+from vonggac_contract.errors import BadSignature, ContractError, Malformed, TooLarge, UnknownSchema
+
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+PUBLIC = KEY.public_key().public_bytes_raw()
+
+
+def test_the_pre_authentication_encoding_is_that_of_the_published_vector() -> None:
+    # https://github.com/secure-systems-lab/dsse/blob/master/protocol.md, "Test vectors".
+    found = pre_authentication_encoding("http://example.com/HelloWorld", b"hello world")
+    assert found == b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
+
+
+@pytest.mark.parametrize(
+    ("secret", "public", "message", "signature"),
+    [  # RFC 8032 section 7.1, TEST 1 to 3.
+        (
+            "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
+            "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+            "",
+            "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
+        ),
+        (
+            "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
+            "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
+            "72",
+            "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
+        ),
+        (
+            "c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7",
+            "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025",
+            "af82",
+            "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
+        ),
+    ],
+)
+def test_signatures_are_those_of_rfc_8032(secret: str, public: str, message: str, signature: str) -> None:
+    key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(secret))
+    assert key.public_key().public_bytes_raw().hex() == public
+    assert key.sign(bytes.fromhex(message)).hex() == signature
+
+
+def test_another_implementation_verifies_what_was_sealed_here() -> None:
+    from securesystemslib.dsse import Envelope as Theirs
+    from securesystemslib.signer import SSlibKey
+
+    envelope = seal(REPORT, b"payload \xff bytes", KEY)
+    theirs = Theirs.from_dict(json.loads(envelope_to_bytes(envelope)))
+    key = SSlibKey(keyid_of(PUBLIC), "ed25519", "ed25519", {"public": PUBLIC.hex()})
+    assert list(theirs.verify([key], 1)) == [key.keyid]
+    assert theirs.pae() == pre_authentication_encoding(REPORT, b"payload \xff bytes")
+
+
+@given(st.binary(max_size=300), st.sampled_from(sorted(KINDS)))
+def test_what_was_sealed_reads_back_and_verifies(payload: bytes, kind: str) -> None:
+    envelope = seal(kind, payload, KEY)
+    again = envelope_from_bytes(envelope_to_bytes(envelope))
+    assert again == envelope
+    assert again.digest == envelope.digest
+    verify(again, PUBLIC)
+
+
+@settings(max_examples=400)
+@given(st.data())
+@pytest.mark.hostile
+def test_no_changed_byte_of_the_wire_form_verifies(data: st.DataObject) -> None:
+    raw = bytearray(envelope_to_bytes(seal(REPORT, b"some payload", KEY)))
+    at = data.draw(st.integers(0, len(raw) - 1))
+    raw[at] ^= data.draw(st.integers(1, 255))
+    try:
+        changed = envelope_from_bytes(bytes(raw))
+        verify(changed, PUBLIC)
+    except ContractError:
+        return
+    # What still verifies is the same statement: white space and the like around it may differ, nothing in it.
+    assert changed.payload == b"some payload"
+    assert changed.payload_type == REPORT
+
+
+@pytest.mark.hostile
+def test_a_signature_over_another_type_or_by_another_key_does_not_verify() -> None:
+    sealed = seal(REPORT, b"x", KEY)
+    confused = msgspec.structs.replace(sealed, payload_type="application/vnd.vonggac.receipt.v1+json")
+    with pytest.raises(BadSignature, match="does not fit"):
+        verify(confused, PUBLIC)
+    other = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
+    with pytest.raises(BadSignature, match="no signature by key"):
+        verify(sealed, other)
+    claimed = Envelope(sealed.payload, REPORT, (Signature(keyid_of(other), sealed.signatures[0].sig),))
+    with pytest.raises(BadSignature, match="does not fit"):
+        verify(claimed, other)
+
+
+def _wire(**changes: Any) -> bytes:
+    value = json.loads(envelope_to_bytes(seal(REPORT, b"x", KEY))) | changes
+    return json.dumps({k: v for k, v in value.items() if v is not ...}).encode()
+
+
+SIGNATURE = json.loads(envelope_to_bytes(seal(REPORT, b"x", KEY)))["signatures"][0]
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(
+    ("raw", "error"),
+    [
+        (b"[]", Malformed),
+        (b"null", Malformed),
+        (_wire(payload=...), Malformed),
+        (_wire(payload=7), Malformed),
+        (_wire(payload="eA"), Malformed),
+        (_wire(payload="eB=="), Malformed),
+        (_wire(payload="e A=="), Malformed),
+        (_wire(extra=1), Malformed),
+        (_wire(payloadType="application/json"), UnknownSchema),
+        (_wire(payloadType="application/vnd.vonggac.report.v2+json.gz"), UnknownSchema),
+        (_wire(signatures=[]), BadSignature),
+        (_wire(signatures=None), Malformed),
+        (_wire(signatures=[SIGNATURE] * (limits.MAX_SIGNATURES + 1)), TooLarge),
+        (_wire(signatures=[SIGNATURE | {"keyid": "00"}]), Malformed),
+        (_wire(signatures=[SIGNATURE | {"keyid": SIGNATURE["keyid"].upper()}]), Malformed),
+        (_wire(signatures=[SIGNATURE | {"sig": base64.b64encode(b"short").decode()}]), Malformed),
+        (_wire(signatures=[SIGNATURE | {"cert": "x"}]), Malformed),
+    ],
+)
+def test_an_envelope_of_another_shape_is_refused_by_name(raw: bytes, error: type[ContractError]) -> None:
+    with pytest.raises(error, match=r"."):
+        envelope_from_bytes(raw)
+
+
+def test_as_many_signatures_as_the_limit_are_taken() -> None:
+    assert len(envelope_from_bytes(_wire(signatures=[SIGNATURE] * limits.MAX_SIGNATURES)).signatures) == 4

@@ -1,0 +1,170 @@
+"""Golden envelopes: what earlier releases sealed must verify and decode for ever.
+
+`python -m tests.unit.contract.test_wire_golden` writes the files of a new schema version; those of a released one are
+never written again.
+"""
+
+from __future__ import annotations
+
+import gzip
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from vonggac_contract.enrolment import Enrolled, EnrolmentRequest, open_enrolled, open_request
+from vonggac_contract.envelope import (
+    ENROLLED,
+    ENROLMENT,
+    HEARTBEAT,
+    REPORT,
+    envelope_from_bytes,
+    envelope_to_bytes,
+    keyid_of,
+    seal,
+    verify,
+)
+from vonggac_contract.errors import BadSignature, Malformed, UnknownSchema
+from vonggac_contract.finding import Evidence, Finding, Outcome
+from vonggac_contract.receipt import Receipt, open_receipt, seal_receipt
+from vonggac_contract.report import (
+    FactHealth,
+    Heartbeat,
+    Report,
+    Section,
+    Statement,
+    content_digest,
+    heartbeat_from_envelope,
+    heartbeat_to_payload,
+    section_digest,
+    statement_from_envelope,
+    statement_to_payload,
+)
+
+FOLDER = Path(__file__).parents[2] / "fixtures" / "wire"
+AGENT = Ed25519PrivateKey.from_private_bytes(b"a" * 32)
+COLLECTOR = Ed25519PrivateKey.from_private_bytes(b"c" * 32)
+AGENT_PUBLIC = AGENT.public_key().public_bytes_raw()
+COLLECTOR_PUBLIC = COLLECTOR.public_key().public_bytes_raw()
+AGENT_ID = "0b8a6a2e-6a52-4c8e-9c1e-0d2f5a7b9c11"
+NOW = datetime(2026, 11, 23, 8, 15, tzinfo=UTC)
+OS = {"id": "debian", "version": "12", "codename": "bookworm", "name": "Debian 12", "family": "debian"}
+FINDINGS = [
+    Finding(
+        "linux.ssh.root-login",
+        Outcome.FAIL,
+        "high",
+        "access",
+        evidence=[Evidence("sshd.effective permitrootlogin", ["no"], "yes", "one_of")],
+    ),
+    Finding(
+        "linux.log.retention", Outcome.UNKNOWN, "medium", "logging", "permission-denied", "etc/rsyslog.conf"
+    ),
+]
+SECTIONS = {
+    "os": Section(section_digest(OS), OS),
+    "tls": Section(unavailable="not-supported", detail="no socket"),
+}
+REPORT_VALUE = Report(
+    "0.1.0", "linux", "d" * 64, "tcvn14423-level3", NOW, NOW + timedelta(seconds=1), 0.75,
+    content_digest(FINDINGS, SECTIONS), FINDINGS, SECTIONS, 40, [FactHealth("tls.listener", "not-supported", "")],
+)  # fmt: skip
+STATEMENT = Statement(1, AGENT_ID, 1, 1, None, NOW + timedelta(seconds=2), REPORT_VALUE)
+BEAT = Heartbeat(1, AGENT_ID, 1, 9, 1, REPORT_VALUE.content, NOW)
+REQUEST = EnrolmentRequest(1, "t" * 32, AGENT_PUBLIC, "máy-chủ", "", "linux", "0.1.0", NOW)
+ANSWER = Enrolled(1, AGENT_ID, 1, AGENT_PUBLIC, COLLECTOR_PUBLIC, "01", "tcvn14423-level3", "d" * 64, NOW)
+
+
+def golden() -> dict[str, bytes]:
+    report = seal(REPORT, statement_to_payload(STATEMENT), AGENT)
+    receipt = Receipt(1, AGENT_ID, 1, report.digest, NOW, "tcvn14423-level3", "d" * 64, sequence=1)
+    return {
+        "report.v1.json": envelope_to_bytes(report),
+        "heartbeat.v1.json": envelope_to_bytes(seal(HEARTBEAT, heartbeat_to_payload(BEAT), AGENT)),
+        "receipt.v1.json": envelope_to_bytes(seal_receipt(receipt, COLLECTOR)),
+        "enrolment.v1.json": envelope_to_bytes(seal(ENROLMENT, msgspec.json.encode(REQUEST), AGENT)),
+        "enrolled.v1.json": envelope_to_bytes(seal(ENROLLED, msgspec.json.encode(ANSWER), COLLECTOR)),
+    }
+
+
+def read(name: str) -> bytes:
+    return (FOLDER / name).read_bytes()
+
+
+def test_the_golden_report_verifies_and_decodes() -> None:
+    envelope = envelope_from_bytes(read("report.v1.json"))
+    verify(envelope, AGENT_PUBLIC)
+    assert statement_from_envelope(envelope) == STATEMENT
+
+
+def test_the_golden_heartbeat_verifies_and_decodes() -> None:
+    envelope = envelope_from_bytes(read("heartbeat.v1.json"))
+    verify(envelope, AGENT_PUBLIC)
+    assert heartbeat_from_envelope(envelope) == BEAT
+
+
+def test_the_golden_receipt_names_the_golden_report() -> None:
+    receipt = open_receipt(envelope_from_bytes(read("receipt.v1.json")), COLLECTOR_PUBLIC)
+    assert receipt.digest == envelope_from_bytes(read("report.v1.json")).digest
+    assert (receipt.agent_id, receipt.epoch, receipt.sequence) == (AGENT_ID, 1, 1)
+
+
+def test_the_golden_enrolment_and_its_answer_open() -> None:
+    assert open_request(envelope_from_bytes(read("enrolment.v1.json"))) == REQUEST
+    assert open_enrolled(envelope_from_bytes(read("enrolled.v1.json")), AGENT_PUBLIC) == ANSWER
+
+
+def test_this_release_still_writes_the_golden_bytes() -> None:
+    # zlib versions may pack differently; then the golden file stays and only its statement is compared.
+    for name, raw in golden().items():
+        kept, made = envelope_from_bytes(read(name)), envelope_from_bytes(raw)
+        if name == "report.v1.json":
+            assert statement_from_envelope(kept) == statement_from_envelope(made)
+        else:
+            assert kept == made, name
+
+
+def test_a_field_of_a_newer_agent_does_not_stop_an_older_collector() -> None:
+    value = msgspec.to_builtins(STATEMENT)
+    value["report"]["from_the_future"] = {"x": 1}
+    value["report"]["findings"][0]["also_new"] = 2
+    envelope = seal(REPORT, gzip.compress(msgspec.json.encode(value), mtime=0), AGENT)
+    assert statement_from_envelope(envelope).report.findings[0].rule == "linux.ssh.root-login"
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("schema", [0, 2, "1", None, True])
+def test_an_unknown_schema_version_is_refused_by_name(schema: object) -> None:
+    value = msgspec.to_builtins(STATEMENT) | {"schema": schema}
+    if schema is True:
+        with pytest.raises((UnknownSchema, Malformed), match=r"."):
+            statement_from_envelope(seal(REPORT, gzip.compress(msgspec.json.encode(value)), AGENT))
+        return
+    with pytest.raises(UnknownSchema, match="schema"):
+        statement_from_envelope(seal(REPORT, gzip.compress(msgspec.json.encode(value)), AGENT))
+
+
+@pytest.mark.hostile
+def test_an_enrolment_sealed_by_another_key_than_it_names_is_refused() -> None:
+    stolen = seal(ENROLMENT, msgspec.json.encode(REQUEST), COLLECTOR)
+    with pytest.raises(BadSignature, match="no signature by key"):
+        open_request(stolen)
+
+
+@pytest.mark.hostile
+def test_an_answer_for_another_key_or_a_receipt_of_another_collector_is_refused() -> None:
+    with pytest.raises(Malformed, match="another key"):
+        open_enrolled(envelope_from_bytes(read("enrolled.v1.json")), COLLECTOR_PUBLIC)
+    with pytest.raises(BadSignature, match=keyid_of(AGENT_PUBLIC)[:16]):
+        open_receipt(envelope_from_bytes(read("receipt.v1.json")), AGENT_PUBLIC)
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for file, content in golden().items():
+        path = FOLDER / file
+        if path.exists():
+            raise SystemExit(f"{path} is of a released version and is not written again")
+        path.write_bytes(content)
