@@ -1,0 +1,286 @@
+"""Read models: what each page and API answer holds, ready to be rendered, already scoped to the caller.
+
+`queries.py` fills them; pages and API only render them. Points are integers of 1/10,000 point (1,000,000 = 100), so that
+what is shown adds up exactly. Times are UTC. A score that is None is not there yet (nothing expected, or never scored).
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any, Literal
+
+import msgspec
+
+from vonggac_contract.finding import Evidence
+
+Class = Literal["A", "B", "C", "D", "E"]
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """A score with what stands beside it and is never mixed into it."""
+
+    score: int | None
+    grade: Class | None
+    with_waivers: int | None
+    coverage: float
+    """Share of expected hosts heard from within the freshness window, 0 to 1."""
+    freshness: int | None
+    """Median age of the hosts' last looks, seconds; None if none was ever heard."""
+    sufficient: bool
+    """False under 60 % coverage: shown as insufficient data, not ranked."""
+    change: int | None = None
+    """Against 30 days before, points; None if there was no score then."""
+
+
+class UnitLink(msgspec.Struct, frozen=True):
+    """A unit by name."""
+
+    code: str
+    name_vi: str
+    name_en: str
+    sample: bool
+
+
+class TrendPoint(msgspec.Struct, frozen=True):
+    """The score published for one day; None where none was."""
+
+    day: date
+    score: int | None
+
+
+class UnitRow(msgspec.Struct, frozen=True):
+    """One unit in a ranked table. `rank` is None where data is insufficient."""
+
+    unit: UnitLink
+    standing: Standing
+    trend: list[TrendPoint]
+    hosts: int
+    silent: int
+    critical: int
+    """Failing findings of critical severity."""
+    rank: int | None = None
+    rank_change: int | None = None
+    """Places won (positive) or lost in 30 days."""
+    kind: Literal["root", "province", "agency"] = "agency"
+
+
+class DeductionRow(msgspec.Struct, frozen=True):
+    """One reason why a score is not 100. `what`: a rule id, or the word of a cap or of silence (see docs/scoring.md)."""
+
+    kind: str
+    what: str
+    title_vi: str
+    title_en: str
+    points: int
+    hosts: int
+
+
+class FixRow(msgspec.Struct, frozen=True):
+    """One thing to do, with the gain that doing it on these hosts would bring to the unit's score."""
+
+    rule: str
+    title_vi: str
+    title_en: str
+    severity: str
+    hosts: int
+    gain: int
+
+
+class HostRow(msgspec.Struct, frozen=True):
+    """One host in a list."""
+
+    id: str
+    hostname: str
+    score: int | None
+    looked_at: datetime | None
+    silent: bool
+    failing: int
+    critical: int
+    os: str
+    system: str
+    sample: bool
+
+
+class SystemRow(msgspec.Struct, frozen=True):
+    """One information system (hệ thống thông tin) with its level (cấp độ)."""
+
+    id: str
+    name_vi: str
+    name_en: str
+    level: int
+    score: int | None
+    hosts: int
+    sample: bool
+
+
+class Overview(msgspec.Struct, frozen=True):
+    """Who is doing how well, and who is not heard from. `units` are the caller's top units (provinces for the country)."""
+
+    as_of: datetime
+    root: UnitLink
+    standing: Standing
+    trend: list[TrendPoint]
+    ranked: list[UnitRow]
+    insufficient: list[UnitRow]
+    tiles: list[UnitRow]
+    """The provinces, for the tile grid; empty where the caller sees fewer than two."""
+    risen: UnitRow | None
+    fallen: UnitRow | None
+    sample: bool
+    """Some of what is shown is sample data."""
+
+
+class UnitPage(msgspec.Struct, frozen=True):
+    """Where a unit stands, why, and what to do first. `deductions` add up to 1,000,000 - score."""
+
+    as_of: datetime
+    unit: UnitLink
+    path: list[UnitLink]
+    standing: Standing
+    trend: list[TrendPoint]
+    deductions: list[DeductionRow]
+    fixes: list[FixRow]
+    systems: list[SystemRow]
+    hosts: list[HostRow]
+    hosts_total: int
+    children: list[UnitRow]
+
+
+class FindingRow(msgspec.Struct, frozen=True):
+    """One finding of a host with the rule's texts. `since`: when it began to be what it is."""
+
+    rule: str
+    outcome: str
+    reason: str
+    detail: str
+    severity: str
+    domain: str
+    title: dict[str, str]
+    why: dict[str, str]
+    fix: dict[str, str]
+    evidence: list[Evidence]
+    passed: int
+    of: int
+    since: datetime | None
+    points: int
+    """What it deducts from the host's score."""
+    waived_until: date | None = None
+
+
+class ReportRow(msgspec.Struct, frozen=True):
+    """One sealed report as the ledger has it."""
+
+    epoch: int
+    sequence: int
+    digest: str
+    previous: str | None
+    sealed_at: datetime
+    received_at: datetime
+    keyid: str
+    state: Literal["committed", "pending", "fork"]
+    receipt_digest: str
+    bytes: int
+
+
+class HostPage(msgspec.Struct, frozen=True):
+    """What is wrong with a host and how to fix it. `sections`: inventory as reported, by name (see report.SECTION_TOPICS)."""
+
+    as_of: datetime
+    id: str
+    hostname: str
+    unit: UnitLink
+    path: list[UnitLink]
+    system: SystemRow | None
+    profile: str
+    level: int
+    os: str
+    score: int | None
+    effective: int | None
+    """After freshness: what counts in the system's score."""
+    domains: dict[str, int]
+    deductions: list[DeductionRow]
+    findings: list[FindingRow]
+    sections: dict[str, Any]
+    section_times: dict[str, datetime]
+    reports: list[ReportRow]
+    reports_total: int
+    looked_at: datetime | None
+    last_heartbeat: datetime | None
+    agent_state: Literal["active", "quarantined", "revoked", "never"]
+    agent_version: str
+    flags: list[str]
+    """Such as clock-skew or carried-late."""
+    sample: bool
+
+
+class RuleFailure(msgspec.Struct, frozen=True):
+    """One unit where hosts fail a rule."""
+
+    unit: UnitLink
+    failing: int
+    unknown: int
+    of: int
+    hosts: list[HostRow]
+    """The first few failing hosts."""
+
+
+class RulePage(msgspec.Struct, frozen=True):
+    """What a rule asks, why, how to fix it, and where it fails among the hosts that the caller may see."""
+
+    as_of: datetime
+    id: str
+    title: dict[str, str]
+    why: dict[str, str]
+    fix: dict[str, dict[str, str]]
+    """By distribution family; "any" for all."""
+    severity: str
+    domain: str
+    platform: str
+    asks: dict[str, str]
+    """The check explained in a paragraph, by language."""
+    parameters: dict[str, dict[str, Any]]
+    """Parameter name -> profile id -> value."""
+    maps: dict[str, list[str]]
+    clauses: dict[int, list[str]]
+    """Level -> clauses of TCVN 14423 (unofficial source)."""
+    profiles: list[str]
+    counts: dict[str, int]
+    """Outcome -> hosts."""
+    failures: list[RuleFailure]
+
+
+class RuleListRow(msgspec.Struct, frozen=True):
+    """One rule in the list of rules."""
+
+    id: str
+    title: dict[str, str]
+    severity: str
+    domain: str
+    failing: int
+    of: int
+
+
+class TokenRow(msgspec.Struct, frozen=True):
+    """An enrolment token, without its secret."""
+
+    id: str
+    unit: UnitLink
+    system: str
+    uses_left: int
+    expires_at: datetime
+    created_by: str
+    created_at: datetime
+    revoked: bool
+
+
+class EnrolPage(msgspec.Struct, frozen=True):
+    """What a sysadmin needs to add a machine."""
+
+    as_of: datetime
+    units: list[UnitLink]
+    systems: list[SystemRow]
+    tokens: list[TokenRow]
+    recent: list[HostRow]
+    """Hosts enrolled lately, newest first."""
+    collector_url: str
+    collector_keyid: str
