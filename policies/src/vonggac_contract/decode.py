@@ -20,7 +20,7 @@ T = TypeVar("T")
 _STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _LONG_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.){%d}' % (limits.MAX_JSON_STRING_BYTES + 1), re.DOTALL)
 _BRACKETS_ONLY: Final = bytes(c for c in range(256) if c not in b"[]{}")
-_LONG_NUMBER: Final = re.compile(rb"-?\d{16,}")
+_LONG_INTEGER: Final = re.compile(rb"(?<![\d.eE+-])-?\d{16,}(?![\d.eE])")
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -53,12 +53,10 @@ def scan_json(raw: bytes, *, maximum: int) -> bytes:
     if bare.count(b",") > limits.MAX_JSON_ITEMS:
         raise TooLarge(f"more than {limits.MAX_JSON_ITEMS} items")
     _check_depth(bare)
-    for number in _LONG_NUMBER.finditer(bare):
-        # A fraction's digits may be long; an integer (nothing but digits up to the next delimiter) may not.
+    for number in _LONG_INTEGER.finditer(bare):
+        # More than 20 digits are never turned into a number: that alone would take time.
         if len(number.group()) > 20 or abs(int(number.group())) > limits.MAX_SAFE_INTEGER:
-            before = bare[number.start() - 1 : number.start()]
-            if before != b".":
-                raise Malformed("a number is beyond 2^53")
+            raise Malformed("a number is beyond 2^53")
     if b"\\u0000" in raw and _NUL.search(raw):
         raise Malformed("a string holds a NUL")
     return bare

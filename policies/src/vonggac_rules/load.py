@@ -270,7 +270,7 @@ class _Loader:
         try:
             return field_type(struct, field)
         except LookupError as e:
-            raise self.refuse((*path, "field"), e.args[0]) from e
+            raise self.refuse((*path, "field"), *e.args) from e
 
     def operand(self, value: Any, found: FieldType, operator: str, path: Path_) -> Operand:
         if isinstance(value, str) and value.startswith("${") and value.endswith("}"):

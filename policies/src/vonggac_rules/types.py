@@ -49,14 +49,14 @@ def fields_of(struct: type[msgspec.Struct]) -> dict[str, FieldType]:
 
 
 def field_type(struct: type[msgspec.Struct], path: str) -> FieldType:
-    """The type at a dotted path. Raises LookupError with the nearest names."""
+    """The type at a dotted path. Raises LookupError(message, hint)."""
     found = FieldType("struct", struct=struct)
     for name in path.split("."):
         if found.kind != "struct" or found.struct is None:
-            raise LookupError(f"{name!r} asks for a field of a {found}")
+            raise LookupError(f"{name!r} asks for a field of a {found}", "drop what follows the last dot")
         fields = fields_of(found.struct)
         if name not in fields:
-            raise LookupError(f"no field {name!r}; {nearest(name, fields)}")
+            raise LookupError(f"no field {name!r}", nearest(name, fields))
         optional = found.optional
         found = fields[name]
         if optional:

@@ -18,13 +18,13 @@ scalars = (
     | st.booleans()
     | st.integers(-limits.MAX_SAFE_INTEGER, limits.MAX_SAFE_INTEGER)
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)))
+    | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 )
 values = st.recursive(
     scalars,
     lambda v: (
         st.lists(v)
-        | st.dictionaries(st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",))), v)
+        | st.dictionaries(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), v)
     ),
     max_leaves=30,
 )

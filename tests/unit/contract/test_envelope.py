@@ -68,7 +68,7 @@ def test_signatures_are_those_of_rfc_8032(secret: str, public: str, message: str
 
 def test_another_implementation_verifies_what_was_sealed_here() -> None:
     from securesystemslib.dsse import Envelope as Theirs
-    from securesystemslib.signer import SSlibKey
+    from securesystemslib.signer._key import SSlibKey
 
     envelope = seal(REPORT, b"payload \xff bytes", KEY)
     theirs = Theirs.from_dict(json.loads(envelope_to_bytes(envelope)))

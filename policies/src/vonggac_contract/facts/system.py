@@ -25,8 +25,13 @@ class HostIdentity(msgspec.Struct, frozen=True):
     addresses: Annotated[
         list[str], about("Addresses of its interfaces, loopback and link-local left out", source="psutil")
     ]
-    memory: Annotated[int, about("Physical memory", unit="bytes", source="psutil")]
-    cpus: Annotated[int, about("Logical processors", source="psutil")]
+    memory: Annotated[
+        int | None,
+        about("Physical memory; none for a mounted root", unit="bytes", source="proc/meminfo MemTotal"),
+    ]
+    cpus: Annotated[
+        int | None, about("Logical processors; none for a mounted root", source="sched_getaffinity, sysconf")
+    ]
     container: Annotated[
         str,
         about("Kind of container it runs in, empty if none", source="proc/1/environ; run/systemd/container"),
