@@ -30,14 +30,24 @@ GENERIC_TOP_FOLDERS = (
 )
 
 
+# Folders that stand on every machine (FHS 3.0) or in every build container: naming one gives nothing away.
+ANYWHERE = {
+    Path(name)
+    for name in (
+        *("/", "/etc", "/home", "/media", "/mnt", "/opt", "/root", "/run", "/srv", "/tmp", "/usr", "/var"),
+        *("/usr/local", "/usr/src", "/var/lib", "/var/opt", "/var/tmp"),
+        *("/app", "/build", "/builds", "/code", "/repo", "/src", "/workspace"),
+    )
+}
+
+
 def machine_paths(root: Path, prefix: Path) -> re.Pattern[str]:
-    """What gives away the machine that a file was made on: the clone, the folder around it, its Python."""
-    own = [root]
-    if len(root.parts) > 2 and root.parent not in (Path("/tmp"), Path("/home"), Path("/root"), Path.home()):
-        own.append(root.parent)
-    if prefix not in (Path("/usr"), Path("/usr/local")):
-        own.append(prefix)
-    return re.compile("|".join(rf"(?<![\w.]){re.escape(str(path))}(?=[/\s\"'`:,)]|$)" for path in own))
+    """What gives away the machine that a file was made on: the clone, the folder around it, its Python.
+
+    Where all three are `ANYWHERE`, the pattern finds nothing.
+    """
+    own = [path for path in (root, root.parent, prefix) if path not in ANYWHERE]
+    return re.compile("|".join(rf"(?<![\w.}}]){re.escape(str(path))}(?![\w.-])" for path in own) or r"(?!)")
 
 
 def offences(pattern: re.Pattern[str], texts: tuple[tuple[str, str], ...]) -> list[str]:
@@ -60,9 +70,17 @@ def test_tracked_files_name_no_package_registry() -> None:
 
 
 def test_a_path_of_the_machine_would_be_found() -> None:
-    pattern = machine_paths(Path("/srv/build/clone"), Path("/opt/python"))
-    text = "ok = '/usr/bin/x'\ncache = '/srv/build/clone/x'\n# /srv/build\nrun /opt/python/bin/python\n/srv/builder"
+    pattern = machine_paths(Path("/srv/team/clone"), Path("/opt/python"))
+    text = (
+        "ok = '/usr/bin/x'\ncache = '/srv/team/clone/x'\n# /srv/team\nrun /opt/python/bin/python\n/srv/teams"
+    )
     assert [found.split(": ")[1] for found in offences(pattern, (("a.py", text),))] == ["2", "3", "4"]
+
+
+def test_a_clone_in_a_folder_that_stands_everywhere_gives_nothing_away_by_its_parent() -> None:
+    pattern = machine_paths(Path("/srv/clone"), Path("/usr"))
+    assert offences(pattern, (("a.py", "/srv/data\n/usr/bin/x\n/srv/clone/x"),)) == ["a.py: 3: /srv/clone"]
+    assert offences(machine_paths(Path("/app"), Path("/usr")), (("a.py", "/app/x"),)) == []
 
 
 def test_a_registry_address_would_be_found() -> None:
