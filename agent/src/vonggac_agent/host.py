@@ -158,7 +158,7 @@ class Host:
         without a shell. Raises CouldNotLook: not-supported (a mounted root); not-installed; timed-out; too-large;
         malformed (it ended with another status than 0).
         """
-        self._in_time()
+        self.in_time()
         if not self.live:
             raise CouldNotLook(
                 Reason.NOT_SUPPORTED, f"{argv[0]} would answer for another system than this root"
@@ -170,12 +170,13 @@ class Host:
 
         return command.run((program, *argv[1:]), timeout=timeout, limit=limit, environment=RUN_ENVIRONMENT)
 
-    def _in_time(self) -> None:
+    def in_time(self) -> None:
+        """Raise CouldNotLook(timed-out) once `deadline` has passed; for loops that read in parts."""
         if self.deadline is not None and time.monotonic() > self.deadline:
             raise CouldNotLook(Reason.TIMED_OUT, "the time for this fact was used up")
 
     def _target(self, path: str | Path, *, follow: bool = True) -> str:
-        self._in_time()
+        self.in_time()
         if self.live:  # the kernel's own walk is exact here, also for the links of /proc that have no text
             return "/" + os.fspath(path).lstrip("/")
         return self._walk(path, follow=follow)

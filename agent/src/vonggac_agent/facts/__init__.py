@@ -16,11 +16,34 @@ from vonggac_contract.facts import TOPICS, CouldNotLook, Fact, FactKey, Known, R
 
 from ..host import Host
 from ..untrusted import as_text
+from . import (
+    file_stat,
+    host_identity,
+    kernel_running,
+    os_release,
+    os_support,
+    package_installed,
+    package_inventory,
+    service_running,
+    service_unit,
+    sysctl,
+)
 
 Gather = Callable[[Host, tuple[str, ...]], tuple[msgspec.Struct, str]]
 """Looks at a host for one topic: (host, selector values) to (the topic's Struct, where it was read)."""
 
-GATHERERS: dict[str, Gather] = {}
+GATHERERS: dict[str, Gather] = {
+    "file.stat": file_stat.gather,
+    "host.identity": host_identity.gather,
+    "kernel.running": kernel_running.gather,
+    "os.release": os_release.gather,
+    "os.support": os_support.gather,
+    "package.installed": package_installed.gather,
+    "package.inventory": package_inventory.gather,
+    "service.running": service_running.gather,
+    "service.unit": service_unit.gather,
+    "sysctl": sysctl.gather,
+}
 
 SECONDS_A_FACT: Final = 20.0
 
