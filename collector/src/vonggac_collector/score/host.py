@@ -124,8 +124,7 @@ def capped(points: int, caps: Iterable[HeldCap], parameters: Parameters) -> int:
 
 
 def host_score(host: HostInput, parameters: Parameters) -> HostScore:
-    """The host's score, its domains' scores, and their deductions. About a quarter of a microsecond a rule that
-    passes.
+    """The host's score, its domains' scores, and their deductions.
 
     Caps deduct one after the other from the loosest to the tightest, each what it takes from what those before it
     left. A host whose profile and platform have no rule at all was not looked at: it scores 0. Raises ValueError as
