@@ -61,7 +61,7 @@ class View:
         """The fact's builtins, its Unavailable, or None if nobody gathered it."""
         if key not in self._plain:
             fact = self._facts.get(key)
-            self._plain[key] = _plain(fact.value) if isinstance(fact, Known) else fact
+            self._plain[key] = plain(fact.value) if isinstance(fact, Known) else fact
         return self._plain[key]
 
 
@@ -150,8 +150,8 @@ class _Decision:
             return Verdict(
                 truth, (Evidence(where, True, HIDDEN if found.secret else _shown(got), c.operator),)
             )
-        if got is None:
-            evidence = Evidence(where, _shown(expected), None, c.operator)
+        if got is None or got in found.unseen:
+            evidence = Evidence(where, _shown(expected), _shown(got), c.operator)
             return Verdict(Truth.UNKNOWN, (evidence,), NO_VALUE, where)
         holds = compare(c.operator, got, expected, self.view.now)
         actual = HIDDEN if found.secret else _shown(got)
@@ -326,16 +326,16 @@ def _walk(value: Any, path: str) -> Any:
     return value
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Builtins with fields by name, dates kept as dates (msgspec.to_builtins makes texts of them)."""
     if isinstance(value, msgspec.Struct):
         return {
-            n: _plain(v) for n, v in zip(value.__struct_fields__, msgspec.structs.astuple(value), strict=True)
+            n: plain(v) for n, v in zip(value.__struct_fields__, msgspec.structs.astuple(value), strict=True)
         }
     if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
+        return {k: plain(v) for k, v in value.items()}
     return value
 
 

@@ -26,6 +26,8 @@ class FieldType(msgspec.Struct, frozen=True):
     unit: str = ""
     secret: bool = False
     volatile: bool = False
+    unseen: tuple[str, ...] = ()
+    """Values that mean nobody could look."""
     description: str = ""
     source: str = ""
 
@@ -86,6 +88,7 @@ def _read(hint: Any) -> FieldType:
                     unit=extra.get("unit", ""),
                     secret=bool(extra.get("secret")),
                     volatile=bool(extra.get("volatile")),
+                    unseen=tuple(extra.get("unseen", ())),
                     description=meta.description or "",
                     source=extra.get("source", ""),
                 )

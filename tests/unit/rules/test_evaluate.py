@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from vonggac_contract import limits
 from vonggac_contract.facts import CouldNotLook, Fact, FactKey, Known, Reason, Unavailable, fact_key
-from vonggac_contract.facts.network import Listener, ListeningSockets
+from vonggac_contract.facts.network import FirewallState, Listener, ListeningSockets
 from vonggac_contract.facts.packages import PackageInstalled
 from vonggac_contract.facts.system import OsSupport
 from vonggac_contract.finding import Finding, Outcome
@@ -227,3 +227,12 @@ def test_a_pattern_made_to_explode_takes_linear_time() -> None:
 
 def test_could_not_look_bounds_its_detail() -> None:
     assert len(CouldNotLook(Reason.MALFORMED, "x" * 10_000).detail) == 400
+
+
+@pytest.mark.parametrize("negated", [False, True])
+def test_a_value_that_means_nobody_looked_is_neither_equal_nor_unequal(negated: bool) -> None:
+    firewall = FirewallState(tools=[], active=True, input_policy="unknown")
+    asked: Condition = Compare(fact_key("firewall.state"), "input_policy", "equals", Value("accept"))
+    found = decide({fact_key("firewall.state"): Known(firewall, "t")}, Not(asked) if negated else asked)
+    assert (found.outcome, found.reason) == (Outcome.UNKNOWN, "no-value")
+    assert found.evidence[0].actual == "unknown"

@@ -23,7 +23,11 @@ class Account(msgspec.Struct, frozen=True):
     groups: Annotated[list[str], about("Every group it is in", source="etc/group")]
     password: Annotated[
         Literal["set", "empty", "locked", "none", "not-seen"],
-        about("State of the password; not-seen: the shadow file could not be read", source="etc/shadow"),
+        about(
+            "State of the password; not-seen: the shadow file could not be read",
+            source="etc/shadow",
+            unseen=("not-seen",),
+        ),
     ]
     scheme: Annotated[
         str, about("Hash scheme: yescrypt, sha512, sha256, md5, des, …; empty if there is no hash")

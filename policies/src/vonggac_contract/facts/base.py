@@ -89,13 +89,16 @@ def about(
     unit: str = "",
     volatile: bool = False,
     secret: bool = False,
+    unseen: tuple[str, ...] = (),
 ) -> msgspec.Meta:
     """What a field means, for `Annotated[type, about(…)]`.
 
     `source`: the file, call or key it is read from. `unit`: of numbers (s, bytes, days, …). `volatile`: moves by itself
     (process ids, counters, times), so it stays out of the content digest. `secret`: evidence shows it redacted.
+    `unseen`: values that stand for "could not look": every comparison with them is unknown, so that a rule which
+    forgets them cannot pass by them.
     """
-    extra = {"source": source, "unit": unit, "volatile": volatile, "secret": secret}
+    extra = {"source": source, "unit": unit, "volatile": volatile, "secret": secret, "unseen": unseen}
     return msgspec.Meta(description=description, extra=extra)
 
 

@@ -20,7 +20,7 @@ class Listener(msgspec.Struct, frozen=True):
         Scope,
         about("Who could reach it by its address: loopback, link-local, RFC 1918 or ULA, public, or any"),
     ]
-    process: Annotated[str, about("Name of the process; empty if not visible")] = ""
+    process: Annotated[str, about("Name of the process; empty if not visible", unseen=("",))] = ""
     user: Annotated[str, about("Its user; empty if not visible")] = ""
     package: Annotated[str, about("Package its program belongs to; empty if none or not visible")] = ""
     program: Annotated[str, about("Path of its program; empty if not visible")] = ""
@@ -64,7 +64,8 @@ class TlsEndpoint(msgspec.Struct, frozen=True):
     oldest_version: Annotated[
         str,
         about(
-            "Oldest version it accepts of those asked, from SSLv3 on, by hellos of the agent's own; empty if not asked"
+            "Oldest version it accepts of those asked, from SSLv3 on, by hellos of the agent's own; empty if not asked",
+            unseen=("",),
         ),
     ]
     certificate: Annotated[
@@ -100,10 +101,13 @@ class FirewallState(msgspec.Struct, frozen=True):
     active: Annotated[bool, about("Rules are in force now; for a mounted root: set to start")]
     input_policy: Annotated[
         Literal["drop", "accept", "unknown"],
-        about("Fate of inbound packets no rule names; a final drop or reject counts as drop"),
+        about(
+            "Fate of inbound packets no rule names; a final drop or reject counts as drop",
+            unseen=("unknown",),
+        ),
     ]
     forward_policy: Annotated[
-        Literal["drop", "accept", "unknown"], about("The same for forwarded packets")
+        Literal["drop", "accept", "unknown"], about("The same for forwarded packets", unseen=("unknown",))
     ] = "unknown"
     rules: Annotated[int, about("Rules in force")] = 0
     source: Annotated[str, about("Where it was read: nft, iptables, ufw.conf, firewalld")] = ""
