@@ -250,12 +250,15 @@ def _last_name(node: ast.expr) -> str:
     return ""
 
 
-def _is_public_value(node: ast.expr) -> bool:
-    """A literal, or a member of a class such as an enum's: comparing with it betrays nothing by its time."""
+def _tells_nothing_by_its_time(node: ast.expr) -> bool:
+    """A literal, a member of a class such as an enum's, or a column (`table.c.name`), which makes an SQL condition."""
     if isinstance(node, ast.Constant):
         return True
-    return (
-        isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id[:1].isupper()
+    if not isinstance(node, ast.Attribute):
+        return False
+    owner = node.value
+    return (isinstance(owner, ast.Name) and owner.id[:1].isupper()) or (
+        isinstance(owner, ast.Attribute) and owner.attr == "c"
     )
 
 

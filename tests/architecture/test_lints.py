@@ -74,6 +74,7 @@ GOOD: list[tuple[Lint, str]] = [
     (lints.compares_secrets_in_constant_time, "account.password == 'locked'"),
     (lints.compares_secrets_in_constant_time, "account.password == Password.LOCKED"),
     (lints.compares_secrets_in_constant_time, "tokens_left == uses"),
+    (lints.compares_secrets_in_constant_time, "select(people).where(people.c.id == token)"),
 ]
 
 
