@@ -269,10 +269,8 @@ def compares_secrets_in_constant_time(source: Source) -> Iterator[Complaint]:
             continue
         sides = [node.left, *node.comparators]
         for operator, left, right in zip(node.ops, sides, sides[1:], strict=False):
-            if (
-                not isinstance(operator, ast.Eq | ast.NotEq)
-                or _is_public_value(left)
-                or _is_public_value(right)
+            if not isinstance(operator, ast.Eq | ast.NotEq) or any(
+                map(_tells_nothing_by_its_time, (left, right))
             ):
                 continue
             named = next((n for n in map(_last_name, (left, right)) if SECRET_NAME.search(n)), None)
