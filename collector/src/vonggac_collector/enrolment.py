@@ -1,0 +1,199 @@
+"""How a machine becomes known: tokens that people make, and the exchange that turns one into an enrolled key.
+
+The machine shows that it holds the key; what it says of itself (host name, machine id) is kept but proves nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import uuid
+from datetime import UTC, datetime
+from typing import Final, get_args
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from vonggac_contract.enrolment import SCHEMA, Enrolled, EnrolmentRequest, open_request
+from vonggac_contract.envelope import ENROLLED, envelope_from_bytes, keyid_of
+from vonggac_contract.errors import ContractError
+from vonggac_contract.facts.base import Platform
+
+from . import audit
+from .auth import Caller
+from .auth.caller import require
+from .auth.scope import require_unit
+from .errors import Invalid, NotFound, Refused
+from .ingest.accept import refuse
+from .ingest.answer import Answer, sealed
+from .ingest.judgement import profile_for
+from .ledger.interface import Ledger, Transaction
+from .ledger.rows import Agent, Host, KeyHolder, Placement, Token, Unit
+from .views import TokenRow, UnitLink
+
+PREFIX: Final = "vg1-"
+_SECRET_BYTES: Final = 24
+MAX_USES: Final = 10_000
+_REFUSED: Final = "the token is unknown, expired, used up or revoked"
+
+
+def token_hash(text: str) -> str:
+    """SHA-256; tokens have 192 random bits, so no slow hash is needed."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def create_token(
+    ledger: Ledger,
+    caller: Caller,
+    unit: str,
+    system: str | None,
+    uses: int,
+    expires_at: datetime,
+    now: datetime,
+    *,
+    host: str | None = None,
+) -> tuple[str, TokenRow]:
+    """Make a token for machines of `unit` (and `system`); returns its text, which is kept nowhere, and its row.
+
+    `host`: the token gives that host a new key and epoch, instead of making a host.
+    Raises Forbidden, NotFound, Invalid.
+    """
+    require(caller, "enrol")
+    if not 1 <= uses <= MAX_USES:
+        raise Invalid(f"uses: {uses} is not between 1 and {MAX_USES}")
+    if expires_at <= now:
+        raise Invalid("expires: is in the past")
+    text = PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
+    with ledger.write() as tx:
+        of = require_unit(tx.tree.units(now), caller, unit)
+        if system is not None and not any(s.id == system and s.unit == unit for s in tx.tree.systems(now)):
+            raise NotFound
+        if host is not None and not any(p.host == host and p.unit == unit for p in tx.tree.placements(now)):
+            raise NotFound
+        token = Token(
+            id=secrets.token_hex(8),
+            hash=token_hash(text),
+            unit=unit,
+            system=system,
+            host=host,
+            uses_left=1 if host is not None else uses,
+            expires_at=expires_at,
+            created_by=caller.name,
+            created_at=now,
+            revoked=False,
+        )
+        tx.tokens.add(token)
+        audit.record(tx, now, caller.name, "token-created", token.id, f"unit {unit}, {token.uses_left} uses")
+    return text, token_row(token, of)
+
+
+def revoke_token(ledger: Ledger, caller: Caller, token: str, now: datetime) -> None:
+    """From now on the token enrols nobody. Raises Forbidden, NotFound."""
+    require(caller, "enrol")
+    with ledger.write() as tx:
+        found = tx.tokens.get(token)
+        if found is None:
+            raise NotFound
+        require_unit(tx.tree.units(now), caller, found.unit)
+        tx.tokens.revoke(token)
+        audit.record(tx, now, caller.name, "token-revoked", token)
+
+
+def token_row(token: Token, unit: Unit) -> TokenRow:
+    """A token as people see it."""
+    link = UnitLink(unit.code, unit.name_vi, unit.name_en, unit.sample)
+    return TokenRow(
+        token.id,
+        link,
+        token.system or "",
+        token.uses_left,
+        token.expires_at,
+        token.created_by,
+        token.created_at,
+        token.revoked,
+    )
+
+
+def enrol(
+    ledger: Ledger, raw: bytes, *, now: datetime, collector_key: Ed25519PrivateKey, peer: str = ""
+) -> Answer:
+    """Take an enrolment as sent. Never raises for what the sender did; Busy and StoreFailed pass through.
+
+    The same key with the same token is answered alike again, so that a lost answer can be asked for once more.
+    """
+    try:
+        request = open_request(envelope_from_bytes(raw))
+        if request.platform not in get_args(Platform):
+            raise Refused("malformed", f"platform {request.platform[:40]!r} is not known")
+        keyid = keyid_of(request.public_key)
+        with ledger.write() as tx:
+            token = tx.tokens.by_hash(token_hash(request.token))
+            if token is None or not hmac.compare_digest(token.hash, token_hash(request.token)):
+                raise Refused("token-refused", _REFUSED)
+            if tx.agents.holder(keyid) is None:
+                _use(tx, token, now)
+                _add(tx, request, keyid, token, now)
+            holder = tx.agents.holder(keyid)
+            if holder is None or holder.revoked or holder.rulebook is None:
+                raise Refused("key-in-use", "this key was enrolled before and is no longer valid")
+            payload = _enrolled(holder, collector_key)
+            return sealed(tx, ENROLLED, payload, collector_key, agent=holder.agent.id)
+    except (ContractError, Refused) as e:
+        return refuse(ledger, e, now=now, peer=peer)
+
+
+def _use(tx: Transaction, token: Token, now: datetime) -> None:
+    if not tx.rulebooks.published(now):
+        raise Refused("no-rulebook", "no rulebook was published")
+    if token.revoked or token.expires_at <= now or not tx.tokens.use(token.id):
+        raise Refused("token-refused", _REFUSED)
+
+
+def _add(tx: Transaction, request: EnrolmentRequest, keyid: str, token: Token, now: datetime) -> None:
+    version = request.agent_version[:200]
+    if token.host is not None:
+        before = tx.agents.get(token.host)
+        epoch = 1 if before is None else before.epoch + 1
+        tx.agents.end_keys(token.host, now)
+        agent_id = token.host
+    else:
+        before, epoch, agent_id = None, 1, str(uuid.uuid4())
+        host = Host(
+            agent_id,
+            request.hostname,
+            request.platform,
+            "",
+            request.machine_id,
+            now,
+            token_sample(tx, token, now),
+        )
+        tx.tree.add_host(host)
+        tx.tree.place(Placement(agent_id, token.unit, token.system, 2, None, now))
+    if before is None:
+        tx.agents.add(Agent(agent_id, "active", epoch, 0, None, None, version, now))
+    else:
+        tx.agents.set_status(agent_id, "active")
+        tx.agents.set_head(agent_id, epoch, 0, None, None)
+    tx.agents.add_key(keyid, agent_id, request.public_key, epoch, now)
+    audit.record(tx, now, f"token {token.id}", "enrolled", agent_id, f"epoch {epoch}, key {keyid}")
+
+
+def token_sample(tx: Transaction, token: Token, now: datetime) -> bool:
+    """Whether the token's unit is sample data; then its machines are."""
+    return any(u.code == token.unit and u.sample for u in tx.tree.units(now))
+
+
+def _enrolled(holder: KeyHolder, collector_key: Ed25519PrivateKey) -> bytes:
+    answer = Enrolled(
+        schema=SCHEMA,
+        agent_id=holder.agent.id,
+        epoch=holder.agent.epoch,
+        public_key=holder.public_key,
+        collector_key=collector_key.public_key().public_bytes_raw(),
+        unit=holder.unit,
+        profile=profile_for(holder.profile, holder.level, holder.levels or b"{}"),
+        rulebook=holder.rulebook or "",
+        enrolled_at=holder.agent.enrolled_at.astimezone(UTC),
+    )
+    return msgspec.json.encode(answer)

@@ -1,0 +1,189 @@
+"""The collector's errors and its one list of refusals.
+
+Each refusal has one code: the last part of the problem type (RFC 9457) on the wire, the label of the counter
+`vonggac_refused_total{reason}` and the detail of the audit row. A test compares the three.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from vonggac_contract.errors import ContractError
+
+PROBLEM_TYPE: Final = "urn:vonggac:problem:"
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """What a refusal says: HTTP status, a title that never changes, and what to do next."""
+
+    status: int
+    title: str
+    hint: str
+
+
+PROBLEMS: Final[dict[str, Problem]] = {
+    "malformed": Problem(
+        422, "The input is not what it claims to be", "Send the original bytes again; see docs/wire.md."
+    ),
+    "too-large": Problem(
+        413, "The input is over a limit", "Send less at once; the limits are in docs/wire.md."
+    ),
+    "unknown-schema": Problem(
+        422, "This schema or payload type is not known here", "Upgrade the older of agent and collector."
+    ),
+    "bad-signature": Problem(
+        401, "The signature does not fit", "Check that the machine holds the key it enrolled with."
+    ),
+    "unknown-key": Problem(401, "No machine is enrolled with this key", "Enrol the machine with a token."),
+    "key-revoked": Problem(
+        403, "This key is no longer valid", "Enrol the machine again with a token for it."
+    ),
+    "agent-mismatch": Problem(
+        403,
+        "The statement speaks for another machine than its key's",
+        "Send each machine's envelopes as it sealed them.",
+    ),
+    "agent-quarantined": Problem(
+        403,
+        "The machine is quarantined",
+        "Two different reports came under one number: an officer decides, then enrols the machine again.",
+    ),
+    "seq-fork": Problem(
+        409,
+        "Another report has this place in the chain",
+        "A clone or a restored snapshot; enrol this machine again with a token for it.",
+    ),
+    "epoch-mismatch": Problem(
+        409, "The statement is of another epoch", "Enrol the machine again to begin an epoch."
+    ),
+    "too-far-ahead": Problem(
+        409, "Too many reports wait for an earlier one", "Send the missing reports first."
+    ),
+    "content-mismatch": Problem(
+        422, "A digest in the statement does not fit its content", "Upgrade the agent; it contradicts itself."
+    ),
+    "token-refused": Problem(
+        401,
+        "The enrolment token is not valid",
+        "Ask for a new token; each has a number of uses and an expiry.",
+    ),
+    "key-in-use": Problem(409, "This key is enrolled already", "Make a new key for a new enrolment."),
+    "wrong-method": Problem(405, "This address does not take that method", "See the API description."),
+    "media-type": Problem(
+        415, "This media type is not taken here", "Send application/vnd.vonggac.envelope+json."
+    ),
+    "content-encoding": Problem(
+        415,
+        "Only bodies without content encoding are taken",
+        "Leave Content-Encoding out; payloads are packed already.",
+    ),
+    "too-slow": Problem(408, "The request did not arrive in time", "Send again over a better link."),
+    "headers-too-large": Problem(431, "The request's head is over a limit", "Send fewer or shorter headers."),
+    "too-many-connections": Problem(503, "Too many connections", "Try again in a few seconds."),
+    "throttled": Problem(429, "Too many attempts", "Wait a minute, then try again."),
+    "login-refused": Problem(401, "Name and password do not fit", "Check both and try again."),
+    "login-required": Problem(401, "Sign in first", "Sign in at /login."),
+    "csrf": Problem(
+        403, "The form is too old or from elsewhere", "Load the page again and send the form once more."
+    ),
+    "forbidden": Problem(403, "Your role does not allow this", "Ask an administrator of your unit."),
+    "not-found": Problem(
+        404, "There is no such thing here", "Check the address; you see only your own units."
+    ),
+    "invalid": Problem(422, "A value does not fit", "Correct the named value and send again."),
+    "no-rulebook": Problem(
+        503,
+        "Nothing is asked of machines yet",
+        "Publish a rulebook: `vonggac-collector rulebook publish FILE`.",
+    ),
+    "busy": Problem(503, "The ledger is busy", "Try again in a few seconds; nothing was lost."),
+    "store-failed": Problem(
+        503, "The ledger's disk reports an error", "Try again later; nothing was acknowledged."
+    ),
+    "internal": Problem(500, "The collector failed", "Look for the request's number in the collector's log."),
+}
+
+
+class CollectorError(Exception):
+    """Root of the collector's errors. `code` is a key of PROBLEMS."""
+
+    code = "internal"
+
+    @property
+    def problem(self) -> Problem:
+        """What the refusal says."""
+        return PROBLEMS[self.code]
+
+
+class Refused(CollectorError):
+    """An input that is refused. `agent`: whose key it came with, if that is certain; `detail`: for this case."""
+
+    def __init__(self, code: str, detail: str, *, agent: str = "") -> None:
+        super().__init__(detail)
+        self.code = code
+        self.agent = agent
+
+
+class NotFound(CollectorError):
+    """It does not exist, or not for this caller; which of the two is not told."""
+
+    code = "not-found"
+
+    def __init__(self) -> None:
+        super().__init__("not found")
+
+
+class LoginRequired(CollectorError):
+    """Nobody is signed in."""
+
+    code = "login-required"
+
+
+class Forbidden(CollectorError):
+    """The caller's role does not allow it."""
+
+    code = "forbidden"
+
+
+class CsrfRefused(CollectorError):
+    """The form does not carry the session's token."""
+
+    code = "csrf"
+
+
+class Invalid(CollectorError):
+    """A value given by a person or a command does not fit; the message names it."""
+
+    code = "invalid"
+
+
+class Busy(CollectorError):
+    """Another writer held the ledger too long."""
+
+    code = "busy"
+
+
+class StoreFailed(CollectorError):
+    """The ledger's disk or server reported an error; nothing was committed."""
+
+    code = "store-failed"
+
+
+class SettingsError(CollectorError):
+    """A setting that does not fit: names it, its problem and an example."""
+
+
+class LedgerDamaged(CollectorError):
+    """The ledger cannot be used as it is: schema too old or new, unsafe SQLite, damaged file."""
+
+
+def code_of(error: Exception) -> str:
+    """The refusal's code of a contract's or collector's error."""
+    code = (
+        getattr(error, "code", "internal")
+        if isinstance(error, ContractError | CollectorError)
+        else "internal"
+    )
+    return code if code in PROBLEMS else "malformed"

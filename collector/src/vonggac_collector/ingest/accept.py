@@ -1,0 +1,66 @@
+"""One envelope from an agent: verified, deduplicated, committed, acknowledged; or refused once, with one code.
+
+The order is the contract's: outer envelope, key, signature, only then what the payload says. What becomes of a report
+is decided in `report`, of a heartbeat in `heartbeat`; enrolment is `vonggac_collector.enrolment`'s.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from vonggac_collector import audit
+from vonggac_collector.errors import Refused, code_of
+from vonggac_collector.ledger.interface import Ledger, Transaction
+from vonggac_collector.ledger.rows import KeyHolder
+from vonggac_contract.envelope import HEARTBEAT, REPORT, Envelope, envelope_from_bytes, verify
+from vonggac_contract.errors import ContractError, UnknownSchema
+
+from . import heartbeat, report
+from .answer import Answer, refusal
+
+
+def accept(
+    ledger: Ledger, raw: bytes, *, now: datetime, collector_key: Ed25519PrivateKey, peer: str = ""
+) -> Answer:
+    """Take one report or heartbeat as sent. Never raises for what the sender did; Busy and StoreFailed pass through.
+
+    Within `ledger.batch()` the answer's body is there only after the batch was committed.
+    """
+    holder: KeyHolder | None = None
+    try:
+        envelope = envelope_from_bytes(raw)
+        with ledger.write() as tx:
+            holder = known_holder(tx, envelope)
+            if envelope.payload_type == REPORT:
+                return report.take(tx, envelope, raw, holder, now, collector_key)
+            if envelope.payload_type == HEARTBEAT:
+                return heartbeat.take(tx, envelope, raw, holder, now, collector_key)
+            raise UnknownSchema(f"{envelope.payload_type} is not taken here")
+    except (ContractError, Refused) as e:
+        agent = holder.agent.id if holder is not None else ""
+        return refuse(ledger, e, now=now, peer=peer, agent=agent)
+
+
+def known_holder(tx: Transaction, envelope: Envelope) -> KeyHolder:
+    """Whose key sealed the envelope. Raises Refused (unknown-key, key-revoked, no-rulebook) or BadSignature."""
+    holder = tx.agents.holder(envelope.keyid)
+    if holder is None:
+        raise Refused("unknown-key", f"no machine is enrolled with key {envelope.keyid[:16]}…")
+    if holder.revoked or holder.agent.status == "revoked":
+        raise Refused("key-revoked", f"key {envelope.keyid[:16]}… is no longer valid")
+    verify(envelope, holder.public_key)
+    if holder.rulebook is None:
+        raise Refused("no-rulebook", "no rulebook was published")
+    return holder
+
+
+def refuse(
+    ledger: Ledger, error: ContractError | Refused, *, now: datetime, peer: str, agent: str = ""
+) -> Answer:
+    """Count and audit a refusal; nothing else of the transaction that raised it is kept."""
+    code = code_of(error)
+    with ledger.write() as tx:
+        audit.record_refusal(tx, now, code, actor=peer or "agent", subject=agent, detail=str(error))
+    return refusal(code, str(error), agent=agent)

@@ -1,0 +1,80 @@
+"""What an agent is answered. A receipt is sealed only when asked for, and only after the ledger's COMMIT returned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from vonggac_collector.errors import PROBLEM_TYPE, PROBLEMS
+from vonggac_collector.ledger.interface import Transaction
+from vonggac_contract.envelope import envelope_to_bytes, seal
+
+ENVELOPE_TYPE: Final = "application/vnd.vonggac.envelope+json"
+PROBLEM_JSON: Final = "application/problem+json"
+_MAX_DETAIL: Final = 500
+
+
+class Answer:
+    """`status` of HTTP, `code` of the refusal or "", the agent concerned if that is certain, and the body.
+
+    `body` of a receipt raises RuntimeError as long as its transaction is not committed.
+    """
+
+    def __init__(
+        self, status: int, media_type: str, body: Callable[[], bytes], *, code: str = "", agent: str = ""
+    ) -> None:
+        self.status = status
+        self.media_type = media_type
+        self.code = code
+        self.agent = agent
+        self._make = body
+        self._body: bytes | None = None
+
+    def body(self) -> bytes:
+        """The bytes to send; always the same ones."""
+        if self._body is None:
+            self._body = self._make()
+        return self._body
+
+
+def sealed(
+    tx: Transaction, payload_type: str, payload: bytes, key: Ed25519PrivateKey, *, agent: str
+) -> Answer:
+    """200 with `payload` sealed by the collector."""
+
+    def body() -> bytes:
+        if not tx.committed:
+            raise RuntimeError("an answer was asked for before its transaction was committed")
+        return envelope_to_bytes(seal(payload_type, payload, key))
+
+    return Answer(200, ENVELOPE_TYPE, body, agent=agent)
+
+
+def pending(first: int, last: int, *, agent: str) -> Answer:
+    """202: kept, or to be sent again, once the sequences `first` to `last` are here."""
+    body = msgspec.json.encode({"status": "pending", "missing": [first, last]})
+    return Answer(202, "application/json", lambda: body, agent=agent)
+
+
+def problem_body(code: str, detail: str, **more: Any) -> bytes:
+    """RFC 9457 problem details of that code."""
+    problem = PROBLEMS[code]
+    return msgspec.json.encode(
+        {
+            "type": PROBLEM_TYPE + code,
+            "title": problem.title,
+            "status": problem.status,
+            "detail": detail[:_MAX_DETAIL],
+            "hint": problem.hint,
+            **more,
+        }
+    )
+
+
+def refusal(code: str, detail: str, *, agent: str = "", **more: Any) -> Answer:
+    """The refusal of that code."""
+    body = problem_body(code, detail, **more)
+    return Answer(PROBLEMS[code].status, PROBLEM_JSON, lambda: body, code=code, agent=agent)

@@ -1,0 +1,226 @@
+"""What a ledger can do. `sql` and `memory` do it; everything else asks through these protocols.
+
+Everything happens within a transaction: `write` commits when its block ends (on SQLite with the disk synchronised) and
+undoes everything if the block raises; `read` sees one consistent state. `as_of` arguments make history: only what the
+ledger held at that moment counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from datetime import date, datetime
+from typing import Protocol
+
+from . import rows
+
+
+class Tree(Protocol):
+    """Units, systems, hosts and where they belong."""
+
+    def add_unit(self, unit: rows.Unit) -> None: ...
+    def add_system(self, system: rows.System) -> None: ...
+    def set_level(self, system: str, level: int, since: datetime) -> None: ...
+    def add_host(self, host: rows.Host) -> None: ...
+    def describe_host(self, host: str, hostname: str, os: str) -> None: ...
+    def place(self, placement: rows.Placement) -> None:
+        """Ends the host's placement before, if it has one."""
+
+    def units(self, as_of: datetime) -> list[rows.Unit]:
+        """Parents before children."""
+
+    def systems(self, as_of: datetime) -> list[rows.System]: ...
+    def hosts(self, as_of: datetime) -> list[rows.Host]:
+        """Hosts expected by then."""
+
+    def placements(self, as_of: datetime) -> list[rows.Placement]: ...
+
+
+class Agents(Protocol):
+    """Agents and their keys."""
+
+    def add(self, agent: rows.Agent) -> None: ...
+    def add_key(self, keyid: str, agent: str, public_key: bytes, epoch: int, since: datetime) -> None: ...
+    def end_keys(self, agent: str, until: datetime) -> None: ...
+    def holder(self, keyid: str) -> rows.KeyHolder | None: ...
+    def get(self, agent: str) -> rows.Agent | None: ...
+    def all(self) -> list[rows.Agent]: ...
+    def keys(self, agent: str) -> dict[str, bytes]:
+        """Every key it ever had, by key id."""
+
+    def set_status(self, agent: str, status: rows.AgentStatus) -> None: ...
+    def set_head(
+        self, agent: str, epoch: int, sequence: int, digest: str | None, content: str | None
+    ) -> None: ...
+    def set_version(self, agent: str, agent_version: str) -> None: ...
+
+
+class Chain(Protocol):
+    """Envelopes and what they say."""
+
+    def find(self, digest: str) -> rows.EnvelopeHead | None: ...
+    def at(self, agent: str, epoch: int, sequence: int) -> list[rows.EnvelopeHead]: ...
+    def envelope(self, digest: str) -> rows.Envelope | None: ...
+    def first_pending(self, agent: str, epoch: int) -> int | None:
+        """Its lowest pending sequence."""
+
+    def count(self, agent: str, state: rows.EnvelopeState) -> int: ...
+    def add(self, envelope: rows.Envelope) -> None: ...
+    def settle(
+        self, digest: str, state: rows.EnvelopeState, committed_at: datetime | None, receipt: bytes | None
+    ) -> None:
+        """Turn a pending envelope into a committed or forked one."""
+
+    def of_agent(self, agent: str, limit: int) -> list[rows.EnvelopeHead]:
+        """Newest first."""
+
+    def walk(self, agent: str, after: tuple[int, int], limit: int) -> list[rows.Envelope]:
+        """Committed envelopes in order of (epoch, sequence), those after `after`."""
+
+    def add_look(self, look: rows.Look) -> None: ...
+    def look(self, digest: str) -> rows.Look | None: ...
+    def newest_look(self, agent: str, as_of: datetime) -> rows.Look | None: ...
+    def newest_looks(self, as_of: datetime) -> list[rows.LookHead]:
+        """Of each agent, the newest by epoch and sequence of those committed by then."""
+
+    def outcomes(self, digests: Sequence[str]) -> dict[str, bytes]:
+        """The packed outcomes of looks."""
+
+    def add_section(self, section: rows.Section) -> None:
+        """Nothing if the agent's section of that name and digest is held already."""
+
+    def held(self, agent: str) -> set[tuple[str, str]]:
+        """Names and digests of the sections held."""
+
+    def section(self, agent: str, name: str, digest: str) -> rows.Section | None: ...
+
+
+class Heartbeats(Protocol):
+    """When unchanging hosts were looked at."""
+
+    def day(self, agent: str, day: date) -> rows.HeartbeatDay | None: ...
+    def put(self, row: rows.HeartbeatDay, *, first: bool) -> None:
+        """`first`: the day has no row yet."""
+
+    def add_late(self, row: rows.LateHeartbeat) -> None:
+        """Nothing if that counter is there already."""
+
+    def recent(self, until: date) -> list[tuple[str, date, bytes]]:
+        """Of each agent, the masks of its newest three days up to `until`."""
+
+    def newest_late(self, as_of: datetime) -> dict[str, datetime]:
+        """Of each agent, the newest look of those late ones that were received by then."""
+
+    def newest(self, agent: str, as_of: datetime) -> datetime | None:
+        """The newest look of the heartbeats received by then, as exactly as it is kept."""
+
+
+class Tokens(Protocol):
+    """Enrolment tokens."""
+
+    def add(self, token: rows.Token) -> None: ...
+    def by_hash(self, hashed: str) -> rows.Token | None: ...
+    def get(self, token: str) -> rows.Token | None: ...
+    def all(self) -> list[rows.Token]: ...
+    def use(self, token: str) -> bool:
+        """Take one use, if one is left; says whether."""
+
+    def revoke(self, token: str) -> None: ...
+
+
+class Rulebooks(Protocol):
+    """Published rulebooks."""
+
+    def add(self, book: rows.PublishedRulebook) -> None: ...
+    def get(self, digest: str) -> rows.PublishedRulebook | None: ...
+    def published(self, as_of: datetime) -> list[tuple[str, datetime]]:
+        """Digests and times, oldest first."""
+
+
+class Scores(Protocol):
+    """Daily scores as published."""
+
+    def put(self, scores: Iterable[rows.DailyScore]) -> None: ...
+    def series(
+        self, kind: str, ids: Sequence[str], since: date, until: date
+    ) -> dict[str, dict[date, int | None]]:
+        """Score by id and day, both ends included."""
+
+    def day(self, day: date) -> list[rows.DailyScore]: ...
+    def newest_day(self) -> date | None: ...
+
+
+class People(Protocol):
+    """Users and their sessions."""
+
+    def add(self, user: rows.User) -> None: ...
+    def by_name(self, name: str) -> rows.User | None: ...
+    def get(self, user: str) -> rows.User | None: ...
+    def all(self) -> list[rows.User]: ...
+    def set_password(self, user: str, password: str) -> None:
+        """Ends the user's sessions."""
+
+    def open_session(self, session: rows.Session) -> None: ...
+    def session(self, hashed: str) -> tuple[rows.Session, rows.User] | None: ...
+    def touch(self, hashed: str, seen_at: datetime) -> None: ...
+    def close_session(self, hashed: str) -> None: ...
+    def close_expired(self, now: datetime) -> None: ...
+
+
+class Trail(Protocol):
+    """The audit log, and the count of refusals."""
+
+    def head(self) -> tuple[int, str]:
+        """Number and hash of the newest row; (0, 64 zeros) if there is none."""
+
+    def add(self, row: rows.AuditRow) -> None: ...
+    def count(self, code: str, hour: int) -> int:
+        """One more refusal of that kind; says how many there were in that hour (of 1970), this one included."""
+
+    def counts(self) -> dict[str, int]: ...
+    def walk(self, after: int, limit: int) -> list[rows.AuditRow]: ...
+
+
+class Transaction(Protocol):
+    """One transaction: everything in it happens or nothing."""
+
+    @property
+    def committed(self) -> bool:
+        """Whether COMMIT has returned."""
+
+    @property
+    def tree(self) -> Tree: ...
+    @property
+    def agents(self) -> Agents: ...
+    @property
+    def chain(self) -> Chain: ...
+    @property
+    def heartbeats(self) -> Heartbeats: ...
+    @property
+    def tokens(self) -> Tokens: ...
+    @property
+    def rulebooks(self) -> Rulebooks: ...
+    @property
+    def scores(self) -> Scores: ...
+    @property
+    def people(self) -> People: ...
+    @property
+    def trail(self) -> Trail: ...
+
+
+class Ledger(Protocol):
+    """The record. Raises errors.Busy when another writer holds on too long, errors.StoreFailed when the disk fails."""
+
+    def write(self) -> AbstractContextManager[Transaction]:
+        """One transaction; within `batch`, part of its transaction."""
+
+    def batch(self) -> AbstractContextManager[None]:
+        """Everything that this thread writes in the block is one transaction, committed at its end."""
+
+    def read(self) -> AbstractContextManager[Transaction]:
+        """A consistent view."""
+
+    def version(self) -> int:
+        """Changes whenever anything was committed, by this process or another."""
+
+    def close(self) -> None: ...

@@ -1,0 +1,272 @@
+"""The ledger's rows as values. Times are UTC; bytes are as received or as packed by `ingest.projection`."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Literal
+
+import msgspec
+
+UnitKind = Literal["root", "province", "agency"]
+AgentStatus = Literal["active", "quarantined", "revoked"]
+EnvelopeState = Literal["committed", "pending", "fork"]
+
+
+class Unit(msgspec.Struct, frozen=True):
+    """A unit of the tree. `code`: its path from the root, such as ha-noi/so-y-te; `parent` is None for the root."""
+
+    code: str
+    parent: str | None
+    kind: UnitKind
+    name_vi: str
+    name_en: str
+    sample: bool
+    created_at: datetime
+
+
+class System(msgspec.Struct, frozen=True):
+    """An information system with its level (1 to 5) at the moment asked for."""
+
+    id: str
+    unit: str
+    name_vi: str
+    name_en: str
+    level: int
+    sample: bool
+    created_at: datetime
+
+
+class Host(msgspec.Struct, frozen=True):
+    """A host as it presented itself. `os`: name and version, from its newest look."""
+
+    id: str
+    hostname: str
+    platform: str
+    os: str
+    machine_id: str
+    expected_since: datetime
+    sample: bool
+
+
+class Placement(msgspec.Struct, frozen=True):
+    """Where a host belongs, from `since` on. `criticality` 1 to 3. `profile` overrides that of the system's level."""
+
+    host: str
+    unit: str
+    system: str | None
+    criticality: int
+    profile: str | None
+    since: datetime
+
+
+class Agent(msgspec.Struct, frozen=True):
+    """The agent of the host with the same id, and the head of its chain (sequence 0: nothing committed yet)."""
+
+    id: str
+    status: AgentStatus
+    epoch: int
+    head_sequence: int
+    head_digest: str | None
+    head_content: str | None
+    agent_version: str
+    enrolled_at: datetime
+
+
+class KeyHolder(msgspec.Struct, frozen=True):
+    """What ingest needs to know of a key: whose it is, until when it was valid, and what its host is judged by.
+
+    `level`: that of the host's system, or the highest of its unit's systems, or 1. `rulebook`: the newest published.
+    """
+
+    keyid: str
+    public_key: bytes
+    revoked: bool
+    agent: Agent
+    unit: str
+    profile: str | None
+    level: int
+    rulebook: str | None
+    levels: bytes | None
+    """The rulebook's profile ids by level, JSON."""
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """One received report. `raw` as sent, packed with zlib; `receipt` as answered; `size`: bytes as sent."""
+
+    digest: str
+    agent: str
+    epoch: int
+    sequence: int
+    previous: str | None
+    state: EnvelopeState
+    keyid: str
+    sealed_at: datetime
+    received_at: datetime
+    committed_at: datetime | None
+    size: int
+    raw: bytes
+    receipt: bytes | None
+
+
+class EnvelopeHead(msgspec.Struct, frozen=True):
+    """An envelope without its bytes."""
+
+    digest: str
+    agent: str
+    epoch: int
+    sequence: int
+    previous: str | None
+    state: EnvelopeState
+    keyid: str
+    sealed_at: datetime
+    received_at: datetime
+    size: int
+    receipt: bytes | None
+
+
+class Look(msgspec.Struct, frozen=True):
+    """What a committed report says, as far as scores and pages need it; see `ingest.projection` for the packed parts.
+
+    `looked_at`: the earlier of the agent's time of finishing and the time of receipt. `outcomes_digest` names outcomes
+    without their times: equal digests score alike.
+    """
+
+    digest: str
+    agent: str
+    epoch: int
+    sequence: int
+    looked_at: datetime
+    finished_at: datetime
+    committed_at: datetime
+    rulebook: str
+    profile: str
+    platform: str
+    content: str
+    outcomes_digest: str
+    outcomes: bytes
+    findings: bytes
+    sections: bytes
+    flags: str
+
+
+class LookHead(msgspec.Struct, frozen=True):
+    """A look as scoring needs it."""
+
+    digest: str
+    agent: str
+    looked_at: datetime
+    rulebook: str
+    profile: str
+    outcomes_digest: str
+    flags: str
+
+
+class Section(msgspec.Struct, frozen=True):
+    """One inventory section's content (zlib JSON), held since `since`."""
+
+    agent: str
+    name: str
+    digest: str
+    since: datetime
+    content: bytes
+
+
+class HeartbeatDay(msgspec.Struct, frozen=True):
+    """One day (UTC, of looking) of an agent's heartbeats that came in time: bit q of `mask` is the quarter hour q.
+
+    The rest is the newest of the day; `raw` is its envelope as sent.
+    """
+
+    agent: str
+    day: date
+    mask: bytes
+    epoch: int
+    counter: int
+    looked_at: datetime
+    received_at: datetime
+    raw: bytes
+
+
+class LateHeartbeat(msgspec.Struct, frozen=True):
+    """A heartbeat that came later than `heartbeat.LATE` after its look."""
+
+    agent: str
+    epoch: int
+    counter: int
+    looked_at: datetime
+    received_at: datetime
+
+
+class Token(msgspec.Struct, frozen=True):
+    """An enrolment token by its hash. `host`: only for that host's next epoch, instead of a new host."""
+
+    id: str
+    hash: str
+    unit: str
+    system: str | None
+    host: str | None
+    uses_left: int
+    expires_at: datetime
+    created_by: str
+    created_at: datetime
+    revoked: bool
+
+
+class PublishedRulebook(msgspec.Struct, frozen=True):
+    """A rulebook's bytes and when hosts began to be judged by it. `levels`: JSON, level -> profile id."""
+
+    digest: str
+    version: str
+    published_at: datetime
+    levels: bytes
+    raw: bytes
+
+
+class DailyScore(msgspec.Struct, frozen=True):
+    """A score as published for one day of `Asia/Ho_Chi_Minh`. `id`: a unit's code, a system's or host's id."""
+
+    kind: Literal["unit", "system", "host"]
+    id: str
+    day: date
+    as_of: datetime
+    score: int | None
+    with_waivers: int | None
+    coverage: float
+    freshness: int | None
+    parameters: int
+
+
+class User(msgspec.Struct, frozen=True):
+    """Somebody who signs in. `unit`: the root of the subtree they may see. `password`: argon2id, encoded."""
+
+    id: str
+    name: str
+    role: str
+    unit: str
+    password: str
+    active: bool
+    created_at: datetime
+
+
+class Session(msgspec.Struct, frozen=True):
+    """A signed-in browser, by the SHA-256 of its secret."""
+
+    hash: str
+    user: str
+    csrf: str
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+
+
+class AuditRow(msgspec.Struct, frozen=True):
+    """One thing that was done or refused. `hash` covers the other fields, `previous` is the row's before."""
+
+    number: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    detail: str
+    previous: str
+    hash: str

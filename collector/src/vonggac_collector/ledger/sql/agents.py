@@ -1,0 +1,145 @@
+"""Agents, their keys, and enrolment tokens."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import sqlalchemy as sa
+
+from .. import rows
+from ..tables import agent_keys, agents, enrolment_tokens, placements, rulebooks, system_levels, systems
+from .tree import plain
+
+_HIGHEST_LEVEL: Final = (
+    sa.select(sa.func.max(system_levels.c.level))
+    .join(systems, systems.c.id == system_levels.c.system)
+    .where(systems.c.unit == placements.c.unit, system_levels.c.until.is_(None))
+    .correlate(placements)
+    .scalar_subquery()
+)
+_NEWEST_BOOK: Final = (
+    sa.select(rulebooks.c.digest, rulebooks.c.levels)
+    .order_by(rulebooks.c.published_at.desc(), rulebooks.c.digest.desc())
+    .limit(1)
+    .subquery()
+)
+_HOLDER: Final = (
+    sa.select(
+        agent_keys.c.public_key,
+        agent_keys.c.until,
+        placements.c.unit,
+        placements.c.profile,
+        sa.func.coalesce(system_levels.c.level, _HIGHEST_LEVEL, 1),
+        _NEWEST_BOOK.c.digest,
+        _NEWEST_BOOK.c.levels,
+        *agents.c,
+    )
+    .join(agents, agents.c.id == agent_keys.c.agent)
+    .join(placements, (placements.c.host == agents.c.id) & placements.c.until.is_(None))
+    .outerjoin(
+        system_levels, (system_levels.c.system == placements.c.system) & system_levels.c.until.is_(None)
+    )
+    .outerjoin(_NEWEST_BOOK, sa.true())
+    .where(agent_keys.c.keyid == sa.bindparam("keyid"))
+    .with_for_update(of=agents)
+)
+
+
+class SqlAgents:
+    """See interface.Agents."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def add(self, agent: rows.Agent) -> None:
+        self._connection.execute(agents.insert(), plain(agent))
+
+    def add_key(self, keyid: str, agent: str, public_key: bytes, epoch: int, since: datetime) -> None:
+        self._connection.execute(
+            agent_keys.insert(),
+            {"keyid": keyid, "agent": agent, "public_key": public_key, "epoch": epoch, "since": since},
+        )
+
+    def end_keys(self, agent: str, until: datetime) -> None:
+        self._connection.execute(
+            agent_keys.update()
+            .where(agent_keys.c.agent == agent, agent_keys.c.until.is_(None))
+            .values(until=until)
+        )
+
+    def holder(self, keyid: str) -> rows.KeyHolder | None:
+        row = self._connection.execute(_HOLDER, {"keyid": keyid}).first()
+        if row is None:
+            return None
+        public_key, until, unit, profile, level, rulebook, levels, *agent = row
+        return rows.KeyHolder(
+            keyid, public_key, until is not None, rows.Agent(*agent), unit, profile, level, rulebook, levels
+        )
+
+    def get(self, agent: str) -> rows.Agent | None:
+        row = self._connection.execute(sa.select(agents).where(agents.c.id == agent)).first()
+        return None if row is None else rows.Agent(*row)
+
+    def all(self) -> list[rows.Agent]:
+        return [rows.Agent(*r) for r in self._connection.execute(sa.select(agents).order_by(agents.c.id))]
+
+    def keys(self, agent: str) -> dict[str, bytes]:
+        query = sa.select(agent_keys.c.keyid, agent_keys.c.public_key).where(agent_keys.c.agent == agent)
+        return {r.keyid: r.public_key for r in self._connection.execute(query)}
+
+    def set_status(self, agent: str, status: rows.AgentStatus) -> None:
+        self._connection.execute(agents.update().where(agents.c.id == agent).values(status=status))
+
+    def set_head(
+        self, agent: str, epoch: int, sequence: int, digest: str | None, content: str | None
+    ) -> None:
+        self._connection.execute(
+            agents.update()
+            .where(agents.c.id == agent)
+            .values(epoch=epoch, head_sequence=sequence, head_digest=digest, head_content=content)
+        )
+
+    def set_version(self, agent: str, agent_version: str) -> None:
+        self._connection.execute(
+            agents.update().where(agents.c.id == agent).values(agent_version=agent_version)
+        )
+
+
+class SqlTokens:
+    """See interface.Tokens."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def add(self, token: rows.Token) -> None:
+        self._connection.execute(enrolment_tokens.insert(), plain(token))
+
+    def by_hash(self, hashed: str) -> rows.Token | None:
+        return self._one(enrolment_tokens.c.hash == hashed)
+
+    def get(self, token: str) -> rows.Token | None:
+        return self._one(enrolment_tokens.c.id == token)
+
+    def all(self) -> list[rows.Token]:
+        query = sa.select(enrolment_tokens).order_by(
+            enrolment_tokens.c.created_at.desc(), enrolment_tokens.c.id
+        )
+        return [rows.Token(*r) for r in self._connection.execute(query)]
+
+    def use(self, token: str) -> bool:
+        done = self._connection.execute(
+            enrolment_tokens.update()
+            .where(enrolment_tokens.c.id == token, enrolment_tokens.c.uses_left > 0)
+            .values(uses_left=enrolment_tokens.c.uses_left - 1)
+        )
+        return done.rowcount == 1
+
+    def revoke(self, token: str) -> None:
+        self._connection.execute(
+            enrolment_tokens.update().where(enrolment_tokens.c.id == token).values(revoked=True)
+        )
+
+    def _one(self, condition: sa.ColumnElement[bool]) -> rows.Token | None:
+        row = self._connection.execute(sa.select(enrolment_tokens).where(condition)).first()
+        return None if row is None else rows.Token(*row)

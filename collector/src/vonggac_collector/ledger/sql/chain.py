@@ -1,0 +1,166 @@
+"""Envelopes, looks and sections."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import sqlalchemy as sa
+
+from .. import rows
+from ..tables import envelopes, looks, sections
+from .tree import _IN_CHUNK, plain
+
+_HEAD: Final = sa.select(
+    envelopes.c.digest,
+    envelopes.c.agent,
+    envelopes.c.epoch,
+    envelopes.c.sequence,
+    envelopes.c.previous,
+    envelopes.c.state,
+    envelopes.c.keyid,
+    envelopes.c.sealed_at,
+    envelopes.c.received_at,
+    envelopes.c.size,
+    envelopes.c.receipt,
+)
+_FIND: Final = _HEAD.where(envelopes.c.digest == sa.bindparam("digest"))
+_AT: Final = _HEAD.where(
+    envelopes.c.agent == sa.bindparam("agent"),
+    envelopes.c.epoch == sa.bindparam("epoch"),
+    envelopes.c.sequence == sa.bindparam("sequence"),
+)
+_NEWEST: Final = (
+    sa.select(looks)
+    .where(looks.c.agent == sa.bindparam("agent"), looks.c.committed_at <= sa.bindparam("as_of"))
+    .order_by(looks.c.epoch.desc(), looks.c.sequence.desc())
+    .limit(1)
+)
+_FIRST_PENDING: Final = sa.select(sa.func.min(envelopes.c.sequence)).where(
+    envelopes.c.agent == sa.bindparam("agent"),
+    envelopes.c.epoch == sa.bindparam("epoch"),
+    envelopes.c.state == "pending",
+)
+_HELD: Final = sa.select(sections.c.name, sections.c.digest).where(sections.c.agent == sa.bindparam("agent"))
+
+
+class SqlChain:
+    """See interface.Chain."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def find(self, digest: str) -> rows.EnvelopeHead | None:
+        row = self._connection.execute(_FIND, {"digest": digest}).first()
+        return None if row is None else rows.EnvelopeHead(*row)
+
+    def at(self, agent: str, epoch: int, sequence: int) -> list[rows.EnvelopeHead]:
+        found = self._connection.execute(_AT, {"agent": agent, "epoch": epoch, "sequence": sequence})
+        return [rows.EnvelopeHead(*r) for r in found]
+
+    def envelope(self, digest: str) -> rows.Envelope | None:
+        row = self._connection.execute(sa.select(envelopes).where(envelopes.c.digest == digest)).first()
+        return None if row is None else rows.Envelope(*row)
+
+    def first_pending(self, agent: str, epoch: int) -> int | None:
+        return self._connection.execute(_FIRST_PENDING, {"agent": agent, "epoch": epoch}).scalar()
+
+    def count(self, agent: str, state: rows.EnvelopeState) -> int:
+        query = sa.select(sa.func.count()).where(envelopes.c.agent == agent, envelopes.c.state == state)
+        return self._connection.execute(query).scalar_one()
+
+    def add(self, envelope: rows.Envelope) -> None:
+        self._connection.execute(envelopes.insert(), plain(envelope))
+
+    def settle(
+        self, digest: str, state: rows.EnvelopeState, committed_at: datetime | None, receipt: bytes | None
+    ) -> None:
+        self._connection.execute(
+            envelopes.update()
+            .where(envelopes.c.digest == digest)
+            .values(state=state, committed_at=committed_at, receipt=receipt)
+        )
+
+    def of_agent(self, agent: str, limit: int) -> list[rows.EnvelopeHead]:
+        query = (
+            _HEAD.where(envelopes.c.agent == agent)
+            .order_by(envelopes.c.epoch.desc(), envelopes.c.sequence.desc(), envelopes.c.received_at.desc())
+            .limit(limit)
+        )
+        return [rows.EnvelopeHead(*r) for r in self._connection.execute(query)]
+
+    def walk(self, agent: str, after: tuple[int, int], limit: int) -> list[rows.Envelope]:
+        epoch, sequence = after
+        query = (
+            sa.select(envelopes)
+            .where(
+                envelopes.c.agent == agent,
+                envelopes.c.state == "committed",
+                (envelopes.c.epoch > epoch)
+                | ((envelopes.c.epoch == epoch) & (envelopes.c.sequence > sequence)),
+            )
+            .order_by(envelopes.c.epoch, envelopes.c.sequence)
+            .limit(limit)
+        )
+        return [rows.Envelope(*r) for r in self._connection.execute(query)]
+
+    def add_look(self, look: rows.Look) -> None:
+        self._connection.execute(looks.insert(), plain(look))
+
+    def look(self, digest: str) -> rows.Look | None:
+        row = self._connection.execute(sa.select(looks).where(looks.c.digest == digest)).first()
+        return None if row is None else rows.Look(*row)
+
+    def newest_look(self, agent: str, as_of: datetime) -> rows.Look | None:
+        row = self._connection.execute(_NEWEST, {"agent": agent, "as_of": as_of}).first()
+        return None if row is None else rows.Look(*row)
+
+    def newest_looks(self, as_of: datetime) -> list[rows.LookHead]:
+        place = sa.func.row_number().over(
+            partition_by=looks.c.agent, order_by=(looks.c.epoch.desc(), looks.c.sequence.desc())
+        )
+        ranked = (
+            sa.select(
+                looks.c.digest,
+                looks.c.agent,
+                looks.c.looked_at,
+                looks.c.rulebook,
+                looks.c.profile,
+                looks.c.outcomes_digest,
+                looks.c.flags,
+                place.label("place"),
+            )
+            .where(looks.c.committed_at <= as_of)
+            .subquery()
+        )
+        query = sa.select(*list(ranked.c)[:-1]).where(ranked.c.place == 1)
+        return [rows.LookHead(*r) for r in self._connection.execute(query)]
+
+    def outcomes(self, digests: Sequence[str]) -> dict[str, bytes]:
+        found: dict[str, bytes] = {}
+        for start in range(0, len(digests), _IN_CHUNK):
+            query = sa.select(looks.c.digest, looks.c.outcomes).where(
+                looks.c.digest.in_(digests[start : start + _IN_CHUNK])
+            )
+            found |= {r.digest: r.outcomes for r in self._connection.execute(query)}
+        return found
+
+    def add_section(self, section: rows.Section) -> None:
+        here = sa.select(sections.c.name).where(
+            sections.c.agent == section.agent,
+            sections.c.name == section.name,
+            sections.c.digest == section.digest,
+        )
+        if self._connection.execute(here).first() is None:
+            self._connection.execute(sections.insert(), plain(section))
+
+    def held(self, agent: str) -> set[tuple[str, str]]:
+        return {(r.name, r.digest) for r in self._connection.execute(_HELD, {"agent": agent})}
+
+    def section(self, agent: str, name: str, digest: str) -> rows.Section | None:
+        query = sa.select(sections).where(
+            sections.c.agent == agent, sections.c.name == name, sections.c.digest == digest
+        )
+        row = self._connection.execute(query).first()
+        return None if row is None else rows.Section(*row)

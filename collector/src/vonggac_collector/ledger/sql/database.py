@@ -1,0 +1,93 @@
+"""Opens the database: one connection that writes, several that read, each with the settings that durability needs.
+
+SQLite: write-ahead log with synchronous=FULL (NORMAL loses committed transactions at a power cut), foreign keys on, and
+only versions without the WAL-reset fault (fixed in 3.51.3, and in 3.50.7 and 3.44.6 of the older lines).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from vonggac_collector.errors import Busy, LedgerDamaged, StoreFailed
+
+from .. import apsw_dbapi, apsw_dialect
+
+_SAFE_SINCE: Final = (3, 51, 3)
+_SAFE_BACKPORTS: Final = {(3, 50): 7, (3, 44): 6}
+_SHARED: Final = (
+    ("PRAGMA journal_mode=WAL", "wal"),
+    ("PRAGMA synchronous=FULL", ""),
+    ("PRAGMA synchronous", "2"),
+    ("PRAGMA foreign_keys=ON", ""),
+    ("PRAGMA foreign_keys", "1"),
+    ("PRAGMA temp_store=MEMORY", ""),
+    ("PRAGMA trusted_schema=OFF", ""),
+)
+_READS_ONLY: Final = (("PRAGMA query_only=ON", ""),)
+
+
+def is_safe_sqlite(version: tuple[int, ...]) -> bool:
+    """Whether that SQLite may have several connections in WAL mode (https://www.sqlite.org/wal.html, WAL-reset bug)."""
+    if version >= _SAFE_SINCE or version < (3, 7, 0):
+        return version >= _SAFE_SINCE
+    least = _SAFE_BACKPORTS.get((version[0], version[1]))
+    return least is not None and version[2] >= least
+
+
+def open_engines(url: str) -> tuple[sa.Engine, sa.Engine]:
+    """The engine that writes and the one that reads.
+
+    `url`: SQLAlchemy's; sqlite:///path is opened with apsw. Raises LedgerDamaged, StoreFailed.
+    """
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return sa.create_engine(parsed, pool_pre_ping=True), sa.create_engine(parsed, pool_pre_ping=True)
+    if not is_safe_sqlite(apsw_dbapi.sqlite_version_info):
+        raise LedgerDamaged(
+            f"SQLite {apsw_dbapi.sqlite_version} can lose committed transactions in WAL mode; install apsw>=3.51.3"
+        )
+    if not parsed.database or parsed.database == ":memory:":
+        raise LedgerDamaged(
+            "a ledger in memory would be lost; give a file, such as sqlite:////var/lib/vonggac/ledger.db"
+        )
+    apsw_dialect.register()
+    # The file is made with these rights before SQLite opens it; its -wal and -shm files take them over.
+    Path(parsed.database).touch(mode=0o600)
+    address = parsed.set(drivername="sqlite+apsw")
+    with store_errors():
+        writer = sa.create_engine(
+            address, pool_size=1, max_overflow=0, connect_args={"begin": "IMMEDIATE", "pragmas": _SHARED}
+        )
+        with writer.connect() as probe:
+            probe.exec_driver_sql("SELECT count(*) FROM sqlite_schema")
+        reader = sa.create_engine(
+            address,
+            pool_size=8,
+            max_overflow=8,
+            connect_args={"begin": "DEFERRED", "pragmas": _SHARED + _READS_ONLY},
+        )
+    return writer, reader
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Turn the database's failures into Busy or StoreFailed. What a statement got wrong stays as it is."""
+    try:
+        yield
+    except DBAPIError as e:
+        if apsw_dbapi.is_busy(e.orig):
+            raise Busy("another writer holds the ledger") from e
+        if apsw_dbapi.is_input_output(e.orig) or e.connection_invalidated:
+            raise StoreFailed(str(e.orig)) from e
+        raise
+    except apsw_dbapi.OperationalError as e:
+        # COMMIT and BEGIN reach the driver without SQLAlchemy's wrapping.
+        if apsw_dbapi.is_busy(e):
+            raise Busy("another writer holds the ledger") from e
+        raise StoreFailed(str(e)) from e

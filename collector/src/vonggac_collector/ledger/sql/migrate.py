@@ -1,0 +1,53 @@
+"""Brings the schema to this release's revision with alembic; the revisions are package data in `ledger/migrations`."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from vonggac_collector.errors import LedgerDamaged
+
+from .database import store_errors
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(files("vonggac_collector.ledger") / "migrations"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def head() -> str:
+    """The revision this release works with."""
+    revision = ScriptDirectory.from_config(_config()).get_current_head()
+    if revision is None:
+        raise LedgerDamaged("this installation has no migrations; install it again")
+    return revision
+
+
+def current(connection: sa.Connection) -> str | None:
+    """The database's revision, None if it has no schema."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def upgrade(engine: sa.Engine) -> None:
+    """Run the missing revisions in one transaction."""
+    config = _config()
+    with store_errors(), engine.connect() as connection, connection.begin():
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def require_head(connection: sa.Connection) -> None:
+    """Raises LedgerDamaged unless the database has this release's schema."""
+    have, want = current(connection), head()
+    if have != want:
+        raise LedgerDamaged(
+            f"the ledger's schema is {have or 'missing'}, this release works with {want}; "
+            "run `vonggac-collector migrate` (or the newer release that made it)"
+        )

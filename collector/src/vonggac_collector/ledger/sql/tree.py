@@ -1,0 +1,180 @@
+"""Units, systems, hosts and their placements; rulebooks; daily scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import Any, Final
+
+import msgspec
+import sqlalchemy as sa
+
+from .. import rows
+from ..tables import hosts, placements, rulebooks, scores_daily, system_levels, systems, units
+
+_IN_CHUNK: Final = 500
+"""Values in one IN list: well under SQLite's and PostgreSQL's limits."""
+
+
+def _valid(table: sa.Table, as_of: datetime) -> sa.ColumnElement[bool]:
+    return (table.c.since <= as_of) & (table.c.until.is_(None) | (table.c.until > as_of))
+
+
+def plain(row: msgspec.Struct) -> dict[str, Any]:
+    """A row's values by column."""
+    return msgspec.structs.asdict(row)
+
+
+class SqlTree:
+    """See interface.Tree."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def add_unit(self, unit: rows.Unit) -> None:
+        self._connection.execute(units.insert(), plain(unit))
+
+    def add_system(self, system: rows.System) -> None:
+        values = plain(system)
+        level = values.pop("level")
+        self._connection.execute(systems.insert(), values)
+        self.set_level(system.id, level, system.created_at)
+
+    def set_level(self, system: str, level: int, since: datetime) -> None:
+        self._connection.execute(
+            system_levels.update()
+            .where(system_levels.c.system == system, system_levels.c.until.is_(None))
+            .values(until=since)
+        )
+        self._connection.execute(system_levels.insert(), {"system": system, "since": since, "level": level})
+
+    def add_host(self, host: rows.Host) -> None:
+        self._connection.execute(hosts.insert(), plain(host))
+
+    def describe_host(self, host: str, hostname: str, os: str) -> None:
+        self._connection.execute(hosts.update().where(hosts.c.id == host).values(hostname=hostname, os=os))
+
+    def place(self, placement: rows.Placement) -> None:
+        self._connection.execute(
+            placements.update()
+            .where(placements.c.host == placement.host, placements.c.until.is_(None))
+            .values(until=placement.since)
+        )
+        self._connection.execute(placements.insert(), plain(placement))
+
+    def units(self, as_of: datetime) -> list[rows.Unit]:
+        found = [
+            rows.Unit(*r)
+            for r in self._connection.execute(sa.select(units).where(units.c.created_at <= as_of))
+        ]
+        return parents_first(found)
+
+    def systems(self, as_of: datetime) -> list[rows.System]:
+        query = (
+            sa.select(
+                systems.c.id,
+                systems.c.unit,
+                systems.c.name_vi,
+                systems.c.name_en,
+                system_levels.c.level,
+                systems.c.sample,
+                systems.c.created_at,
+            )
+            .join(system_levels, system_levels.c.system == systems.c.id)
+            .where(_valid(system_levels, as_of))
+            .order_by(systems.c.id)
+        )
+        return [rows.System(*r) for r in self._connection.execute(query)]
+
+    def hosts(self, as_of: datetime) -> list[rows.Host]:
+        query = sa.select(hosts).where(hosts.c.expected_since <= as_of).order_by(hosts.c.id)
+        return [rows.Host(*r) for r in self._connection.execute(query)]
+
+    def placements(self, as_of: datetime) -> list[rows.Placement]:
+        query = sa.select(
+            placements.c.host,
+            placements.c.unit,
+            placements.c.system,
+            placements.c.criticality,
+            placements.c.profile,
+            placements.c.since,
+        ).where(_valid(placements, as_of))
+        return [rows.Placement(*r) for r in self._connection.execute(query)]
+
+
+def parents_first(found: Iterable[rows.Unit]) -> list[rows.Unit]:
+    """Units ordered by depth, then code; those without a known parent are left out, but for roots."""
+    children: dict[str | None, list[rows.Unit]] = {}
+    for unit in found:
+        children.setdefault(unit.parent, []).append(unit)
+    ordered: list[rows.Unit] = []
+    level = sorted(children.get(None, []), key=lambda u: u.code)
+    while level:
+        ordered += level
+        level = sorted((c for u in level for c in children.get(u.code, [])), key=lambda u: u.code)
+    return ordered
+
+
+class SqlRulebooks:
+    """See interface.Rulebooks."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def add(self, book: rows.PublishedRulebook) -> None:
+        self._connection.execute(rulebooks.insert(), plain(book))
+
+    def get(self, digest: str) -> rows.PublishedRulebook | None:
+        row = self._connection.execute(
+            sa.select(
+                rulebooks.c.digest,
+                rulebooks.c.version,
+                rulebooks.c.published_at,
+                rulebooks.c.levels,
+                rulebooks.c.raw,
+            ).where(rulebooks.c.digest == digest)
+        ).first()
+        return None if row is None else rows.PublishedRulebook(*row)
+
+    def published(self, as_of: datetime) -> list[tuple[str, datetime]]:
+        query = (
+            sa.select(rulebooks.c.digest, rulebooks.c.published_at)
+            .where(rulebooks.c.published_at <= as_of)
+            .order_by(rulebooks.c.published_at, rulebooks.c.digest)
+        )
+        return [(r.digest, r.published_at) for r in self._connection.execute(query)]
+
+
+class SqlScores:
+    """See interface.Scores."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def put(self, scores: Iterable[rows.DailyScore]) -> None:
+        values = [plain(s) for s in scores]
+        for day in {v["day"] for v in values}:
+            self._connection.execute(scores_daily.delete().where(scores_daily.c.day == day))
+        if values:
+            self._connection.execute(scores_daily.insert(), values)
+
+    def series(
+        self, kind: str, ids: Sequence[str], since: date, until: date
+    ) -> dict[str, dict[date, int | None]]:
+        found: dict[str, dict[date, int | None]] = {i: {} for i in ids}
+        for start in range(0, len(ids), _IN_CHUNK):
+            query = sa.select(scores_daily.c.id, scores_daily.c.day, scores_daily.c.score).where(
+                scores_daily.c.kind == kind,
+                scores_daily.c.id.in_(ids[start : start + _IN_CHUNK]),
+                scores_daily.c.day.between(since, until),
+            )
+            for identifier, day, score in self._connection.execute(query):
+                found[identifier][day] = score
+        return found
+
+    def day(self, day: date) -> list[rows.DailyScore]:
+        query = sa.select(scores_daily).where(scores_daily.c.day == day)
+        return [rows.DailyScore(*r) for r in self._connection.execute(query)]
+
+    def newest_day(self) -> date | None:
+        return self._connection.execute(sa.select(sa.func.max(scores_daily.c.day))).scalar()

@@ -1,0 +1,281 @@
+"""The tables, for SQLite and PostgreSQL alike. `migrations` makes them; a test holds the two together.
+
+Times are microseconds since 1970 UTC (`Instant`), so that they sort and compare alike in every database. What was
+received is kept as bytes, never as JSON columns. Rows that scores depend on are never changed, only ended (`until`),
+so that a score of the past can be computed again.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.types import TypeDecorator
+
+METADATA: Final = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def to_microseconds(moment: datetime) -> int:
+    """Microseconds since 1970 UTC. ValueError for a time without zone."""
+    if moment.tzinfo is None:
+        raise ValueError("a time without zone")
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def from_microseconds(value: int) -> datetime:
+    """The UTC time of `to_microseconds`."""
+    return _EPOCH + value * _MICROSECOND
+
+
+class Instant(TypeDecorator[datetime]):
+    """A moment, UTC."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> int | None:
+        """To the database."""
+        return None if value is None else to_microseconds(value)
+
+    def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:
+        """From the database."""
+        return None if value is None else from_microseconds(value)
+
+
+def _table(name: str, *items: Any) -> sa.Table:
+    return sa.Table(name, METADATA, *items)
+
+
+_Column = sa.Column
+_HOST: Final = sa.String(36)
+_DIGEST: Final = sa.String(64)
+
+units = _table(
+    "units",
+    _Column("code", sa.String(80), primary_key=True),
+    _Column("parent", sa.String(80), sa.ForeignKey("units.code"), index=True),
+    _Column("kind", sa.String(16), nullable=False),
+    _Column("name_vi", sa.String(300), nullable=False),
+    _Column("name_en", sa.String(300), nullable=False),
+    _Column("sample", sa.Boolean, nullable=False),
+    _Column("created_at", Instant, nullable=False),
+)
+
+systems = _table(
+    "systems",
+    _Column("id", sa.String(80), primary_key=True),
+    _Column("unit", sa.String(80), sa.ForeignKey("units.code"), nullable=False, index=True),
+    _Column("name_vi", sa.String(300), nullable=False),
+    _Column("name_en", sa.String(300), nullable=False),
+    _Column("sample", sa.Boolean, nullable=False),
+    _Column("created_at", Instant, nullable=False),
+)
+
+system_levels = _table(
+    "system_levels",
+    _Column("system", sa.String(80), sa.ForeignKey("systems.id"), primary_key=True),
+    _Column("since", Instant, primary_key=True),
+    _Column("until", Instant),
+    _Column("level", sa.Integer, nullable=False),
+)
+
+hosts = _table(
+    "hosts",
+    _Column("id", _HOST, primary_key=True),
+    _Column("hostname", sa.String(255), nullable=False),
+    _Column("platform", sa.String(40), nullable=False),
+    _Column("os", sa.String(200), nullable=False),
+    _Column("machine_id", sa.String(128), nullable=False),
+    _Column("expected_since", Instant, nullable=False),
+    _Column("sample", sa.Boolean, nullable=False),
+)
+
+placements = _table(
+    "placements",
+    _Column("host", _HOST, sa.ForeignKey("hosts.id"), primary_key=True),
+    _Column("since", Instant, primary_key=True),
+    _Column("until", Instant),
+    _Column("unit", sa.String(80), sa.ForeignKey("units.code"), nullable=False, index=True),
+    _Column("system", sa.String(80), sa.ForeignKey("systems.id"), index=True),
+    _Column("criticality", sa.Integer, nullable=False),
+    _Column("profile", sa.String(120)),
+)
+
+agents = _table(
+    "agents",
+    _Column("id", _HOST, sa.ForeignKey("hosts.id"), primary_key=True),
+    _Column("status", sa.String(16), nullable=False),
+    _Column("epoch", sa.BigInteger, nullable=False),
+    _Column("head_sequence", sa.BigInteger, nullable=False),
+    _Column("head_digest", _DIGEST),
+    _Column("head_content", _DIGEST),
+    _Column("agent_version", sa.String(200), nullable=False),
+    _Column("enrolled_at", Instant, nullable=False),
+)
+
+agent_keys = _table(
+    "agent_keys",
+    _Column("keyid", _DIGEST, primary_key=True),
+    _Column("agent", _HOST, sa.ForeignKey("agents.id"), nullable=False, index=True),
+    _Column("public_key", sa.LargeBinary, nullable=False),
+    _Column("epoch", sa.BigInteger, nullable=False),
+    _Column("since", Instant, nullable=False),
+    _Column("until", Instant),
+)
+
+enrolment_tokens = _table(
+    "enrolment_tokens",
+    _Column("id", sa.String(32), primary_key=True),
+    _Column("hash", _DIGEST, nullable=False, unique=True),
+    _Column("unit", sa.String(80), sa.ForeignKey("units.code"), nullable=False, index=True),
+    _Column("system", sa.String(80), sa.ForeignKey("systems.id")),
+    _Column("host", _HOST, sa.ForeignKey("hosts.id")),
+    _Column("uses_left", sa.Integer, nullable=False),
+    _Column("expires_at", Instant, nullable=False),
+    _Column("created_by", sa.String(120), nullable=False),
+    _Column("created_at", Instant, nullable=False),
+    _Column("revoked", sa.Boolean, nullable=False),
+)
+
+envelopes = _table(
+    "envelopes",
+    _Column("digest", _DIGEST, primary_key=True),
+    _Column("agent", _HOST, sa.ForeignKey("agents.id"), nullable=False),
+    _Column("epoch", sa.BigInteger, nullable=False),
+    _Column("sequence", sa.BigInteger, nullable=False),
+    _Column("previous", _DIGEST),
+    _Column("state", sa.String(16), nullable=False),
+    _Column("keyid", _DIGEST, nullable=False),
+    _Column("sealed_at", Instant, nullable=False),
+    _Column("received_at", Instant, nullable=False),
+    _Column("committed_at", Instant),
+    _Column("size", sa.Integer, nullable=False),
+    _Column("raw", sa.LargeBinary, nullable=False),
+    _Column("receipt", sa.LargeBinary),
+    sa.Index("ix_envelopes_chain", "agent", "epoch", "sequence"),
+)
+
+looks = _table(
+    "looks",
+    _Column("digest", _DIGEST, sa.ForeignKey("envelopes.digest"), primary_key=True),
+    _Column("agent", _HOST, sa.ForeignKey("agents.id"), nullable=False),
+    _Column("epoch", sa.BigInteger, nullable=False),
+    _Column("sequence", sa.BigInteger, nullable=False),
+    _Column("looked_at", Instant, nullable=False),
+    _Column("finished_at", Instant, nullable=False),
+    _Column("committed_at", Instant, nullable=False, index=True),
+    _Column("rulebook", _DIGEST, nullable=False),
+    _Column("profile", sa.String(120), nullable=False),
+    _Column("platform", sa.String(40), nullable=False),
+    _Column("content", _DIGEST, nullable=False),
+    _Column("outcomes_digest", _DIGEST, nullable=False),
+    _Column("outcomes", sa.LargeBinary, nullable=False),
+    _Column("findings", sa.LargeBinary, nullable=False),
+    _Column("sections", sa.LargeBinary, nullable=False),
+    _Column("flags", sa.String(200), nullable=False),
+    sa.UniqueConstraint("agent", "epoch", "sequence", name="uq_looks_chain"),
+)
+
+sections = _table(
+    "sections",
+    _Column("agent", _HOST, sa.ForeignKey("agents.id"), primary_key=True),
+    _Column("name", sa.String(40), primary_key=True),
+    _Column("digest", _DIGEST, primary_key=True),
+    _Column("since", Instant, nullable=False),
+    _Column("content", sa.LargeBinary, nullable=False),
+)
+
+heartbeats = _table(
+    "heartbeats",
+    _Column("agent", _HOST, sa.ForeignKey("agents.id"), primary_key=True),
+    _Column("day", sa.Date, primary_key=True),
+    _Column("mask", sa.LargeBinary(12), nullable=False),
+    _Column("epoch", sa.BigInteger, nullable=False),
+    _Column("counter", sa.BigInteger, nullable=False),
+    _Column("looked_at", Instant, nullable=False),
+    _Column("received_at", Instant, nullable=False),
+    _Column("raw", sa.LargeBinary, nullable=False),
+)
+
+late_heartbeats = _table(
+    "late_heartbeats",
+    _Column("agent", _HOST, sa.ForeignKey("agents.id"), primary_key=True),
+    _Column("epoch", sa.BigInteger, primary_key=True),
+    _Column("counter", sa.BigInteger, primary_key=True),
+    _Column("looked_at", Instant, nullable=False),
+    _Column("received_at", Instant, nullable=False),
+)
+
+rulebooks = _table(
+    "rulebooks",
+    _Column("digest", _DIGEST, primary_key=True),
+    _Column("version", sa.String(80), nullable=False),
+    _Column("published_at", Instant, nullable=False, index=True),
+    _Column("levels", sa.LargeBinary, nullable=False),
+    _Column("raw", sa.LargeBinary, nullable=False),
+)
+
+scores_daily = _table(
+    "scores_daily",
+    _Column("kind", sa.String(8), primary_key=True),
+    _Column("id", sa.String(80), primary_key=True),
+    _Column("day", sa.Date, primary_key=True),
+    _Column("as_of", Instant, nullable=False),
+    _Column("score", sa.Integer),
+    _Column("with_waivers", sa.Integer),
+    _Column("coverage", sa.Float, nullable=False),
+    _Column("freshness", sa.Integer),
+    _Column("parameters", sa.Integer, nullable=False),
+)
+
+users = _table(
+    "users",
+    _Column("id", sa.String(36), primary_key=True),
+    _Column("name", sa.String(120), nullable=False, unique=True),
+    _Column("role", sa.String(20), nullable=False),
+    _Column("unit", sa.String(80), sa.ForeignKey("units.code"), nullable=False),
+    _Column("password", sa.String(200), nullable=False),
+    _Column("active", sa.Boolean, nullable=False),
+    _Column("created_at", Instant, nullable=False),
+)
+
+sessions = _table(
+    "sessions",
+    _Column("hash", _DIGEST, primary_key=True),
+    _Column("user", sa.String(36), sa.ForeignKey("users.id"), nullable=False, index=True),
+    _Column("csrf", sa.String(64), nullable=False),
+    _Column("created_at", Instant, nullable=False),
+    _Column("seen_at", Instant, nullable=False),
+    _Column("expires_at", Instant, nullable=False),
+)
+
+audit = _table(
+    "audit",
+    _Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    _Column("at", Instant, nullable=False),
+    _Column("actor", sa.String(200), nullable=False),
+    _Column("action", sa.String(60), nullable=False, index=True),
+    _Column("subject", sa.String(200), nullable=False),
+    _Column("detail", sa.Text, nullable=False),
+    _Column("previous", _DIGEST, nullable=False),
+    _Column("hash", _DIGEST, nullable=False),
+)
+
+refusals = _table(
+    "refusals",
+    _Column("code", sa.String(40), primary_key=True),
+    _Column("count", sa.BigInteger, nullable=False),
+    _Column("hour", sa.BigInteger, nullable=False),
+    _Column("in_hour", sa.BigInteger, nullable=False),
+)
