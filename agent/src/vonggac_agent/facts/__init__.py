@@ -24,9 +24,12 @@ from . import (
     os_support,
     package_installed,
     package_inventory,
+    package_updates,
     service_running,
     service_unit,
     sysctl,
+    time_sync,
+    update_automatic,
 )
 
 Gather = Callable[[Host, tuple[str, ...]], tuple[msgspec.Struct, str]]
@@ -40,9 +43,12 @@ GATHERERS: dict[str, Gather] = {
     "os.support": os_support.gather,
     "package.installed": package_installed.gather,
     "package.inventory": package_inventory.gather,
+    "package.updates": package_updates.gather,
     "service.running": service_running.gather,
     "service.unit": service_unit.gather,
     "sysctl": sysctl.gather,
+    "time.sync": time_sync.gather,
+    "update.automatic": update_automatic.gather,
 }
 
 SECONDS_A_FACT: Final = 20.0

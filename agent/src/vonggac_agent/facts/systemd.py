@@ -123,17 +123,20 @@ class Units:
         return self._by_links(name, install)
 
     def _by_links(self, name: str, install: Mapping[str, list[str]]) -> Enabled:
-        has_rules = any(install.get(key) for key in _INSTALL_KEYS)
-        if self._wanted(name, ADMINISTRATOR) or self._alias_made(name, install.get("alias", [])):
+        prefix, at, suffix = name.partition("@.")
+        default = install.get("defaultinstance", [])
+        if at and default:  # a template is enabled by its default instance
+            name = f"{prefix}@{default[-1]}.{suffix}"
+        if self._wanted(name) or self._alias_made(name, install.get("alias", [])):
             return "enabled"
-        if has_rules:
-            return "enabled" if self._wanted(name, VENDOR) else "disabled"
+        if any(install.get(key) for key in _INSTALL_KEYS):
+            return "disabled"
         return "indirect" if install.get("also") else "static"
 
-    def _wanted(self, name: str, folders: tuple[str, ...]) -> bool:
+    def _wanted(self, name: str) -> bool:
         return any(
             name in self._list(f"{folder}/{entry}")
-            for folder in folders
+            for folder in ADMINISTRATOR
             for entry in self._list(folder)
             if entry.endswith((".wants", ".requires", ".upholds"))
         )
