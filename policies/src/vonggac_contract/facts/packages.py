@@ -59,7 +59,11 @@ class PackageUpdates(msgspec.Struct, frozen=True):
     security_pending: Annotated[int, about("How many of them are security updates")]
     lists_updated: Annotated[
         datetime | None,
-        about("When the newest list was fetched; none if there is no list", source="file times of the lists"),
+        about(
+            "When the newest list was fetched; none if there is no list",
+            source="file times of the lists",
+            volatile=True,
+        ),
     ] = None
     origins: Annotated[
         list[str], about("Archives the lists come from (origin/suite)", source="Release files")
