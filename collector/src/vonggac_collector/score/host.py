@@ -95,6 +95,8 @@ def losses(host: HostInput, parameters: Parameters) -> Losses:
                 raise ValueError(
                     f"host {host.host}, rule {outcome.rule}: {outcome.passed} of {outcome.of} is no fraction"
                 )
+            if outcome.passed == outcome.of:
+                continue
             parts = lcm(parts, outcome.of)
         deducting.append((outcome, weight))
     if len({outcome.rule for outcome in host.rules}) != len(host.rules):
