@@ -9,7 +9,7 @@ setup:  ## .venv in the clone with locked dependencies, and the rulebook
 	@packaging/setup/setup.sh
 
 demo: setup  ## collector, this machine and a sample country; ctrl-C ends it
-	@exec .venv/bin/python -m vonggac_dashboards.demo
+	@PYTHONPATH=packaging/demo exec .venv/bin/python -m vonggac_demo
 
 test: setup  ## the whole suite; LANES="unit flow" runs only those
 	@packaging/setup/run-lanes.sh $(LANES)

@@ -53,21 +53,31 @@ AGENCIES: Final = (
 SYSTEMS: Final = {
     "van-phong": (
         SampleSystem("cong-tt", "Cổng thông tin điện tử", "Public web portal", 3, ("web", "web", "database")),
-        SampleSystem("van-ban", "Quản lý văn bản và điều hành", "Document management", 3, ("app", "database")),
+        SampleSystem(
+            "van-ban", "Quản lý văn bản và điều hành", "Document management", 3, ("app", "database")
+        ),
     ),
     "so-khcn": (
-        SampleSystem("mot-cua", "Một cửa điện tử", "One-stop administrative services", 3, ("app", "database", "web")),
-        SampleSystem("lgsp", "Nền tảng tích hợp, chia sẻ dữ liệu", "Data-sharing platform", 4, ("app", "database")),
+        SampleSystem(
+            "mot-cua", "Một cửa điện tử", "One-stop administrative services", 3, ("app", "database", "web")
+        ),
+        SampleSystem(
+            "lgsp", "Nền tảng tích hợp, chia sẻ dữ liệu", "Data-sharing platform", 4, ("app", "database")
+        ),
     ),
-    "so-y-te": (SampleSystem("kham-chua-benh", "Quản lý khám, chữa bệnh", "Health records", 3, ("app", "database")),),
-    "so-gddt": (SampleSystem("tuyen-sinh", "Tuyển sinh trực tuyến", "Online admissions", 2, ("web", "database")),),
+    "so-y-te": (
+        SampleSystem("kham-chua-benh", "Quản lý khám, chữa bệnh", "Health records", 3, ("app", "database")),
+    ),
+    "so-gddt": (
+        SampleSystem("tuyen-sinh", "Tuyển sinh trực tuyến", "Online admissions", 2, ("web", "database")),
+    ),
     "so-tai-chinh": (SampleSystem("ngan-sach", "Quản lý ngân sách", "Budget management", 3, ("app", "old")),),
 }
 
 
 def hosts_of(province: str) -> list[SampleHost]:
     """The hosts of one province, always the same for the same code. `province`: official code of two digits."""
-    chance = random.Random(f"{SEED}-{province}")  # noqa: S311 - a sample, to be the same each time
+    chance = random.Random(f"{SEED}-{province}")
     province_care = chance.betavariate(5, 2.2)
     found: list[SampleHost] = []
     for agency in agencies_of(province):
@@ -78,7 +88,17 @@ def hosts_of(province: str) -> list[SampleHost]:
             for place, archetype in enumerate(system.hosts):
                 number += 1
                 found.append(
-                    _host(chance, province, agency.slug, system.slug, archetype, care, 3 if place == 0 else 2, number, deaf)
+                    _host(
+                        chance,
+                        province,
+                        agency.slug,
+                        system.slug,
+                        archetype,
+                        care,
+                        3 if place == 0 else 2,
+                        number,
+                        deaf,
+                    )
                 )
         if chance.random() < 0.25:
             found.append(_host(chance, province, agency.slug, None, "desktop", care, 1, number + 1, deaf))
@@ -87,7 +107,7 @@ def hosts_of(province: str) -> list[SampleHost]:
 
 def agencies_of(province: str) -> tuple[Agency, ...]:
     """Two or three agencies, the provincial office always among them."""
-    chance = random.Random(f"{SEED}-agencies-{province}")  # noqa: S311 - a sample, to be the same each time
+    chance = random.Random(f"{SEED}-agencies-{province}")
     others = chance.sample(AGENCIES[1:], chance.choice((1, 2, 2)))
     return (AGENCIES[0], *sorted(others, key=AGENCIES.index))
 

@@ -1,4 +1,4 @@
-"""What a sample host would show: the facts of a well-kept machine of its kind, with the faults it has on a given day. Pure.
+"""What a sample host would show: the facts of a well-kept machine of its kind, with the day's faults. Pure.
 
 The kinds differ in system, services and software; faults come and go by seeded chance and the host's care. Facts
 with a selector (a kernel parameter, a file, a package) take their good and bad values from the rules' own cases.
@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from vonggac_contract.facts import TOPICS, Fact, FactKey
+from vonggac_contract.facts import Fact, FactKey
 from vonggac_contract.finding import Outcome
 from vonggac_contract.snapshot import Snapshot, known
 from vonggac_rules.cases import Case
-from vonggac_rules.evaluate import plain
+from vonggac_rules.evidence import plain
 
 from .country import SampleHost
 from .software import PACKAGES, packages_of
@@ -38,12 +38,52 @@ class System(NamedTuple):
     manager: str
 
 
-DEBIAN12: Final = System("debian", "12", "bookworm", "Debian GNU/Linux 12 (bookworm)", "debian", "6.1.0-41-amd64", date(2028, 6, 30), "dpkg")
-DEBIAN13: Final = System("debian", "13", "trixie", "Debian GNU/Linux 13 (trixie)", "debian", "6.12.57-amd64", date(2028, 8, 9), "dpkg")
-DEBIAN10: Final = System("debian", "10", "buster", "Debian GNU/Linux 10 (buster)", "debian", "4.19.0-27-amd64", date(2022, 9, 10), "dpkg")
-UBUNTU24: Final = System("ubuntu", "24.04", "noble", "Ubuntu 24.04.3 LTS", "debian", "6.8.0-90-generic", date(2029, 5, 31), "dpkg")
-ALMA9: Final = System("almalinux", "9.6", "", "AlmaLinux 9.6 (Sage Margay)", "redhat", "5.14.0-570.el9", date(2032, 5, 31), "rpm")
-CENTOS7: Final = System("centos", "7", "", "CentOS Linux 7 (Core)", "redhat", "3.10.0-1160.el7", date(2024, 6, 30), "rpm")
+DEBIAN12: Final = System(
+    "debian",
+    "12",
+    "bookworm",
+    "Debian GNU/Linux 12 (bookworm)",
+    "debian",
+    "6.1.0-41-amd64",
+    date(2028, 6, 30),
+    "dpkg",
+)
+DEBIAN13: Final = System(
+    "debian",
+    "13",
+    "trixie",
+    "Debian GNU/Linux 13 (trixie)",
+    "debian",
+    "6.12.57-amd64",
+    date(2028, 8, 9),
+    "dpkg",
+)
+DEBIAN10: Final = System(
+    "debian",
+    "10",
+    "buster",
+    "Debian GNU/Linux 10 (buster)",
+    "debian",
+    "4.19.0-27-amd64",
+    date(2022, 9, 10),
+    "dpkg",
+)
+UBUNTU24: Final = System(
+    "ubuntu", "24.04", "noble", "Ubuntu 24.04.3 LTS", "debian", "6.8.0-90-generic", date(2029, 5, 31), "dpkg"
+)
+ALMA9: Final = System(
+    "almalinux",
+    "9.6",
+    "",
+    "AlmaLinux 9.6 (Sage Margay)",
+    "redhat",
+    "5.14.0-570.el9",
+    date(2032, 5, 31),
+    "rpm",
+)
+CENTOS7: Final = System(
+    "centos", "7", "", "CentOS Linux 7 (Core)", "redhat", "3.10.0-1160.el7", date(2024, 6, 30), "rpm"
+)
 SYSTEMS: Final = {
     "web": (DEBIAN12, DEBIAN12, DEBIAN13, UBUNTU24, ALMA9),
     "app": (UBUNTU24, ALMA9, DEBIAN12),
@@ -67,7 +107,7 @@ def from_cases(cases: Mapping[str, Iterable[Case]]) -> Known:
     for rule, rule_cases in sorted(cases.items()):
         for case in rule_cases:
             facts = {k: f for k, f in case.snapshot.facts.items() if k.selector and hasattr(f, "value")}
-            values = {k: {n: v for n, v in plain(f.value).items() if v is not None} for k, f in facts.items()}  # type: ignore[union-attr]
+            values = {k: {n: v for n, v in plain(f.value).items() if v is not None} for k, f in facts.items()}
             if case.outcome is Outcome.PASS:
                 for key, value in values.items():
                     good.setdefault(key, value)
@@ -86,7 +126,7 @@ class Span(NamedTuple):
 
 def life_of(host: SampleHost, rules: Known) -> list[Span]:
     """Which faults the host has when: there from the start, mended or made within the history."""
-    chance = random.Random(host.seed)  # noqa: S311 - a sample, to be the same each time
+    chance = random.Random(host.seed)
     spans = []
     for name in sorted({*FAULTS, *rules.bad}):
         likely = (1 - host.care) * (0.75 if name in FAULTS else 0.45)
@@ -107,7 +147,7 @@ def snapshot_of(
     host: SampleHost, spans: Iterable[Span], day: int, now: datetime, keys: Iterable[FactKey], rules: Known
 ) -> Snapshot:
     """The facts that the host would give at `now`, its day `day`, for `keys`."""
-    chance = random.Random(host.seed)  # noqa: S311 - a sample, to be the same each time
+    chance = random.Random(host.seed)
     system = chance.choice(SYSTEMS[host.archetype])
     facts = well_kept(host, system, now, chance)
     active = [s.fault for s in spans if s.start <= day < s.end]
@@ -120,7 +160,10 @@ def snapshot_of(
     gathered: dict[FactKey, Fact] = {}
     for key in keys:
         value = facts[key.topic] if key.topic in facts else SELECTED[key.topic] | selected.get(key, {})
-        if key.topic == "package.installed" and key.selector[0] in PACKAGES["common"] + PACKAGES[host.archetype]:
+        if (
+            key.topic == "package.installed"
+            and key.selector[0] in PACKAGES["common"] + PACKAGES[host.archetype]
+        ):
             value = {"installed": True, "version": "1"} | selected.get(key, {})
         gathered[key] = known(key.topic, value, "sample")
     return Snapshot(now, "linux", gathered)
@@ -227,7 +270,12 @@ def _listeners(host: SampleHost, address: str) -> list[dict[str, Any]]:
 
 
 def _socket(
-    port: int, process: str, package: str, user: str, address: str = "0.0.0.0", scope: str = "any"  # noqa: S104 - what a listener shows
+    port: int,
+    process: str,
+    package: str,
+    user: str,
+    address: str = "0.0.0.0",
+    scope: str = "any",
 ) -> dict[str, Any]:
     return {
         "protocol": "tcp", "address": address, "port": port, "scope": scope, "process": process, "user": user,
@@ -262,8 +310,16 @@ def _accounts(now: datetime, chance: random.Random) -> list[dict[str, Any]]:
         } | more  # fmt: skip
 
     return [
-        account("root", 0, home="/root", password="locked", scheme="", can_log_in=False, last_login=None),  # noqa: S106 - a state
-        account("www-data", 33, shell="/usr/sbin/nologin", can_log_in=False, password="none", scheme="", last_login=None),  # noqa: S106 - a state
+        account("root", 0, home="/root", password="locked", scheme="", can_log_in=False, last_login=None),
+        account(
+            "www-data",
+            33,
+            shell="/usr/sbin/nologin",
+            can_log_in=False,
+            password="none",
+            scheme="",
+            last_login=None,
+        ),
         account("quantri", 1000, groups=["sudo", "quantri"]),
         account("vanhanh", 1001, groups=["quantri"]),
     ]
@@ -282,7 +338,11 @@ def _month(now: datetime) -> datetime:
 
 
 def _updates(facts: Facts, now: datetime) -> None:
-    names = (("openssl", "3.0.17-1", "3.0.22-1"), ("linux-image-amd64", "6.1.140-1", "6.1.148-1"), ("sudo", "1.9.13p3-1", "1.9.13p3-1+u3"))
+    names = (
+        ("openssl", "3.0.17-1", "3.0.22-1"),
+        ("linux-image-amd64", "6.1.140-1", "6.1.148-1"),
+        ("sudo", "1.9.13p3-1", "1.9.13p3-1+u3"),
+    )
     pending = [{"name": n, "installed": i, "candidate": c, "security": True} for n, i, c in names]
     facts["package.updates"] |= {"pending": pending, "security_pending": len(pending)}
 
@@ -303,7 +363,10 @@ def _telnet(facts: Facts, now: datetime) -> None:
 
 
 def _open_database(facts: Facts, now: datetime) -> None:
-    facts["socket.listening"]["sockets"] += [_socket(6379, "redis-server", "redis-server", "redis"), _socket(3306, "mysqld", "mariadb-server", "mysql")]
+    facts["socket.listening"]["sockets"] += [
+        _socket(6379, "redis-server", "redis-server", "redis"),
+        _socket(3306, "mysqld", "mariadb-server", "mysql"),
+    ]
 
 
 def _old_tls(facts: Facts, now: datetime) -> None:
@@ -327,16 +390,27 @@ def _firewall_off(facts: Facts, now: datetime) -> None:
 
 
 def _passwords(facts: Facts, now: datetime) -> None:
-    facts["account.policy"] |= {"minimum_length": 6, "minimum_classes": 1, "maximum_age": 99999, "history": None}
+    facts["account.policy"] |= {
+        "minimum_length": 6,
+        "minimum_classes": 1,
+        "maximum_age": 99999,
+        "history": None,
+    }
     for account in facts["account.users"]["accounts"]:
-        if account["password"] == "set":  # noqa: S105 - a state
+        if account["password"] == "set":
             account |= {"maximum_age": 99999, "scheme": "sha512"}
 
 
 def _dormant(facts: Facts, now: datetime) -> None:
     old = dict(facts["account.users"]["accounts"][-1])
     facts["account.users"]["accounts"].append(
-        old | {"name": "thuctap", "uid": 1009, "gid": 1009, "last_login": (_month(now) - timedelta(days=190)).date()}
+        old
+        | {
+            "name": "thuctap",
+            "uid": 1009,
+            "gid": 1009,
+            "last_login": (_month(now) - timedelta(days=190)).date(),
+        }
     )
 
 
@@ -350,7 +424,12 @@ def _sudo_free(facts: Facts, now: datetime) -> None:
 
 
 def _short_logs(facts: Facts, now: datetime) -> None:
-    facts["logging.state"] |= {"rotate_days": 28, "journal_max_days": None, "retention_days": 28, "remote_targets": []}
+    facts["logging.state"] |= {
+        "rotate_days": 28,
+        "journal_max_days": None,
+        "retention_days": 28,
+        "remote_targets": [],
+    }
 
 
 def _no_audit(facts: Facts, now: datetime) -> None:
@@ -391,4 +470,3 @@ FAULTS: Final[dict[str, Callable[[Facts, datetime], None]]] = {
     "no-clock": _no_clock, "manual-updates": _manual_updates, "reboot": _reboot, "permissive": _permissive,
 }  # fmt: skip
 """Faults of facts without a selector; none of their names is a rule's id."""
-

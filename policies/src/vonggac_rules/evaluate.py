@@ -11,7 +11,6 @@ from datetime import UTC, date, datetime, time
 from enum import Enum
 from typing import Any, NamedTuple
 
-import msgspec
 import re2
 
 from vonggac_contract import limits
@@ -21,11 +20,11 @@ from vonggac_contract.rule import All, Compare, Condition, Count, Not, Operand, 
 from vonggac_contract.snapshot import Snapshot
 
 from .duration import duration
+from .evidence import HIDDEN, fields_read, identity, plain, shown, shown_condition
 from .rulebook import Rulebook
-from .types import FieldType, field_type, fields_of
+from .types import FieldType, field_type
 
 NO_VALUE = "no-value"
-HIDDEN = "(kept back)"
 
 
 class Truth(Enum):
@@ -113,7 +112,7 @@ class _Group(NamedTuple):
     unknown: list[Verdict]
 
     def shown(self, elements: list[Any], read: frozenset[str]) -> list[Any]:
-        return [_identity(e, self.type, read) for e in elements[: limits.MAX_EVIDENCE_ITEMS]]
+        return [identity(e, self.type, read) for e in elements[: limits.MAX_EVIDENCE_ITEMS]]
 
 
 class _Decision:
@@ -142,21 +141,21 @@ class _Decision:
         got, where, found = self.read(c.fact, c.field)
         expected = self.operand(c.operand)
         if isinstance(got, Unavailable):
-            evidence = Evidence(where, _shown(expected), None, c.operator)
+            evidence = Evidence(where, shown(expected), None, c.operator)
             return Verdict(Truth.UNKNOWN, (evidence,), str(got.reason), got.detail)
         if c.operator in ("exists", "absent"):
             there = got is not None and got != []
             truth = Truth.TRUE if there == (c.operator == "exists") else Truth.FALSE
             return Verdict(
-                truth, (Evidence(where, True, HIDDEN if found.secret else _shown(got), c.operator),)
+                truth, (Evidence(where, True, HIDDEN if found.secret else shown(got), c.operator),)
             )
         if got is None or got in found.unseen:
-            evidence = Evidence(where, _shown(expected), _shown(got), c.operator)
+            evidence = Evidence(where, shown(expected), shown(got), c.operator)
             return Verdict(Truth.UNKNOWN, (evidence,), NO_VALUE, where)
         holds = compare(c.operator, got, expected, self.view.now)
-        actual = HIDDEN if found.secret else _shown(got)
+        actual = HIDDEN if found.secret else shown(got)
         return Verdict(
-            Truth.TRUE if holds else Truth.FALSE, (Evidence(where, _shown(expected), actual, c.operator),)
+            Truth.TRUE if holds else Truth.FALSE, (Evidence(where, shown(expected), actual, c.operator),)
         )
 
     def quantify(self, q: Quantify) -> Verdict:
@@ -167,11 +166,11 @@ class _Decision:
         blind = group.unknown[0]._replace(truth=Truth.UNKNOWN) if group.unknown else None
 
         def verdict(truth: Truth, offenders: list[Any]) -> Verdict:
-            shown = group.shown(offenders, _fields_read(q))
-            asked = _shown_condition(q.check, self.operand)
+            first = group.shown(offenders, fields_read(q))
+            asked = shown_condition(q.check, self.operand)
             counted = f"{len(group.held)}/{of}"
             return Verdict(
-                truth, (Evidence(group.where, asked, counted, q.quantifier, shown, len(offenders)),)
+                truth, (Evidence(group.where, asked, counted, q.quantifier, first, len(offenders)),)
             )
 
         if q.quantifier == "each":
@@ -196,8 +195,8 @@ class _Decision:
         }
         if len(said) > 1:
             return group.unknown[0]._replace(truth=Truth.UNKNOWN)
-        shown = group.shown(group.held, _fields_read(c))
-        evidence = Evidence(group.where, _shown(expected), low, f"count {c.operator}", shown, low)
+        first = group.shown(group.held, fields_read(c))
+        evidence = Evidence(group.where, shown(expected), low, f"count {c.operator}", first, low)
         return Verdict(Truth.TRUE if said.pop() else Truth.FALSE, (evidence,))
 
     def group(
@@ -324,79 +323,3 @@ def _walk(value: Any, path: str) -> Any:
             return None
         value = value.get(name)
     return value
-
-
-def plain(value: Any) -> Any:
-    """Builtins with fields by name, dates kept as dates (msgspec.to_builtins makes texts of them)."""
-    if isinstance(value, msgspec.Struct):
-        return {
-            n: plain(v) for n, v in zip(value.__struct_fields__, msgspec.structs.astuple(value), strict=True)
-        }
-    if isinstance(value, (list, tuple)):
-        return [plain(v) for v in value]
-    if isinstance(value, dict):
-        return {k: plain(v) for k, v in value.items()}
-    return value
-
-
-def _shown(value: Any) -> Any:
-    """What evidence holds of a value: bounded, JSON."""
-    if isinstance(value, str):
-        return value if len(value) <= limits.MAX_EVIDENCE_TEXT else value[: limits.MAX_EVIDENCE_TEXT] + "…"
-    if isinstance(value, (list, tuple)):
-        return [_shown(v) for v in value[: limits.MAX_EVIDENCE_ITEMS]]
-    if isinstance(value, dict):
-        return {k: _shown(v) for k, v in value.items()}
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    if isinstance(value, date):
-        return value.isoformat()
-    return value
-
-
-def _fields_read(condition: Condition | None) -> frozenset[str]:
-    """The fields of an element that a quantifier's own conditions read."""
-    if condition is None:
-        return frozenset()
-    if isinstance(condition, Compare):
-        return frozenset({condition.field.split(".")[0]})
-    if isinstance(condition, Count):
-        return _fields_read(condition.where)
-    if isinstance(condition, Quantify):
-        return _fields_read(condition.where) | _fields_read(condition.check)
-    if isinstance(condition, Not):
-        return _fields_read(condition.of)
-    return frozenset().union(*(_fields_read(c) for c in condition.of))
-
-
-def _identity(element: Any, found: FieldType, read: frozenset[str]) -> Any:
-    """An offender in few words: what the rule read of it and what names it."""
-    if found.struct is None or not isinstance(element, dict):
-        return _shown(element)
-    fields = fields_of(found.struct)
-    naming = set(list(fields)[:2]) | {"name", "port", "path"}
-    kept = {}
-    for name, kind in fields.items():
-        if name not in element or element[name] is None:
-            continue
-        if name in read or (name in naming and not kind.volatile):
-            kept[name] = HIDDEN if kind.secret else _shown(element[name])
-    return kept
-
-
-def _shown_condition(condition: Condition | None, operand: Any) -> str:
-    """A quantifier's check in words for evidence: `field operator value`."""
-    if condition is None:
-        return ""
-    if isinstance(condition, Compare):
-        value = _shown(operand(condition.operand))
-        words = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-        return f"{condition.field} {condition.operator} {words}".strip()
-    if isinstance(condition, Not):
-        return f"not ({_shown_condition(condition.of, operand)})"
-    if isinstance(condition, Quantify):
-        return f"{condition.quantifier} {condition.field}: {_shown_condition(condition.check, operand)}"
-    if isinstance(condition, Count):
-        return f"count {condition.field} {condition.operator} {_shown(operand(condition.operand))}"
-    joint = " and " if isinstance(condition, All) else " or "
-    return joint.join(f"({_shown_condition(c, operand)})" for c in condition.of)
