@@ -255,8 +255,10 @@ SSHD: Final[dict[str, Any]] = {
     "hostbasedauthentication": False, "usepam": True, "maxauthtries": 3, "maxsessions": 4, "logingracetime": 30,
     "clientaliveinterval": 300, "clientalivecountmax": 1, "loglevel": "VERBOSE", "banner": "/etc/issue.net",
     "ports": [22], "ciphers": ["chacha20-poly1305@openssh.com", "aes256-gcm@openssh.com"],
-    "macs": ["hmac-sha2-512-etm@openssh.com"], "kexalgorithms": ["sntrup761x25519-sha512@openssh.com", "curve25519-sha256"],
-    "hostkeyalgorithms": ["ssh-ed25519", "rsa-sha2-512"], "allowusers": [], "allowgroups": ["quantri"], "match_blocks": 0,
+    "macs": ["hmac-sha2-512-etm@openssh.com"],
+    "kexalgorithms": ["sntrup761x25519-sha512@openssh.com", "curve25519-sha256"],
+    "hostkeyalgorithms": ["ssh-ed25519", "rsa-sha2-512"],
+    "allowusers": [], "allowgroups": ["quantri"], "match_blocks": 0,
 }  # fmt: skip
 
 
