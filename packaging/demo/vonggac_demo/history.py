@@ -1,0 +1,158 @@
+"""The sample country's history: what each sample machine sealed, day by day, taken in by the collector's own ingest.
+
+Nothing is written past the road that real reports take: enrolment with a token, a key of its own for each machine, rules
+decided by the engine, envelopes sealed and chained, accepted at the time they would have come.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from vonggac_agent.plan import plan
+from vonggac_agent.report import build_report, section_digests, without_known_sections
+from vonggac_agent.scan import scan_saved
+from vonggac_agent.seal import Chain, seal_heartbeat, seal_report
+from vonggac_collector import rollup
+from vonggac_collector.enrolment import create_token, enrol
+from vonggac_collector.ingest.accept import accept
+from vonggac_collector.ledger.interface import Ledger
+from vonggac_contract.enrolment import SCHEMA, EnrolmentRequest, open_enrolled
+from vonggac_contract.envelope import ENROLMENT, envelope_from_bytes, envelope_to_bytes, seal
+from vonggac_rules.rulebook import Rulebook
+
+from .country import SampleHost
+from .machines import Known, changes_of, life_of, snapshot_of
+
+Progress = Callable[[str, int, int], None]
+
+
+class Member(msgspec.Struct):
+    """A sample machine as the demonstration remembers it between runs. `key`: its 32 secret bytes."""
+
+    hostname: str
+    agent_id: str
+    key: bytes
+    profile: str
+    sequence: int = 0
+    previous: str | None = None
+    content: str = ""
+    counter: int = 0
+    sections: dict[str, str] = {}
+
+
+class Sent(NamedTuple):
+    """One envelope and when the collector gets it."""
+
+    at: datetime
+    raw: bytes
+
+
+class World(NamedTuple):
+    """What every sample machine is made with."""
+
+    book: Rulebook
+    rules: Known
+    start: datetime
+    """The first day of the history, midnight UTC."""
+
+
+def join(
+    ledger: Ledger, host: SampleHost, unit: str, system: str | None, caller: Any, now: datetime,
+    collector_key: Ed25519PrivateKey,
+) -> Member:  # fmt: skip
+    """Enrol one sample machine with a token of its own, as a person would."""
+    token, _ = create_token(ledger, caller, unit, system, 1, now + timedelta(hours=1), now)
+    key = Ed25519PrivateKey.generate()
+    public = key.public_key().public_bytes_raw()
+    request = EnrolmentRequest(SCHEMA, token, public, host.hostname, "", "linux", "0.1.0", now)
+    sealed = seal(ENROLMENT, msgspec.json.encode(request), key)
+    answer = enrol(ledger, envelope_to_bytes(sealed), now=now, collector_key=collector_key)
+    if answer.status != 200:
+        raise RuntimeError(f"{host.hostname} was refused: {answer.code}")
+    enrolled = open_enrolled(envelope_from_bytes(answer.body()), public)
+    return Member(host.hostname, enrolled.agent_id, key.private_bytes_raw(), enrolled.profile)
+
+
+def days_of(host: SampleHost, world: World, after: datetime, now: datetime) -> Iterator[tuple[int, datetime]]:
+    """Day numbers and times at which the host looks, after `after` and until `now`."""
+    silent_from = now - timedelta(days=host.silent_days) if host.silent_days else now
+    minute = host.seed % 120
+    for day in range((now - world.start).days + 1):
+        at = world.start + timedelta(days=day, hours=1, minutes=minute)
+        if after < at <= silent_from:
+            yield day, at
+    # Heard a moment ago, as a machine that looks every quarter of an hour is.
+    if silent_from == now and after < now - timedelta(minutes=5):
+        yield (now - world.start).days, now - timedelta(minutes=host.seed % 5)
+
+
+def seal_history(
+    host: SampleHost, member: Member, world: World, after: datetime, now: datetime
+) -> tuple[Member, list[Sent]]:
+    """What the machine seals after `after` until `now`: a report when something changed, else a heartbeat."""
+    key = Ed25519PrivateKey.from_private_bytes(member.key)
+    chain = Chain(member.agent_id, 1)
+    spans = life_of(host, world.rules)
+    changes = changes_of(spans)
+    keys = plan(world.book, member.profile, "linux")
+    sent: list[Sent] = []
+    month = after.month if member.sequence else 0
+    for day, at in days_of(host, world, after, now):
+        if member.sequence and day not in changes and at.month == month:
+            member.counter += 1
+            beat = seal_heartbeat(chain, member.counter, member.sequence, member.content, at, key)
+            sent.append(Sent(at + timedelta(seconds=4), envelope_to_bytes(beat)))
+            continue
+        month = at.month
+        snapshot = snapshot_of(host, spans, day, at, keys, world.rules)
+        report = build_report(scan_saved(snapshot, world.book, member.profile))
+        shorter = without_known_sections(report, member.sections)
+        envelope = seal_report(shorter, chain, member.sequence + 1, member.previous, at + timedelta(seconds=2), key)
+        member.sequence += 1
+        member.previous = envelope.digest
+        member.content = report.content
+        member.sections = section_digests(report)
+        sent.append(Sent(at + timedelta(seconds=4), envelope_to_bytes(envelope)))
+    return member, sent
+
+
+_WORLD: dict[str, World] = {}
+
+
+def _work(job: tuple[SampleHost, Member, datetime, datetime]) -> tuple[Member, list[Sent]]:
+    host, member, after, now = job
+    return seal_history(host, member, _WORLD["world"], after, now)
+
+
+def extend(
+    ledger: Ledger, world: World, pairs: list[tuple[SampleHost, Member]], after: datetime, now: datetime,
+    collector_key: Ed25519PrivateKey, progress: Progress,
+) -> list[Member]:  # fmt: skip
+    """Make and take in everything after `after` until `now`, publish each day's scores; returns the members as they are then."""
+    _WORLD["world"] = world
+    members: list[Member] = []
+    by_day: dict[str, list[Sent]] = {}
+    jobs = [(host, member, after, now) for host, member in pairs]
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        for done, (member, sent) in enumerate(pool.imap(_work, jobs, chunksize=8), 1):
+            members.append(member)
+            for one in sent:
+                by_day.setdefault(one.at.date().isoformat(), []).append(one)
+            progress("sealing", done, len(jobs))
+    for done, day in enumerate(sorted(by_day), 1):
+        with ledger.batch():
+            for one in sorted(by_day[day]):
+                answer = accept(ledger, one.raw, now=one.at, collector_key=collector_key, peer="sample")
+                if answer.status != 200:
+                    raise RuntimeError(f"a sample envelope was refused: {answer.code}")
+        end = datetime.fromisoformat(day).replace(tzinfo=UTC) + timedelta(hours=16)
+        if end <= now:
+            rollup.publish_day(ledger, end.date(), end)
+        progress("taking in", done, len(by_day))
+    return members
