@@ -1,0 +1,73 @@
+"""`vonggac-agent run`: the service's loop, or one round with `--once`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from vonggac_agent.errors import AGAIN, FINDINGS, GOOD
+
+if TYPE_CHECKING:
+    from vonggac_agent.settings import Settings
+
+
+def add(commands: Any) -> list[argparse.ArgumentParser]:
+    """Declare the subcommand."""
+    it = commands.add_parser(
+        "run",
+        help="the service: look every quarter of an hour and send",
+        description="Look again and again, seal what changed, send it. SIGHUP: look now; SIGTERM: stop.",
+        epilog="example: vonggac-agent run --once --json",
+    )
+    it.add_argument("--once", action="store_true", help="look once, send once, end")
+    it.add_argument("--json", action="store_true", help="with --once: what came of it, for programs")
+    it.set_defaults(run=command)
+    return [it]
+
+
+def command(args: argparse.Namespace) -> int:
+    """Do it."""
+    from vonggac_agent.identity import read_identity
+    from vonggac_agent.settings import load_settings
+    from vonggac_agent.state import open_state
+
+    settings, _ = load_settings(args.config)
+    read_identity(open_state(settings.state_dir))
+    return _once(settings, as_json=args.json) if args.once else _stay(settings, args)
+
+
+def _once(settings: Settings, *, as_json: bool) -> int:
+    import msgspec
+
+    from vonggac_agent.rounds import look_round, ship_round
+
+    looked = look_round(settings)
+    shipped = ship_round(settings)
+    if as_json:
+        print(msgspec.json.encode({"looked": looked, "shipped": shipped._asdict()}).decode())
+    else:
+        print(f"looked: {looked['kind']} {looked['number']}, {looked['findings']} findings")
+        print(f"sent: {shipped.received} received, {shipped.refused} refused")
+    if shipped.trouble and not as_json:
+        print(f"vonggac-agent: {shipped.trouble}", file=sys.stderr)
+    if shipped.again:
+        return AGAIN
+    return FINDINGS if shipped.refused else GOOD
+
+
+def _stay(settings: Settings, args: argparse.Namespace) -> int:
+    """Become the supervisor: what was imported to check the settings does not stay in memory."""
+    import json
+
+    options = {
+        "state_dir": str(settings.state_dir),
+        "config": os.path.abspath(args.config) if args.config else "",
+        "interval_s": settings.interval_s,
+        "start_spread_s": settings.start_spread_s,
+        "look_timeout_s": settings.look_timeout_s,
+        "ship_timeout_s": settings.ship_timeout_s,
+    }
+    argv = [sys.executable, "-I", "-m", "vonggac_agent.supervisor", json.dumps(options)]
+    os.execv(sys.executable, argv)  # noqa: S606 - this very interpreter with a module of our own

@@ -1,0 +1,82 @@
+"""`vonggac-agent service`: install, remove or show the systemd service."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from vonggac_agent.errors import FINDINGS, GOOD
+
+
+def add(commands: Any) -> list[argparse.ArgumentParser]:
+    """Declare the subcommands."""
+    it = commands.add_parser(
+        "service",
+        help="the agent as a systemd service",
+        description="Write the hardened unit and start it, take it away again, or show how it does.",
+        epilog="example: vonggac-agent service install",
+    )
+    inner = it.add_subparsers(dest="action", required=True, metavar="ACTION")
+    install = inner.add_parser(
+        "install",
+        help="write the unit, enable it, start it",
+        description="Write the unit, enable it, start it.",
+        epilog="example: vonggac-agent service install --print | less",
+    )
+    install.add_argument("--print", action="store_true", help="only show the unit")
+    install.set_defaults(run=_install)
+    remove = inner.add_parser(
+        "remove",
+        help="stop it and take the unit away; the state folder stays",
+        description="Stop the service and take its unit away. Key, identity and spool stay in the state folder.",
+        epilog="example: vonggac-agent service remove",
+    )
+    remove.set_defaults(run=_remove)
+    status = inner.add_parser(
+        "status",
+        help="what systemd says of it",
+        description="What systemd says of the service; `vonggac-agent status` tells of reports and receipts.",
+        epilog="example: vonggac-agent service status --json",
+    )
+    status.add_argument("--json", action="store_true", help="for programs")
+    status.set_defaults(run=_status)
+    return [install, remove, status]
+
+
+def _install(args: argparse.Namespace) -> int:
+    from vonggac_agent import service
+    from vonggac_agent.settings import load_settings
+
+    settings, _ = load_settings(args.config)
+    if args.print:
+        print(service.unit_text(settings, args.config), end="")
+        return GOOD
+    service.install(settings, args.config)
+    print(f"installed and started: {service.UNIT_PATH}; see: vonggac-agent service status")
+    return GOOD
+
+
+def _remove(args: argparse.Namespace) -> int:
+    from vonggac_agent import service
+    from vonggac_agent.settings import load_settings
+
+    settings, _ = load_settings(args.config)
+    if service.remove():
+        print(f"removed; key, identity and spool stay in {settings.state_dir}")
+    else:
+        print("there is no service to remove")
+    return GOOD
+
+
+def _status(args: argparse.Namespace) -> int:
+    from vonggac_agent import service
+
+    told = service.shown()
+    if args.json:
+        import json
+
+        print(json.dumps(told))
+    else:
+        for name, value in told.items():
+            print(f"{name}: {value}")
+    return GOOD if told.get("ActiveState") == "active" else FINDINGS

@@ -1,0 +1,182 @@
+"""A scan as text for people, in Vietnamese or English: worst first, with what to do; machine text shown inert.
+
+The values come from `scan` and the rulebook; this module only words them.
+"""
+
+from __future__ import annotations
+
+import textwrap
+import unicodedata
+from collections.abc import Iterator
+from typing import Any, Final, Literal
+
+from vonggac_contract.facts import Known, Unavailable
+from vonggac_contract.finding import SEVERITIES, Evidence, Finding, Outcome
+from vonggac_contract.rule import Rule, Text
+
+from .scan import Scan, host_of
+
+Language = Literal["vi", "en"]
+ORDER: Final = (Outcome.FAIL, Outcome.PARTIAL, Outcome.UNKNOWN, Outcome.PASS, Outcome.NOT_APPLICABLE)
+SHOWN_TEXT: Final = 200
+SHOWN_ITEMS: Final = 5
+
+WORDS: Final[dict[Language, dict[str, str]]] = {
+    "vi": {
+        "fail": "KHÔNG ĐẠT",
+        "partial": "ĐẠT MỘT PHẦN",
+        "unknown": "KHÔNG RÕ",
+        "pass": "ĐẠT",
+        "not-applicable": "KHÔNG ÁP DỤNG",
+        "critical": "nghiêm trọng",
+        "high": "cao",
+        "medium": "trung bình",
+        "low": "thấp",
+        "expected": "yêu cầu",
+        "actual": "hiện tại",
+        "fix": "cách xử lý",
+        "because": "lý do",
+        "and": "và {n} mục khác",
+        "none": "không có",
+        "hidden": "không xem được các dữ kiện sau ({n}); chạy với quyền root sẽ thấy nhiều hơn",
+        "summary": "{host}: {pass} đạt, {fail} không đạt, {partial} đạt một phần, {unknown} không rõ, "
+        "{na} không áp dụng, theo hồ sơ {profile} (bộ quy tắc {rulebook})",
+        "spent": "{wall:.2f} giây, bộ xử lý {cpu:.2f} giây, bộ nhớ cao nhất {rss:.0f} MiB",
+    },
+    "en": {
+        "fail": "FAIL",
+        "partial": "PARTIAL",
+        "unknown": "UNKNOWN",
+        "pass": "PASS",
+        "not-applicable": "NOT APPLICABLE",
+        "critical": "critical",
+        "high": "high",
+        "medium": "medium",
+        "low": "low",
+        "expected": "expected",
+        "actual": "actual",
+        "fix": "fix",
+        "because": "because",
+        "and": "and {n} more",
+        "none": "none",
+        "hidden": "these facts could not be looked at ({n}); as root there is more to see",
+        "summary": "{host}: {pass} pass, {fail} fail, {partial} partial, {unknown} unknown, {na} not applicable, "
+        "by profile {profile} (rulebook {rulebook})",
+        "spent": "{wall:.2f} s, {cpu:.2f} s of processor, {rss:.0f} MiB at most",
+    },
+}
+COLOURS: Final = {Outcome.FAIL: "31", Outcome.PARTIAL: "33", Outcome.UNKNOWN: "35", Outcome.PASS: "32"}
+
+
+def inert(text: str) -> str:
+    r"""Text that a terminal only shows: control, format and private characters and odd line ends become `\u{…}`.
+
+    By Unicode's general categories Cc, Cf, Cs, Co, Cn, Zl and Zp (UAX #44), which hold terminal escapes, marks that
+    turn the direction of writing, and invisible joiners; letters and their Vietnamese marks pass.
+    """
+    return "".join(f"\\u{{{ord(c):x}}}" if unicodedata.category(c) in _ACTIVE else c for c in text)
+
+
+_ACTIVE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def scan_to_text(
+    scan: Scan, timing: dict[str, float], language: Language, *, width: int = 100, colour: bool = False
+) -> Iterator[str]:
+    """The lines to print."""
+    words = WORDS[language]
+    rank = {outcome: place for place, outcome in enumerate(ORDER)}
+    for finding in sorted(
+        scan.findings, key=lambda f: (rank[f.outcome], SEVERITIES.index(f.severity), f.rule)
+    ):
+        yield from _finding(finding, scan, words, language, width, colour)
+    unseen = [str(key) for key, fact in sorted(scan.snapshot.facts.items()) if isinstance(fact, Unavailable)]
+    if unseen:
+        yield ""
+        yield from _wrapped(f"{words['hidden'].format(n=len(unseen))}: {inert(', '.join(unseen))}", width, "")
+    yield ""
+    yield from _wrapped(_summary(scan, words), width, "")
+    yield words["spent"].format(
+        wall=timing["wall_s"], cpu=timing["cpu_s"], rss=timing["peak_rss_bytes"] / 2**20
+    )
+
+
+def _finding(
+    finding: Finding, scan: Scan, words: dict[str, str], language: Language, width: int, colour: bool
+) -> Iterator[str]:
+    rule = scan.rulebook.rules[finding.rule]
+    label = words[finding.outcome]
+    if finding.outcome is Outcome.PARTIAL:
+        label += f" {finding.passed}/{finding.of}"
+    if colour and finding.outcome in COLOURS:
+        label = f"\x1b[{COLOURS[finding.outcome]}m{label}\x1b[0m"
+    yield f"{label}  [{words[finding.severity]}] {_said(rule.title, language)}  ({finding.rule})"
+    if finding.outcome in (Outcome.PASS, Outcome.NOT_APPLICABLE):
+        return
+    if finding.reason:
+        yield from _wrapped(
+            f"{words['because']}: {inert(finding.reason)} {inert(finding.detail)}", width, "    "
+        )
+    for evidence in finding.evidence[:3]:
+        yield from _evidence(evidence, words, width)
+    if finding.outcome is not Outcome.UNKNOWN:
+        yield from _wrapped(f"{words['fix']}: {_said(_fix(rule, scan), language)}", width, "    ")
+
+
+def _evidence(evidence: Evidence, words: dict[str, str], width: int) -> Iterator[str]:
+    expected = f"{evidence.operator} {_shown(evidence.expected, words)}".strip()
+    actual = _shown(evidence.actual, words)
+    yield from _wrapped(
+        f"{inert(evidence.fact)}: {words['expected']} {expected}; {words['actual']} {actual}", width, "    "
+    )
+    for offender in evidence.offenders[:SHOWN_ITEMS]:
+        yield from _wrapped(f"- {_shown(offender, words)}", width, "      ")
+    if evidence.total > SHOWN_ITEMS:
+        yield f"      {words['and'].format(n=evidence.total - SHOWN_ITEMS)}"
+
+
+def _shown(value: Any, words: dict[str, str]) -> str:
+    if value is None or value == []:
+        return words["none"]
+    if isinstance(value, dict):
+        text = ", ".join(f"{k} {_shown(v, words)}" for k, v in value.items() if v not in (None, "", []))
+    elif isinstance(value, list):
+        text = ", ".join(_shown(v, words) for v in value)
+    else:
+        text = str(value)
+    return inert(text if len(text) <= SHOWN_TEXT else text[: SHOWN_TEXT - 1] + "…")
+
+
+def _summary(scan: Scan, words: dict[str, str]) -> str:
+    counts = {outcome: sum(f.outcome is outcome for f in scan.findings) for outcome in Outcome}
+    return words["summary"].format(
+        **{str(o): n for o, n in counts.items() if o is not Outcome.NOT_APPLICABLE},
+        na=counts[Outcome.NOT_APPLICABLE],
+        host=inert(str(host_of(scan.snapshot).get("hostname", "?"))),
+        profile=inert(scan.profile),
+        rulebook=scan.rulebook.digest[:12],
+    )
+
+
+def _fix(rule: Rule, scan: Scan) -> Text:
+    """The steps for this distribution's family, else those for any."""
+    for key, fact in scan.snapshot.facts.items():
+        if key.topic == "os.release" and isinstance(fact, Known) and fact.value.family in rule.fix:
+            return rule.fix[fact.value.family]
+    return rule.fix.get("any") or next(iter(rule.fix.values()))
+
+
+def _said(text: Text, language: Language) -> str:
+    return text.vi if language == "vi" else text.en
+
+
+def _wrapped(text: str, width: int, indent: str) -> Iterator[str]:
+    for number, line in enumerate(text.splitlines() or [""]):
+        yield from textwrap.wrap(
+            line,
+            width,
+            initial_indent=indent if number == 0 else indent + "  ",
+            subsequent_indent=indent + "  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        ) or [indent]

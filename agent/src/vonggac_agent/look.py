@@ -1,0 +1,96 @@
+"""One look for the service: scan, build the report, and seal it or, if nothing changed, a heartbeat.
+
+The scan is the work of `scan`, the report's form of `report`, the numbering and keeping of `spool`, sending of `ship`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from vonggac_contract.report import Report
+
+from . import rulebooks, skipped
+from .errors import SpoolFailing, SpoolFull
+from .failpoints import Failpoint, reach
+from .host import Host
+from .identity import Identity
+from .report import build_report
+from .scan import scan_host
+from .seal import Chain, seal_heartbeat, seal_report
+from .settings import Settings
+from .spool import Link, Spool
+
+
+class Looked(NamedTuple):
+    """What a look came to: kind is report or heartbeat, `number` its sequence or counter."""
+
+    kind: str
+    number: int
+    digest: str
+    findings: int
+
+
+def look(
+    folder: Path,
+    spool: Spool,
+    identity: Identity,
+    key: Ed25519PrivateKey,
+    settings: Settings,
+    now: Callable[[], datetime],
+) -> Looked:
+    """Look once, seal what was seen. Raises SpoolFull or SpoolFailing after counting the look as skipped."""
+    book, profile, notice = rulebooks.in_force(folder)
+    scan = scan_host(Host(now=now()), book, profile, disabled=settings.disabled_facts)
+    told = skipped.count(folder)
+    faults = spool.counter("posture_spool_io_errors_total") - int(spool.note("io_errors_told") or 0)
+    notices = _notices(notice, told, faults)
+    report = build_report(scan, withhold=settings.withhold, notices=notices)
+    reach(Failpoint.LOOKED)
+    chain = Chain(identity.enrolled.agent_id, identity.enrolled.epoch)
+    try:
+        tail = spool.tail(chain)
+        if tail is not None and not told and not faults and is_unchanged(report, tail):
+            return _heartbeat(spool, tail, report, key)
+        link = spool.add_report(
+            chain, report, lambda r, n, previous: seal_report(r, chain, n, previous, now(), key)
+        )
+    except (SpoolFull, SpoolFailing):
+        skipped.add(folder, 1)
+        raise
+    if told:
+        skipped.add(folder, -told)
+    if faults:
+        spool.write_notes(io_errors_told=str(spool.counter("posture_spool_io_errors_total")))
+    return Looked("report", link.sequence, link.digest, len(report.findings))
+
+
+def is_unchanged(report: Report, tail: Link) -> bool:
+    """Whether a heartbeat says all there is: same content, judged by the same profile of the same rulebook."""
+    return (report.content, report.profile, report.rulebook) == (tail.content, tail.profile, tail.rulebook)
+
+
+def _heartbeat(spool: Spool, tail: Link, report: Report, key: Ed25519PrivateKey) -> Looked:
+    beat = spool.add_heartbeat(
+        tail.chain,
+        tail.sequence,
+        report.finished_at,
+        lambda counter: seal_heartbeat(
+            tail.chain, counter, tail.sequence, tail.content, report.finished_at, key
+        ),
+    )
+    return Looked("heartbeat", beat.counter, beat.digest, len(report.findings))
+
+
+def _notices(notice: str, told: int, faults: int) -> tuple[str, ...]:
+    """What the agent has to own up to in this report."""
+    notices = [notice] if notice else []
+    if told:
+        notices.append(f"{told} looks could not be kept: no space for, or errors of, the spool")
+    if faults:
+        notices.append(f"{faults} input or output errors of the spool's disk since the last report")
+    return tuple(notices)

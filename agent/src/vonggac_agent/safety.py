@@ -1,0 +1,96 @@
+"""Whether a path is safe from other users, and files that appear whole or not at all.
+
+An agent that runs as root trusts what it reads and writes in a few places; here is decided whether somebody else could
+have put something there. Which places these are is said by `state`, `settings` and `service`.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from .errors import UnsafePath
+
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+OTHERS_ANY = stat.S_IRWXG | stat.S_IRWXO
+
+
+def check_path(path: Path, *, private: bool = False) -> None:
+    """Raise UnsafePath unless only root and this user can change `path` and what leads to it.
+
+    Asked of the path as written (links are refused, not followed), of each folder above it, and of what it is: a folder
+    or a regular file with one name. `private`: others may not even read it. A sticky folder above (such as /tmp) is
+    allowed, because nobody can rename another's entry there.
+    """
+    absolute = Path(os.path.abspath(path))
+    for folder in reversed(absolute.parents):
+        found = folder.lstat()
+        if stat.S_ISLNK(found.st_mode):
+            # A link made by root in a folder only root can write (as /var/run is) leads where root wants.
+            _refuse_owner(folder, found)
+            check_path(folder.resolve())
+            continue
+        _refuse_owner(folder, found)
+        if found.st_mode & OTHERS_WRITE and not found.st_mode & stat.S_ISVTX:
+            raise UnsafePath(f"state-dir-unsafe: {folder} may be written by others ({_mode(found)})")
+    check_entry(absolute, private=private)
+
+
+def check_entry(path: Path, *, private: bool = False) -> None:
+    """As `check_path`, without the folders above."""
+    found = path.lstat()
+    if stat.S_ISLNK(found.st_mode):
+        raise UnsafePath(f"state-dir-unsafe: {path} is a symbolic link")
+    if not (stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)):
+        raise UnsafePath(f"state-dir-unsafe: {path} is neither a regular file nor a folder ({_mode(found)})")
+    if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
+        raise UnsafePath(f"state-dir-unsafe: {path} has {found.st_nlink} names (hard links)")
+    _refuse_owner(path, found)
+    forbidden = OTHERS_ANY if private else OTHERS_WRITE
+    if found.st_mode & forbidden:
+        verb = "reached" if private else "written"
+        raise UnsafePath(f"state-dir-unsafe: {path} may be {verb} by others ({_mode(found)})")
+
+
+def _refuse_owner(path: Path, found: os.stat_result) -> None:
+    if found.st_uid not in (0, os.geteuid()):
+        raise UnsafePath(f"state-dir-unsafe: {path} belongs to user {found.st_uid} ({_mode(found)})")
+
+
+def _mode(found: os.stat_result) -> str:
+    return f"mode {stat.S_IMODE(found.st_mode):04o}"
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file of mode 0600 that is there whole or not at all, also after a power cut.
+
+    The name it had before stays until the new bytes are on the disk (rename(2)); then the folder is synchronised.
+    """
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    create_private(fresh, content)
+    os.replace(fresh, path)
+    sync_folder(path.parent)
+
+
+def create_private(path: Path, content: bytes) -> None:
+    """Make a new file of mode 0600 and synchronise it; FileExistsError if the name is taken."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(fd, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a name that was made, changed or removed in `folder` survive a power cut."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,290 @@
+"""Sends what the spool holds, oldest first, and lets go only of what a signed receipt names.
+
+Decides what each answer means (docs/wire.md); the bytes travel by `link`, the rows are kept by `spool`, what the
+receipt says about rules by `rulebooks`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from vonggac_contract.decode import decode_as
+from vonggac_contract.envelope import envelope_from_bytes
+from vonggac_contract.errors import ContractError
+from vonggac_contract.limits import KIB
+from vonggac_contract.receipt import Receipt, open_receipt
+from vonggac_rules.rulebook import MAX_RULEBOOK_BYTES
+
+from . import rulebooks
+from .errors import BadAnswer, Unreachable
+from .failpoints import Failpoint, reach
+from .identity import Identity
+from .link import Answer, Transport
+from .seal import Chain
+from .spool import Beat, Link, Spool
+
+ENVELOPES: Final = "/agent/v1/envelopes"
+RULEBOOKS: Final = "/agent/v1/rulebooks"
+BASE_S: Final = 30.0
+CAP_S: Final = 3600.0
+"""Full jitter: the n-th failure in a row waits a random time up to min(CAP_S, BASE_S * 2^n) (the "Full Jitter" of
+"Exponential Backoff And Jitter", AWS Architecture Blog, 2015)."""
+REFUSED_AGAIN: Final = timedelta(hours=24)
+"""A refused envelope that the collector asks for again is sent at most once in this time."""
+REFUSALS: Final = frozenset({400, 401, 403, 404, 409, 413, 415, 422})
+OF_THE_MACHINE: Final = frozenset({401, 403, 404})
+"""Refusals of this machine, key or address, whatever it sends: the other envelopes would be refused alike."""
+FORKED: Final = frozenset({"seq-fork", "agent-quarantined"})
+"""Codes after which nothing of this chain is sent any more."""
+LATER: Final = frozenset({"too-far-ahead"})
+"""Codes of a refusal that ends when earlier envelopes are there."""
+BUSY: Final = frozenset({429, 503})
+
+
+class Pending(msgspec.Struct, frozen=True):
+    """The answer 202: kept, but the links `missing` (first, last) before it are not there."""
+
+    status: str
+    missing: tuple[int, int] | None = None
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """What is read of problem+json (RFC 9457)."""
+
+    type: str = ""
+    title: str = ""
+    detail: str = ""
+
+    @property
+    def code(self) -> str:
+        """The last part of the problem's type."""
+        return self.type.rpartition("/")[2].rpartition(":")[2]
+
+    def __str__(self) -> str:
+        return " ".join(f"{self.code} {self.detail or self.title}".split())[:400]
+
+
+class Verdict(StrEnum):
+    """What one answer means for the rest of the round."""
+
+    RECEIVED = "received"
+    PENDING = "pending"
+    REFUSED = "refused"
+    STOP = "stop"
+
+
+class Outcome(NamedTuple):
+    """A round of sending. `again`: something is left that waiting may mend."""
+
+    received: int
+    refused: int
+    again: bool
+    trouble: str
+
+
+class Shipper:
+    """One round. `now` gives UTC; `chance` a number in [0, 1)."""
+
+    def __init__(
+        self,
+        folder: Path,
+        spool: Spool,
+        identity: Identity,
+        transport: Transport,
+        now: Callable[[], datetime],
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._folder = folder
+        self._spool = spool
+        self._identity = identity
+        self._transport = transport
+        self._now = now
+        self._chance = chance
+        self._chain = Chain(identity.enrolled.agent_id, identity.enrolled.epoch)
+        self._sent: set[str] = set()
+        self._received = 0
+        self._refused = 0
+        self._trouble = ""
+        self._wait: float | None = None
+
+    def run(self) -> Outcome:
+        """Send everything there is to send. Nothing is raised for what the other side does."""
+        if not self._is_due():
+            return Outcome(0, 0, True, "waiting, as the collector asked or after a failure")
+        try:
+            again = self._round()
+        except (Unreachable, BadAnswer) as error:
+            self._trouble = str(error)
+            again = True
+        self._note_end(again)
+        return Outcome(self._received, self._refused, again, self._trouble)
+
+    def _round(self) -> bool:
+        """True if something is left to send."""
+        for link in self._spool.unsent():
+            verdict = self._send_link(link)
+            if verdict is Verdict.STOP:
+                return True
+            if verdict is Verdict.PENDING:
+                return True
+        if self._send_beat() is Verdict.STOP:
+            return True
+        self._fetch_rulebook()
+        return bool(self._spool.unsent())
+
+    def _send_link(self, link: Link) -> Verdict:
+        verdict, missing = self._send(link)
+        if verdict is not Verdict.PENDING or missing is None:
+            return verdict
+        for earlier in self._spool.between(link.chain, missing[0], min(missing[1], link.sequence - 1)):
+            if earlier.digest in self._sent or not self._may_go_again(earlier):
+                continue
+            if self._send(earlier)[0] is Verdict.STOP:
+                return Verdict.STOP
+        self._sent.discard(link.digest)
+        return self._send(link)[0]
+
+    def _may_go_again(self, link: Link) -> bool:
+        """A refused envelope goes out again only when it is asked for; if it was refused for itself, once a day."""
+        if not link.tried_at or link.reason[:3] in {str(status) for status in OF_THE_MACHINE}:
+            return True
+        return self._now() - datetime.fromisoformat(link.tried_at) >= REFUSED_AGAIN
+
+    def _send_beat(self) -> Verdict:
+        beat = self._spool.beat(self._chain)
+        if beat is None or beat.state != "unsent" or self._spool.quarantined(self._chain):
+            return Verdict.RECEIVED
+        return self._send(beat)[0]
+
+    def _send(self, item: Link | Beat) -> tuple[Verdict, tuple[int, int] | None]:
+        answer = self._transport.ask("POST", ENVELOPES, self._spool.envelope(item))
+        self._sent.add(item.digest)
+        reach(Failpoint.SENT)
+        if answer.status == 200:
+            return self._take_receipt(item, answer), None
+        if answer.status == 202:
+            return self._read_pending(answer)
+        return self._take_refusal(item, answer), None
+
+    def _take_refusal(self, item: Link | Beat, answer: Answer) -> Verdict:
+        problem = problem_of(answer)
+        self._trouble = f"{answer.status} {problem}"
+        if answer.status in REFUSALS and problem.code in FORKED:
+            self._spool.quarantine(item.chain, self._trouble, self._now())
+            return Verdict.STOP
+        if answer.status in REFUSALS and problem.code not in LATER:
+            self._spool.mark_refused(item, self._trouble, self._now())
+            self._refused += 1
+            return Verdict.STOP if answer.status in OF_THE_MACHINE else Verdict.REFUSED
+        if answer.status in BUSY:
+            self._wait = _retry_after(answer)
+        return Verdict.STOP
+
+    def _take_receipt(self, item: Link | Beat, answer: Answer) -> Verdict:
+        try:
+            receipt = self._open_receipt(item, answer.body)
+        except (ContractError, BadAnswer) as error:
+            self._spool.count("posture_bad_ack_total")
+            raise BadAnswer(f"200 without a receipt for what was sent: {error}") from error
+        self._spool.mark_received(item, answer.body)
+        self._received += 1
+        said = rulebooks.JudgedBy(receipt.profile, receipt.rulebook, receipt.received_at)
+        rulebooks.note_judged_by(self._folder, said)
+        offset = (receipt.received_at - self._now()).total_seconds()
+        self._spool.write_notes(clock_offset_s=f"{offset:.3f}")
+        return Verdict.RECEIVED
+
+    def _open_receipt(self, item: Link | Beat, body: bytes) -> Receipt:
+        """The receipt, if it is by the pinned key and names exactly this envelope. Raises ContractError, BadAnswer."""
+        receipt = open_receipt(envelope_from_bytes(body), self._identity.enrolled.collector_key)
+        number = (item.sequence, 0) if isinstance(item, Link) else (0, item.counter)
+        named = (receipt.agent_id, receipt.epoch, receipt.digest, receipt.sequence, receipt.counter)
+        if named != (*item.chain, item.digest, *number):
+            raise BadAnswer("the receipt is for another envelope")
+        if receipt.received_at.tzinfo is None:
+            raise BadAnswer("the receipt's time has no zone")
+        return receipt
+
+    def _read_pending(self, answer: Answer) -> tuple[Verdict, tuple[int, int] | None]:
+        try:
+            pending = decode_as(answer.body, Pending, maximum=4 * KIB)
+        except ContractError as error:
+            self._spool.count("posture_bad_ack_total")
+            raise BadAnswer(f"202 that can't be read: {error}") from error
+        self._trouble = "the collector waits for earlier reports"
+        return Verdict.PENDING, pending.missing
+
+    def _fetch_rulebook(self) -> None:
+        said = rulebooks.judged_by(self._folder)
+        if said is not None and not rulebooks.is_at_hand(self._folder, said.rulebook):
+            fetch_rulebook(self._folder, self._transport, said.rulebook)
+
+    def _is_due(self) -> bool:
+        text = self._spool.note("not_before")
+        if not text:
+            return True
+        left = datetime.fromisoformat(text) - self._now()
+        # A clock that was set back must not silence the agent: no wait is longer than CAP_S.
+        return left <= timedelta(0) or left > timedelta(seconds=CAP_S)
+
+    def _note_end(self, again: bool) -> None:
+        failed = again and self._received == 0
+        failures = self._spool.counter("failures") + 1 if failed else 0
+        notes = {
+            "failures": str(failures),
+            "last_round": msgspec.json.encode(
+                {
+                    "at": self._now(),
+                    "received": self._received,
+                    "refused": self._refused,
+                    "trouble": self._trouble,
+                }
+            ).decode(),
+            "not_before": "",
+        }
+        if self._received:
+            notes["last_contact"] = self._now().isoformat()
+        wait = backoff(failures, self._chance) if failed else 0.0
+        if self._wait is not None:
+            wait = min(CAP_S, self._wait * (1 + 0.25 * self._chance()))
+        if wait:
+            notes["not_before"] = (self._now() + timedelta(seconds=wait)).isoformat()
+        self._spool.write_notes(**notes)
+
+
+def backoff(failures: int, chance: Callable[[], float]) -> float:
+    """Seconds to wait after so many failures in a row: anything up to a ceiling that doubles."""
+    return chance() * min(CAP_S, BASE_S * 2.0 ** min(failures, 20))
+
+
+def fetch_rulebook(folder: Path, transport: Transport, digest: str) -> None:
+    """Fetch and keep the rulebook of this digest. Raises Unreachable, BadAnswer."""
+    answer = transport.ask("GET", f"{RULEBOOKS}/{digest}", limit=MAX_RULEBOOK_BYTES)
+    if answer.status != 200:
+        raise BadAnswer(f"rulebook {digest[:16]}: {answer.status} {problem_of(answer)}")
+    try:
+        rulebooks.keep(folder, digest, answer.body)
+    except (ContractError, ValueError) as error:
+        raise BadAnswer(f"rulebook {digest[:16]}: {error}") from error
+
+
+def problem_of(answer: Answer) -> Problem:
+    """What an answer that is no success says; the start of its body if it is no problem+json."""
+    try:
+        return decode_as(answer.body, Problem, maximum=64 * KIB)
+    except ContractError:
+        start = answer.body[:200].decode("utf-8", "backslashreplace")
+        return Problem(detail=" ".join(start.split()))
+
+
+def _retry_after(answer: Answer) -> float:
+    """Seconds of Retry-After (RFC 9110 section 10.2.3, the form with seconds); BASE_S if there is none."""
+    text = answer.headers.get("retry-after", "")
+    return min(CAP_S, float(text)) if text.isdecimal() and len(text) < 10 else BASE_S

@@ -1,0 +1,399 @@
+"""What was sealed and not yet receipted, and the numbers that may be given only once: sequence and heartbeat counter.
+
+Number, digest before, signature and row are one transaction: a report is sealed and kept, or it never was. Only a
+receipt lets an envelope go; what the collector refuses is kept and marked. How rows get safely to the disk is the work
+of `database`; sending, of `ship`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from vonggac_contract.envelope import Envelope, envelope_to_bytes
+from vonggac_contract.limits import KIB
+from vonggac_contract.report import Report
+
+from .database import Database
+from .errors import SpoolFull
+from .failpoints import Failpoint, reach
+from .report import section_digests, without_known_sections
+from .seal import Chain
+
+FILE: Final = "spool.db"
+VERSION: Final = 1
+KEPT_ENVELOPES: Final = 50
+"""Receipted envelopes kept, so that a collector that was restored from a backup can ask for them again."""
+KEPT_LINKS: Final = 2000
+"""Receipted links whose digest and receipt are kept."""
+SPARE_BYTES: Final = 64 * KIB
+"""Room that a report leaves for receipts and counters below the size limit."""
+
+_SCHEMA: Final = """
+CREATE TABLE link (
+    number INTEGER PRIMARY KEY,
+    agent_id TEXT NOT NULL, epoch INTEGER NOT NULL, sequence INTEGER NOT NULL CHECK (sequence >= 1),
+    digest TEXT NOT NULL, previous TEXT, content TEXT NOT NULL, profile TEXT NOT NULL, rulebook TEXT NOT NULL,
+    sections BLOB NOT NULL, sealed_at TEXT NOT NULL, envelope BLOB,
+    state TEXT NOT NULL DEFAULT 'unsent' CHECK (state IN ('unsent', 'refused', 'received')),
+    reason TEXT NOT NULL DEFAULT '', tried_at TEXT NOT NULL DEFAULT '', receipt BLOB,
+    UNIQUE (agent_id, epoch, sequence),
+    CHECK (envelope IS NOT NULL OR state = 'received')
+) STRICT;
+CREATE INDEX link_state ON link (state, number);
+CREATE TABLE heartbeat (
+    agent_id TEXT NOT NULL, epoch INTEGER NOT NULL, counter INTEGER NOT NULL CHECK (counter >= 1),
+    sequence INTEGER NOT NULL, digest TEXT NOT NULL, looked_at TEXT NOT NULL, envelope BLOB NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('unsent', 'refused', 'received', 'replaced')),
+    reason TEXT NOT NULL DEFAULT '', PRIMARY KEY (agent_id, epoch)
+) STRICT;
+CREATE TABLE quarantine (
+    agent_id TEXT NOT NULL, epoch INTEGER NOT NULL, at TEXT NOT NULL, reason TEXT NOT NULL,
+    PRIMARY KEY (agent_id, epoch)
+) STRICT;
+CREATE TABLE note (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+"""
+
+Execute = Callable[..., list[tuple[Any, ...]]]
+_LINK: Final = (
+    "agent_id, epoch, sequence, digest, previous, content, profile, rulebook, sections, sealed_at, state, reason,"
+    " tried_at"
+)
+
+
+class Link(NamedTuple):
+    """One sealed report. `state`: unsent, refused (with `reason`), received. `tried_at`: "" if it was never refused."""
+
+    chain: Chain
+    sequence: int
+    digest: str
+    previous: str | None
+    content: str
+    profile: str
+    rulebook: str
+    sections: dict[str, str]
+    sealed_at: datetime
+    state: str
+    reason: str
+    tried_at: str
+
+
+class Beat(NamedTuple):
+    """The newest heartbeat of a chain. `state`: unsent, refused, received, or replaced by a later report."""
+
+    chain: Chain
+    counter: int
+    sequence: int
+    digest: str
+    looked_at: datetime
+    state: str
+    reason: str
+
+
+class Spool:
+    """The spool of one state folder. Only the holder of the folder's lock may open it for writing."""
+
+    def __init__(self, folder: Path, *, max_bytes: int, read_only: bool = False) -> None:
+        """Raises what `database.Database` raises."""
+        self.max_bytes = max_bytes
+        self._database = Database(folder / FILE, schema=_SCHEMA, version=VERSION, read_only=read_only)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def tail(self, chain: Chain) -> Link | None:
+        """The last link of the chain."""
+        return _tail(self._database.rows, chain)
+
+    def add_report(
+        self, chain: Chain, report: Report, seal: Callable[[Report, int, str | None], Envelope]
+    ) -> Link:
+        """Number, seal and keep a report. `seal(report, sequence, previous)` is called inside the transaction.
+
+        Sections that the collector holds are left out before. Raises SpoolFull, SpoolFailing, StateDamaged; then
+        nothing was numbered.
+        """
+        made: list[str] = []
+
+        def work(execute: Execute) -> Link:
+            tail = _tail(execute, chain)
+            if tail is not None and tail.digest in made:
+                return tail  # the attempt before the I/O error had reached the disk
+            sequence = tail.sequence + 1 if tail is not None else 1
+            sealed = without_known_sections(report, _known_sections(execute, chain, tail))
+            envelope = seal(sealed, sequence, tail.digest if tail is not None else None)
+            reach(Failpoint.SEALED)
+            made.append(envelope.digest)
+            raw = envelope_to_bytes(envelope)
+            self._make_room(execute, len(raw))
+            execute(
+                "INSERT INTO link (agent_id, epoch, sequence, digest, previous, content, profile, rulebook, sections,"
+                " sealed_at, envelope) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (*chain, sequence, envelope.digest, tail.digest if tail is not None else None, report.content,
+                 report.profile, report.rulebook, msgspec.json.encode(section_digests(report)),
+                 report.finished_at.isoformat(), raw),
+            )  # fmt: skip
+            execute("UPDATE heartbeat SET state = 'replaced' WHERE agent_id = ? AND epoch = ?", tuple(chain))
+            self._note_io_errors(execute)
+            reach(Failpoint.INSERTED)
+            link = _tail(execute, chain)
+            if link is None:
+                raise SpoolFull("the row that was written is not there")
+            return link
+
+        link = self._database.transact(work)
+        reach(Failpoint.COMMITTED)
+        return link
+
+    def add_heartbeat(
+        self, chain: Chain, sequence: int, looked_at: datetime, seal: Callable[[int], Envelope]
+    ) -> Beat:
+        """Count, seal and keep a heartbeat in place of the one before; `seal(counter)`. Raises as `add_report`."""
+
+        def work(execute: Execute) -> Beat:
+            last = _beat(execute, chain)
+            counter = last.counter + 1 if last is not None else 1
+            envelope = seal(counter)
+            reach(Failpoint.SEALED)
+            execute(
+                "INSERT OR REPLACE INTO heartbeat (agent_id, epoch, counter, sequence, digest, looked_at, envelope,"
+                " state) VALUES (?, ?, ?, ?, ?, ?, ?, 'unsent')",
+                (
+                    *chain,
+                    counter,
+                    sequence,
+                    envelope.digest,
+                    looked_at.isoformat(),
+                    envelope_to_bytes(envelope),
+                ),
+            )
+            self._note_io_errors(execute)
+            reach(Failpoint.INSERTED)
+            return Beat(chain, counter, sequence, envelope.digest, looked_at, "unsent", "")
+
+        beat = self._database.transact(work)
+        reach(Failpoint.COMMITTED)
+        return beat
+
+    def unsent(self) -> list[Link]:
+        """Every link to send, oldest first; none of a chain that is quarantined."""
+        return self._links(
+            "state = 'unsent' AND (agent_id, epoch) NOT IN (SELECT agent_id, epoch FROM quarantine) ORDER BY number"
+        )
+
+    def refused(self) -> list[Link]:
+        """Every link that the collector refused, oldest first."""
+        return self._links("state = 'refused' ORDER BY number")
+
+    def between(self, chain: Chain, first: int, last: int) -> list[Link]:
+        """The links of the chain from sequence `first` to `last` whose envelope is still here, oldest first."""
+        return self._links(
+            "agent_id = ? AND epoch = ? AND sequence BETWEEN ? AND ? AND envelope IS NOT NULL ORDER BY sequence",
+            (*chain, first, last),
+        )
+
+    def beat(self, chain: Chain) -> Beat | None:
+        """The newest heartbeat of the chain."""
+        return _beat(self._database.rows, chain)
+
+    def envelope(self, item: Link | Beat) -> bytes:
+        """The exact bytes that were sealed, as JSON. Raises KeyError if they are no longer here."""
+        if isinstance(item, Link):
+            found = self._database.rows(
+                "SELECT envelope FROM link WHERE agent_id = ? AND epoch = ? AND sequence = ? AND envelope IS NOT NULL",
+                (*item.chain, item.sequence),
+            )
+        else:
+            found = self._database.rows(
+                "SELECT envelope FROM heartbeat WHERE agent_id = ? AND epoch = ? AND counter = ?",
+                (*item.chain, item.counter),
+            )
+        if not found:
+            raise KeyError(item.digest)
+        return bytes(found[0][0])
+
+    def mark_received(self, item: Link | Beat, receipt: bytes) -> None:
+        """A receipt for exactly this envelope was verified: keep it, and let go of what is no longer needed."""
+
+        def work(execute: Execute) -> None:
+            if isinstance(item, Beat):
+                _mark_beat(execute, item, "received", "")
+                return
+            execute(
+                "UPDATE link SET state = 'received', reason = '', receipt = ?"
+                " WHERE agent_id = ? AND epoch = ? AND sequence = ? AND digest = ?",
+                (receipt, *item.chain, item.sequence, item.digest),
+            )
+            self._prune(execute)
+
+        self._database.transact(work)
+        reach(Failpoint.RECEIPTED)
+
+    def mark_refused(self, item: Link | Beat, reason: str, now: datetime) -> None:
+        """The collector will not take it: keep it, visibly, and do not send it again by itself."""
+
+        def work(execute: Execute) -> None:
+            if isinstance(item, Beat):
+                _mark_beat(execute, item, "refused", reason)
+                return
+            execute(
+                "UPDATE link SET state = 'refused', reason = ?, tried_at = ?"
+                " WHERE agent_id = ? AND epoch = ? AND sequence = ? AND state <> 'received'",
+                (reason, now.isoformat(), *item.chain, item.sequence),
+            )
+
+        self._database.transact(work)
+
+    def quarantine(self, chain: Chain, reason: str, now: datetime) -> None:
+        """Nothing of this chain is sent any more: the collector holds another envelope under one of its numbers."""
+        self._database.transact(
+            lambda execute: execute(
+                "INSERT OR IGNORE INTO quarantine VALUES (?, ?, ?, ?)", (*chain, now.isoformat(), reason)
+            )
+        )
+
+    def quarantined(self, chain: Chain) -> tuple[str, str] | None:
+        """Since when (RFC 3339) and why the chain is quarantined; None if it is not."""
+        found = self._database.rows(
+            "SELECT at, reason FROM quarantine WHERE agent_id = ? AND epoch = ?", tuple(chain)
+        )
+        return (found[0][0], found[0][1]) if found else None
+
+    def note(self, name: str) -> str:
+        """A note by name, "" if there is none."""
+        found = self._database.rows("SELECT value FROM note WHERE name = ?", (name,))
+        return str(found[0][0]) if found else ""
+
+    def write_notes(self, **notes: str) -> None:
+        """Keep notes by name."""
+
+        def work(execute: Execute) -> None:
+            for name, value in notes.items():
+                execute("INSERT OR REPLACE INTO note VALUES (?, ?)", (name, value))
+
+        self._database.transact(work)
+
+    def count(self, name: str, more: int = 1) -> None:
+        """Raise a counter that never goes back."""
+        self._database.transact(lambda execute: _count(execute, name, more))
+
+    def counter(self, name: str) -> int:
+        """A counter's value, 0 if it was never raised."""
+        return int(self.note(name) or 0)
+
+    def sizes(self) -> tuple[int, int]:
+        """Number and bytes of the envelopes that still have to be received."""
+        ((number, size),) = self._database.rows(
+            "SELECT count(*), coalesce(sum(length(envelope)), 0) FROM link WHERE state <> 'received'"
+        )
+        return int(number), int(size)
+
+    def used_bytes(self) -> int:
+        """Bytes of the spool's pages in use."""
+        return self._database.used_bytes()
+
+    def last_receipt(self, chain: Chain) -> tuple[int, bytes] | None:
+        """Sequence and receipt envelope of the newest receipted link."""
+        found = self._database.rows(
+            "SELECT sequence, receipt FROM link WHERE agent_id = ? AND epoch = ? AND state = 'received'"
+            " ORDER BY sequence DESC LIMIT 1",
+            tuple(chain),
+        )
+        return (int(found[0][0]), bytes(found[0][1])) if found else None
+
+    def _links(self, where: str, values: tuple[Any, ...] = ()) -> list[Link]:
+        return [_link(row) for row in self._database.rows(f"SELECT {_LINK} FROM link WHERE {where}", values)]  # noqa: S608 - `where` is written in this class
+
+    def _make_room(self, execute: Execute, size: int) -> None:
+        wanted = size + SPARE_BYTES
+        if self._used(execute) + wanted <= self.max_bytes:
+            return
+        execute("UPDATE link SET envelope = NULL WHERE state = 'received'")
+        if self._used(execute) + wanted > self.max_bytes:
+            raise SpoolFull(
+                f"the spool holds {self._used(execute)} of {self.max_bytes} bytes, all of it unsent"
+            )
+
+    def _used(self, execute: Execute) -> int:
+        ((pages, free, size),) = execute(
+            "SELECT page_count, freelist_count, page_size"
+            " FROM pragma_page_count, pragma_freelist_count, pragma_page_size"
+        )
+        return int((pages - free) * size)
+
+    def _prune(self, execute: Execute) -> None:
+        execute(
+            "UPDATE link SET envelope = NULL WHERE state = 'received' AND envelope IS NOT NULL AND number < (SELECT"
+            " min(number) FROM (SELECT number FROM link WHERE state = 'received' ORDER BY number DESC LIMIT ?))",
+            (KEPT_ENVELOPES,),
+        )
+        # The newest link stays whatever its state: the next one names its digest.
+        execute(
+            "DELETE FROM link WHERE state = 'received' AND number <"
+            " (SELECT min(number) FROM (SELECT number FROM link ORDER BY number DESC LIMIT ?))",
+            (KEPT_LINKS,),
+        )
+
+    def _note_io_errors(self, execute: Execute) -> None:
+        if self._database.io_errors:
+            _count(execute, "posture_spool_io_errors_total", self._database.io_errors)
+            self._database.io_errors = 0
+
+
+def _tail(execute: Execute, chain: Chain) -> Link | None:
+    found = execute(
+        f"SELECT {_LINK} FROM link WHERE agent_id = ? AND epoch = ? ORDER BY sequence DESC LIMIT 1",  # noqa: S608 - constants
+        tuple(chain),
+    )
+    return _link(found[0]) if found else None
+
+
+def _link(row: tuple[Any, ...]) -> Link:
+    agent_id, epoch, sequence, digest, previous, content, profile, rulebook, sections, sealed_at, *rest = row
+    return Link(
+        Chain(agent_id, epoch), sequence, digest, previous, content, profile, rulebook,
+        msgspec.json.decode(sections, type=dict[str, str]), datetime.fromisoformat(sealed_at), *rest,
+    )  # fmt: skip
+
+
+def _beat(execute: Execute, chain: Chain) -> Beat | None:
+    found = execute(
+        "SELECT counter, sequence, digest, looked_at, state, reason FROM heartbeat WHERE agent_id = ? AND epoch = ?",
+        tuple(chain),
+    )
+    if not found:
+        return None
+    counter, sequence, digest, looked_at, state, reason = found[0]
+    return Beat(chain, counter, sequence, digest, datetime.fromisoformat(looked_at), state, reason)
+
+
+def _mark_beat(execute: Execute, beat: Beat, state: str, reason: str) -> None:
+    execute(
+        "UPDATE heartbeat SET state = ?, reason = ? WHERE agent_id = ? AND epoch = ? AND counter = ?",
+        (state, reason, *beat.chain, beat.counter),
+    )
+
+
+def _known_sections(execute: Execute, chain: Chain, tail: Link | None) -> dict[str, str]:
+    """Sections that need not be sent: acknowledged with this digest, and not sent with another one since."""
+    found = execute(
+        "SELECT sections FROM link WHERE agent_id = ? AND epoch = ? AND state = 'received'"
+        " ORDER BY sequence DESC LIMIT 1",
+        tuple(chain),
+    )
+    if not found or tail is None:
+        return {}
+    acknowledged = msgspec.json.decode(found[0][0], type=dict[str, str])
+    return {name: digest for name, digest in acknowledged.items() if tail.sections.get(name) == digest}
+
+
+def _count(execute: Execute, name: str, more: int) -> None:
+    execute(
+        "INSERT INTO note VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = CAST(value AS INTEGER) + ?",
+        (name, str(more), more),
+    )
