@@ -17,6 +17,8 @@ from vonggac_contract.facts import TOPICS, CouldNotLook, Fact, FactKey, Known, R
 from ..host import Host
 from ..untrusted import as_text
 from . import (
+    account_policy,
+    account_users,
     file_stat,
     host_identity,
     kernel_running,
@@ -27,6 +29,9 @@ from . import (
     package_updates,
     service_running,
     service_unit,
+    socket_listening,
+    sshd_effective,
+    sudo_rules,
     sysctl,
     time_sync,
     update_automatic,
@@ -36,6 +41,8 @@ Gather = Callable[[Host, tuple[str, ...]], tuple[msgspec.Struct, str]]
 """Looks at a host for one topic: (host, selector values) to (the topic's Struct, where it was read)."""
 
 GATHERERS: dict[str, Gather] = {
+    "account.policy": account_policy.gather,
+    "account.users": account_users.gather,
     "file.stat": file_stat.gather,
     "host.identity": host_identity.gather,
     "kernel.running": kernel_running.gather,
@@ -46,6 +53,9 @@ GATHERERS: dict[str, Gather] = {
     "package.updates": package_updates.gather,
     "service.running": service_running.gather,
     "service.unit": service_unit.gather,
+    "socket.listening": socket_listening.gather,
+    "sshd.effective": sshd_effective.gather,
+    "sudo.rules": sudo_rules.gather,
     "sysctl": sysctl.gather,
     "time.sync": time_sync.gather,
     "update.automatic": update_automatic.gather,

@@ -1,0 +1,93 @@
+"""Reads PAM's stacks, pam.d(5): which modules a service runs with which arguments, includes followed.
+
+What the modules demand is decided in `account_policy`. Jumps between the lines of a stack are not followed: a module
+counts where it stands and its control can refuse.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple
+
+MAX_DEPTH: Final = 16
+MAX_LINES: Final = 2000
+_WORD: Final = re.compile(r"\[((?:\\\]|[^\]])*)\]|([^\s\[]\S*)")
+
+
+class Step(NamedTuple):
+    """One line of a stack: the module's file name without its directory, and its arguments."""
+
+    type: str
+    control: str
+    module: str
+    arguments: tuple[str, ...]
+
+    def value(self, name: str) -> str | None:
+        """The last `name=value` among the arguments; None if there is none."""
+        prefix = name + "="
+        return next((a.removeprefix(prefix) for a in reversed(self.arguments) if a.startswith(prefix)), None)
+
+    @property
+    def can_refuse(self) -> bool:
+        """False for `optional` and for lines that may only help (`sufficient`), pam.conf(5) "control"."""
+        return self.control not in ("optional", "sufficient")
+
+
+def stack(service: str, kind: str, read: Callable[[str], Iterable[str] | None]) -> list[Step] | None:
+    """The steps of type `kind` (auth, account, password, session) of a service, in order; None without its file.
+
+    `read` gives the lines of one file of pam.d by name, None if it is absent. Raises ValueError for includes that go
+    deeper than `MAX_DEPTH` or stacks of over `MAX_LINES` lines.
+    """
+    lines = read(service)
+    if lines is None:
+        return None
+    steps: list[Step] = []
+    _walk(lines, kind, read, steps, 0)
+    return steps
+
+
+def _walk(
+    lines: Iterable[str],
+    kind: str,
+    read: Callable[[str], Iterable[str] | None],
+    steps: list[Step],
+    depth: int,
+) -> None:
+    if depth > MAX_DEPTH:
+        raise ValueError(f"the includes of pam.d go deeper than {MAX_DEPTH}")
+    for line in lines:
+        words = _words(line)
+        if len(words) >= 2 and words[0] == "@include":
+            _walk(read(words[1].rsplit("/", 1)[-1]) or (), kind, read, steps, depth + 1)
+            continue
+        if len(words) < 3 or words[0].removeprefix("-").lower() != kind:
+            continue
+        if words[1].lower() in ("include", "substack"):
+            _walk(read(words[2].rsplit("/", 1)[-1]) or (), kind, read, steps, depth + 1)
+            continue
+        steps.append(Step(kind, words[1].lower(), words[2].rsplit("/", 1)[-1], tuple(words[3:])))
+        if len(steps) > MAX_LINES:
+            raise ValueError(f"a stack of pam.d is over {MAX_LINES} lines")
+
+
+def _words(line: str) -> list[str]:
+    """Words of a line; one in square brackets may hold blanks. `#` ends the line."""
+    line = line.partition("#")[0]
+    return [match[1] if match[1] is not None else match[2] for match in _WORD.finditer(line)]
+
+
+def joined(lines: Iterable[str]) -> list[str]:
+    """Lines with those that end in a backslash joined to the next, pam.conf(5)."""
+    found: list[str] = []
+    carried = ""
+    for line in lines:
+        if line.endswith("\\"):
+            carried += line[:-1] + " "
+            continue
+        found.append(carried + line)
+        carried = ""
+    if carried:
+        found.append(carried)
+    return found
