@@ -72,7 +72,7 @@ PROBLEMS: Final[dict[str, Problem]] = {
     "key-in-use": Problem(409, "This key is enrolled already", "Make a new key for a new enrolment."),
     "wrong-method": Problem(405, "This address does not take that method", "See the API description."),
     "media-type": Problem(
-        415, "This media type is not taken here", "Send application/vnd.vonggac.envelope+json."
+        415, "This media type is not taken here", "Send application/vnd.dsse.envelope+json."
     ),
     "content-encoding": Problem(
         415,

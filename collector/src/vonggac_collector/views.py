@@ -1,7 +1,8 @@
 """Read models: what each page and API answer holds, ready to be rendered, already scoped to the caller.
 
-`queries.py` fills them; pages and API only render them. Points are integers of 1/10,000 point (1,000,000 = 100), so that
-what is shown adds up exactly. Times are UTC. A score that is None is not there yet (nothing expected, or never scored).
+`queries.py` fills them; pages and API only render them. Points are integers of 1/10,000 point (1,000,000 = 100), so
+that what is shown adds up exactly. Times are UTC. A score that is None is not there yet (nothing
+expected, or never scored).
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class UnitRow(msgspec.Struct, frozen=True):
 
 
 class DeductionRow(msgspec.Struct, frozen=True):
-    """One reason why a score is not 100. `what`: a rule id, or the word of a cap or of silence (see docs/scoring.md)."""
+    """One reason why a score is not 100. `what`: a rule id, or the word of a cap or of silence (docs/scoring.md)."""
 
     kind: str
     what: str
@@ -114,7 +115,7 @@ class SystemRow(msgspec.Struct, frozen=True):
 
 
 class Overview(msgspec.Struct, frozen=True):
-    """Who is doing how well, and who is not heard from. `units` are the caller's top units (provinces for the country)."""
+    """Who is doing how well, and who is not heard from: the caller's top units (provinces for the country)."""
 
     as_of: datetime
     root: UnitLink
@@ -183,7 +184,10 @@ class ReportRow(msgspec.Struct, frozen=True):
 
 
 class HostPage(msgspec.Struct, frozen=True):
-    """What is wrong with a host and how to fix it. `sections`: inventory as reported, by name (see report.SECTION_TOPICS)."""
+    """What is wrong with a host and how to fix it. `sections`: inventory as reported, by name (report.SECTION_TOPICS).
+
+    A section that could not be looked at is {"unavailable", "detail"}; with fields held back {"content", "withheld"}.
+    """
 
     as_of: datetime
     id: str

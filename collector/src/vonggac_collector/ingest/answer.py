@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -10,9 +11,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from vonggac_collector.errors import PROBLEM_TYPE, PROBLEMS
 from vonggac_collector.ledger.interface import Transaction
-from vonggac_contract.envelope import envelope_to_bytes, seal
+from vonggac_contract.envelope import RECEIPT, envelope_to_bytes, pre_authentication_encoding, seal
 
-ENVELOPE_TYPE: Final = "application/vnd.vonggac.envelope+json"
+ENVELOPE_TYPE: Final = "application/vnd.dsse.envelope+json"
+"""Media type of a DSSE envelope (DSSE envelope.md, "File Types")."""
 PROBLEM_JSON: Final = "application/problem+json"
 _MAX_DETAIL: Final = 500
 
@@ -78,3 +80,8 @@ def refusal(code: str, detail: str, *, agent: str = "", **more: Any) -> Answer:
     """The refusal of that code."""
     body = problem_body(code, detail, **more)
     return Answer(PROBLEMS[code].status, PROBLEM_JSON, lambda: body, code=code, agent=agent)
+
+
+def receipt_digest(payload: bytes) -> str:
+    """The digest of the envelope that carries that receipt."""
+    return hashlib.sha256(pre_authentication_encoding(RECEIPT, payload)).hexdigest()

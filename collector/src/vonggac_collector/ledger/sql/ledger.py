@@ -42,8 +42,6 @@ class SqlLedger:
         self._lock = threading.RLock()
         self._open: SqlTransaction | None = None
         self._commits = 0
-        self._watch_lock = threading.Lock()
-        self._watch = reader.raw_connection() if reader.dialect.name == "sqlite" else None
 
     @contextmanager
     def write(self) -> Iterator[SqlTransaction]:
@@ -75,13 +73,18 @@ class SqlLedger:
             yield SqlTransaction(connection)
 
     def version(self) -> int:
-        """See interface.Ledger."""
-        if self._watch is None:
-            return self._commits
-        with self._watch_lock, store_errors():
-            cursor = self._watch.cursor()
-            cursor.execute("PRAGMA data_version")
-            return int(cursor.fetchall()[0][0])
+        """See interface.Ledger. Other processes' commits are seen on SQLite only (PRAGMA data_version)."""
+        with self._lock, store_errors():
+            if self._open is not None or self._writer.dialect.name != "sqlite":
+                return self._commits
+            # On the one connection that writes here, SQLite's counter rises only for commits from elsewhere.
+            connection = self._writer.raw_connection()
+            try:
+                cursor = connection.cursor()
+                cursor.execute("PRAGMA data_version")
+                return self._commits + int(cursor.fetchall()[0][0])
+            finally:
+                connection.close()
 
     def schema(self) -> tuple[str | None, str]:
         """The schema's revision in the database, and the one this release works with."""
@@ -90,8 +93,6 @@ class SqlLedger:
 
     def close(self) -> None:
         """Close every connection."""
-        if self._watch is not None:
-            self._watch.close()
         self._writer.dispose()
         self._reader.dispose()
 

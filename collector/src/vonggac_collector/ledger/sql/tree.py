@@ -41,6 +41,10 @@ class SqlTree:
         self.set_level(system.id, level, system.created_at)
 
     def set_level(self, system: str, level: int, since: datetime) -> None:
+        # A level that was in force for no time at all is replaced, not ended.
+        self._connection.execute(
+            system_levels.delete().where(system_levels.c.system == system, system_levels.c.since == since)
+        )
         self._connection.execute(
             system_levels.update()
             .where(system_levels.c.system == system, system_levels.c.until.is_(None))
@@ -55,6 +59,11 @@ class SqlTree:
         self._connection.execute(hosts.update().where(hosts.c.id == host).values(hostname=hostname, os=os))
 
     def place(self, placement: rows.Placement) -> None:
+        self._connection.execute(
+            placements.delete().where(
+                placements.c.host == placement.host, placements.c.since == placement.since
+            )
+        )
         self._connection.execute(
             placements.update()
             .where(placements.c.host == placement.host, placements.c.until.is_(None))

@@ -1,0 +1,269 @@
+"""Where everything stood at a moment: the ledger's rows of then, judged and scored.
+
+Only what the ledger had committed by then counts (docs/adr/0005): the same ledger and moment give the same board. The
+arithmetic is left to `score`, what counts of a look to `judging`, publishing to `rollup`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from .ingest.projection import outcomes_of
+from .ingest.quarters import newest_known
+from .judging import GRACE, Bench, Books, Judge, Judged
+from .ledger.interface import Ledger, Transaction
+from .ledger.rows import Agent, Host, LookHead, Placement, System, Unit
+from .ledger.tables import to_microseconds
+from .rulebooks import Shelf
+from .score.parameters import Parameters
+from .score.system import agency_score, parent_score
+from .score.values import AgencyInput, AgencyScore, GroupScore, PlacedHost, SystemInput, SystemScore
+
+_SECOND: Final = 1_000_000
+
+
+class HostAt(msgspec.Struct, frozen=True):
+    """A host at the board's moment. `judged` and `look` are None for one that was never heard."""
+
+    host: Host
+    place: Placement
+    level: int
+    profile: str
+    agent: Agent | None
+    look: LookHead | None
+    looked_at: datetime | None
+    judged: Judged | None
+    placed: PlacedHost
+
+
+class Board:
+    """Scores of every unit, system and host at `as_of`."""
+
+    def __init__(
+        self,
+        as_of: datetime,
+        units: list[Unit],
+        systems: list[System],
+        hosts: list[HostAt],
+        parameters: Parameters,
+    ) -> None:
+        self.as_of = as_of
+        self.units = {u.code: u for u in units}
+        self.children: dict[str, list[str]] = {}
+        for unit in units:
+            if unit.parent is not None:
+                self.children.setdefault(unit.parent, []).append(unit.code)
+        self.systems = {s.id: s for s in systems}
+        self.hosts = {h.host.id: h for h in hosts}
+        self.systems_of: dict[str, list[System]] = {}
+        for system in systems:
+            self.systems_of.setdefault(system.unit, []).append(system)
+        self.hosts_of: dict[str, list[HostAt]] = {}
+        for host in hosts:
+            self.hosts_of.setdefault(host.place.unit, []).append(host)
+        self.parameters = parameters
+        self.now = seconds(as_of)
+        self.agency_inputs: dict[str, AgencyInput] = {}
+        self.agencies: dict[str, AgencyScore] = {}
+        self._score()
+
+    def _score(self) -> None:
+        for code in self.units:
+            given = self._agency_input(code)
+            if given is not None:
+                self.agency_inputs[code] = given
+                self.agencies[code] = agency_score(given, self.now, self.parameters)
+        self.scores: dict[str, GroupScore] = {code: self._unit_score(code) for code in self.units}
+        self.system_scores: dict[str, SystemScore] = {
+            s.system: s for agency in self.agencies.values() for s in agency.systems
+        }
+
+    def _agency_input(self, code: str) -> AgencyInput | None:
+        systems, hosts = self.systems_of.get(code, []), self.hosts_of.get(code, [])
+        if self.units[code].kind != "agency" and not systems and not hosts:
+            return None
+        inside = {s.id: [h.placed for h in hosts if h.place.system == s.id] for s in systems}
+        return AgencyInput(
+            code,
+            tuple(SystemInput(s.id, s.level, tuple(inside[s.id])) for s in systems),
+            tuple(h.placed for h in hosts if h.place.system not in inside),
+        )
+
+    def _unit_score(self, code: str) -> GroupScore:
+        if code not in self.children and code in self.agencies:
+            return self.agencies[code]
+        return parent_score(code, self.agencies_under(code), self.parameters)
+
+    def agencies_under(self, code: str) -> list[AgencyScore]:
+        """Scores of the agencies in the unit's subtree, its own included."""
+        return [self.agencies[c] for c in self.subtree(code) if c in self.agencies]
+
+    def inputs_under(self, code: str) -> list[AgencyInput]:
+        """What those scores were made from."""
+        return [self.agency_inputs[c] for c in self.subtree(code) if c in self.agency_inputs]
+
+    def subtree(self, code: str) -> list[str]:
+        """Codes of the unit and all units under it."""
+        found, left = [], [code]
+        while left:
+            unit = left.pop()
+            found.append(unit)
+            left += self.children.get(unit, [])
+        return found
+
+    def hosts_under(self, code: str) -> list[HostAt]:
+        """Every expected host in the unit's subtree."""
+        return [h for c in self.subtree(code) for h in self.hosts_of.get(c, [])]
+
+    def path(self, code: str, top: str) -> list[str]:
+        """Codes from `top` down to the unit; from the root of the tree if `top` is not above it."""
+        found = [code]
+        while found[-1] != top and (parent := self.units[found[-1]].parent) is not None:
+            found.append(parent)
+        return found[::-1]
+
+    def is_silent(self, host: HostAt) -> bool:
+        """Whether the host's look, if there is one, counts nothing any more."""
+        looked_at = host.placed.looked_at
+        return looked_at is None or self.now - looked_at >= self.parameters.silent_after_s
+
+
+def seconds(moment: datetime) -> int:
+    """Whole seconds since 1970 UTC, rounded down."""
+    return to_microseconds(moment) // _SECOND
+
+
+class BoardMaker:
+    """Makes boards from one ledger; keeps what it judged, so that the next one costs little."""
+
+    def __init__(self, ledger: Ledger, shelf: Shelf, parameters: Parameters) -> None:
+        self._ledger = ledger
+        self._shelf = shelf
+        self._bench = Bench(shelf, parameters)
+        self.parameters = parameters
+
+    def at(self, as_of: datetime) -> Board:
+        """The board of that moment."""
+        with self._ledger.read() as tx:
+            units, systems = tx.tree.units(as_of), tx.tree.systems(as_of)
+            hosts, places = tx.tree.hosts(as_of), {p.host: p for p in tx.tree.placements(as_of)}
+            books = Books(tx.rulebooks.published(as_of), as_of)
+            agents = {a.id: a for a in tx.agents.all()}
+            looks = {x.agent: x for x in tx.chain.newest_looks(as_of)}
+            heard = _heard(tx, as_of)
+            now = _Structure(systems, places, books, self._shelf)
+            before = _Structure(
+                tx.tree.systems(as_of - GRACE),
+                {p.host: p for p in tx.tree.placements(as_of - GRACE)},
+                books,
+                self._shelf,
+            )
+            judged = self._judge([h for h in hosts if h.id in places], looks, now, before, books, tx)
+        rows = [
+            self._host_at(h, now, agents.get(h.id), looks.get(h.id), heard.get(h.id), judged.get(h.id))
+            for h in hosts
+            if h.id in places
+        ]
+        return Board(as_of, units, systems, rows, self.parameters)
+
+    def _judge(
+        self,
+        hosts: list[Host],
+        looks: dict[str, LookHead],
+        now: _Structure,
+        before: _Structure,
+        books: Books,
+        tx: Transaction,
+    ) -> dict[str, Judged]:
+        judges: dict[str, Judge] = {}
+        for host in hosts:
+            look = looks.get(host.id)
+            if look is None:
+                continue
+            allowed = {b: now.profiles(host.id, b) + before.profiles(host.id, b) for b in books.usable}
+            judge = books.judge_for(look, allowed)
+            if judge is not None:
+                judges[host.id] = judge
+        new = [looks[h].digest for h, judge in judges.items() if self._bench.known(looks[h], judge) is None]
+        outcomes = tx.chain.outcomes(new)
+        found: dict[str, Judged] = {}
+        for host in hosts:
+            if host.id in judges:
+                look, judge = looks[host.id], judges[host.id]
+                known = self._bench.known(look, judge)
+                if known is None:
+                    known = self._bench.judge(host, look, outcomes_of(outcomes[look.digest]), judge)
+                found[host.id] = known
+        return found
+
+    def _host_at(
+        self,
+        host: Host,
+        structure: _Structure,
+        agent: Agent | None,
+        look: LookHead | None,
+        heard: datetime | None,
+        judged: Judged | None,
+    ) -> HostAt:
+        place = structure.places[host.id]
+        looked_at = None
+        if look is not None:
+            looked_at = max(look.looked_at, heard) if heard is not None else look.looked_at
+        placed = PlacedHost(
+            host.id,
+            None if judged is None else judged.score,
+            None if looked_at is None else seconds(looked_at),
+            criticality=place.criticality,
+        )
+        profile = judged.judge.profile if judged is not None else structure.profile_in_force(host.id)
+        return HostAt(host, place, structure.level(host.id), profile, agent, look, looked_at, judged, placed)
+
+
+def _heard(tx: Transaction, as_of: datetime) -> dict[str, datetime]:
+    """Of each agent, the newest heartbeat's look that was surely known at `as_of`."""
+    found = dict(tx.heartbeats.newest_late(as_of))
+    for agent, day, mask in tx.heartbeats.recent(as_of.date()):
+        known = newest_known(day, mask, as_of)
+        if known is not None and (agent not in found or known > found[agent]):
+            found[agent] = known
+    return found
+
+
+class _Structure:
+    """Where hosts belonged at a moment, and by which profile they had to be judged."""
+
+    def __init__(
+        self, systems: Iterable[System], places: dict[str, Placement], books: Books, shelf: Shelf
+    ) -> None:
+        self.places = places
+        self._levels = {s.id: s.level for s in systems}
+        self._highest: dict[str, int] = {}
+        for system in systems:
+            self._highest[system.unit] = max(system.level, self._highest.get(system.unit, 1))
+        self._books = books
+        self._shelf = shelf
+
+    def level(self, host: str) -> int:
+        """That of its system; of a host in none, its unit's highest; at least 1."""
+        place = self.places[host]
+        if place.system in self._levels:
+            return self._levels[place.system]
+        return self._highest.get(place.unit, 1)
+
+    def profiles(self, host: str, rulebook: str) -> list[str]:
+        """The profile in force for the host in that rulebook; none if the host was not there."""
+        if host not in self.places:
+            return []
+        override = self.places[host].profile
+        if override is not None and override in self._shelf.get(rulebook).profiles:
+            return [override]
+        return [self._shelf.profile_for_level(rulebook, self.level(host))]
+
+    def profile_in_force(self, host: str) -> str:
+        """In the newest rulebook; empty if none was published."""
+        current = self._books.current
+        return "" if current is None else self.profiles(host, current)[0]

@@ -1,0 +1,148 @@
+"""A host's page: findings with their texts, inventory, and the chain of its reports."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from vonggac_collector import views
+from vonggac_collector.board import HostAt
+from vonggac_collector.ingest.answer import receipt_digest
+from vonggac_collector.ingest.projection import findings_of, outcomes_of, sections_of, unpack_json
+from vonggac_collector.ledger.interface import Transaction
+from vonggac_collector.ledger.rows import Look
+from vonggac_collector.ledger.tables import from_microseconds
+from vonggac_collector.score.freshness import effective_host
+from vonggac_contract.finding import SEVERITIES, Evidence, Finding, Outcome
+
+from .sight import Sight, link, system_row
+from .texts import Texts, both
+from .units import deduction_row
+
+REPORTS: Final = 50
+_ORDER: Final = {
+    Outcome.FAIL: 0,
+    Outcome.PARTIAL: 1,
+    Outcome.UNKNOWN: 2,
+    Outcome.NOT_APPLICABLE: 3,
+    Outcome.PASS: 4,
+}
+
+
+def host_page(tx: Transaction, sight: Sight, host_id: str, texts: Texts) -> views.HostPage:
+    """What is wrong with a host and how to fix it. Raises NotFound."""
+    board, host = sight.board, sight.host(host_id)
+    look = tx.chain.look(host.look.digest) if host.look is not None else None
+    effective = effective_host(host.placed, board.now, board.parameters)
+    sections, times = _sections(tx, look)
+    system = board.systems.get(host.place.system or "")
+    reports = tx.chain.of_agent(host_id, REPORTS)
+    return views.HostPage(
+        as_of=board.as_of,
+        id=host_id,
+        hostname=host.host.hostname,
+        unit=link(sight.unit(host.place.unit)),
+        path=sight.path(host.place.unit),
+        system=None if system is None else system_row(board, system),
+        profile=host.profile,
+        level=host.level,
+        os=host.host.os,
+        score=None if host.judged is None else host.judged.score.score,
+        effective=None if host.judged is None else effective.score,
+        domains={} if host.judged is None else {d.domain: d.score for d in host.judged.score.domains},
+        deductions=[deduction_row(d, texts) for d in sorted(effective.deductions, key=lambda d: -d.points)],
+        findings=_findings(host, look, _family(sections), texts),
+        sections=sections,
+        section_times=times,
+        reports=[
+            views.ReportRow(
+                e.epoch,
+                e.sequence,
+                e.digest,
+                e.previous,
+                e.sealed_at,
+                e.received_at,
+                e.keyid,
+                e.state,
+                "" if e.receipt is None else receipt_digest(e.receipt),
+                e.size,
+            )
+            for e in reports
+        ],
+        reports_total=sum(tx.chain.count(host_id, s) for s in ("committed", "pending", "fork")),
+        looked_at=host.looked_at,
+        last_heartbeat=tx.heartbeats.newest(host_id, board.as_of),
+        agent_state="never" if host.agent is None else host.agent.status,
+        agent_version="" if host.agent is None else host.agent.agent_version,
+        flags=[] if look is None else look.flags.split(),
+        sample=host.host.sample,
+    )
+
+
+def _findings(host: HostAt, look: Look | None, family: str, texts: Texts) -> list[views.FindingRow]:
+    if host.judged is None or look is None:
+        return []
+    reported: dict[str, Finding] = {f.rule: f for f in findings_of(look)}
+    since = {(o.rule, o.outcome): o.since for o in outcomes_of(look.outcomes)}
+    points = {d.what: d.points for d in host.judged.score.deductions}
+    rows = []
+    for verdict in host.judged.input.rules:
+        found = reported.get(verdict.rule)
+        # The evidence belongs to what the look said; where that does not count, it explains nothing.
+        if found is not None and found.outcome is not verdict.outcome:
+            found = None
+        rule = texts.rule(verdict.rule)
+        began = since.get((verdict.rule, verdict.outcome.value))
+        evidence: list[Evidence] = [] if found is None else found.evidence
+        rows.append(
+            views.FindingRow(
+                rule=verdict.rule,
+                outcome=verdict.outcome.value,
+                reason=verdict.reason,
+                detail="" if found is None else found.detail,
+                severity=verdict.severity,
+                domain=verdict.domain,
+                title={} if rule is None else both(rule.title),
+                why={} if rule is None else both(rule.why),
+                fix={} if rule is None else _fix(rule.fix, family),
+                evidence=evidence,
+                passed=verdict.passed,
+                of=verdict.of,
+                since=None if began is None else from_microseconds(began),
+                points=points.get(verdict.rule, 0),
+            )
+        )
+    return sorted(
+        rows,
+        key=lambda r: (_ORDER[Outcome(r.outcome)], SEVERITIES.index(r.severity), -r.points, r.rule),
+    )
+
+
+def _fix(fixes: dict[str, Any], family: str) -> dict[str, str]:
+    text = fixes.get(family) or fixes.get("any") or next(iter(fixes.values()))
+    return both(text)
+
+
+def _family(sections: dict[str, Any]) -> str:
+    given = sections.get("os")
+    content = given.get("content", given) if isinstance(given, dict) else None
+    family = content.get("family") if isinstance(content, dict) else None
+    return family if isinstance(family, str) else "any"
+
+
+def _sections(tx: Transaction, look: Look | None) -> tuple[dict[str, Any], dict[str, datetime]]:
+    """Content as reported, or {"unavailable": why}; with fields that the owner withholds, {"content", "withheld"}."""
+    contents: dict[str, Any] = {}
+    times: dict[str, datetime] = {}
+    if look is None:
+        return contents, times
+    for name, held in sections_of(look).items():
+        row = tx.chain.section(look.agent, name, held.digest) if held.digest else None
+        times[name] = look.looked_at if row is None else row.since
+        if row is None:
+            contents[name] = {"unavailable": held.unavailable or "not-held", "detail": held.detail}
+        elif held.withheld:
+            contents[name] = {"content": unpack_json(row.content), "withheld": list(held.withheld)}
+        else:
+            contents[name] = unpack_json(row.content)
+    return contents, times

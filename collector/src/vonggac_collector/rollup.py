@@ -1,0 +1,137 @@
+"""Publishes each day's scores, so that trends show what was known then, and keeps today's fresh while it runs.
+
+Days are those of Viet Nam (UTC+7 all year). A day's scores are those of its last moment, or of now while it lasts.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta, timezone
+from typing import Final
+
+import structlog
+
+from .board import Board, BoardMaker
+from .errors import Busy, StoreFailed
+from .ledger.interface import Ledger
+from .ledger.rows import DailyScore
+from .rulebooks import Shelf
+from .score.parameters import load_parameters
+from .score.values import GroupScore
+
+VIETNAM: Final = timezone(timedelta(hours=7), "Asia/Ho_Chi_Minh")
+_DEBOUNCE_S: Final = 5.0
+_AT_LEAST: Final = timedelta(minutes=5)
+"""Looks grow old without anything being written, and scores with them."""
+_LOG: Final = structlog.get_logger("vonggac.rollup")
+
+
+def day_of(moment: datetime) -> date:
+    """The day in Viet Nam."""
+    return moment.astimezone(VIETNAM).date()
+
+
+def end_of(day: date) -> datetime:
+    """The moment that the day ends."""
+    return datetime.combine(day + timedelta(days=1), time(), VIETNAM)
+
+
+def publish_day(ledger: Ledger, day: date, now: datetime, *, maker: BoardMaker | None = None) -> Board:
+    """Write the scores of `day` as they stood at its end, or stand `now` if it lasts; returns the board they are from.
+
+    Give one `maker` when publishing several days: what it judged once it need not judge again.
+    """
+    maker = maker or BoardMaker(ledger, Shelf(ledger), load_parameters())
+    board = maker.at(min(now, end_of(day)))
+    with ledger.write() as tx:
+        tx.scores.put(daily_scores(board, day))
+    return board
+
+
+def daily_scores(board: Board, day: date) -> list[DailyScore]:
+    """The rows that the board publishes under `day`."""
+    units = [_row("unit", code, score, board, day) for code, score in board.scores.items()]
+    systems = [_row("system", s, score, board, day) for s, score in board.system_scores.items()]
+    return units + systems
+
+
+def _row(kind: str, identifier: str, score: GroupScore, board: Board, day: date) -> DailyScore:
+    return DailyScore(
+        kind="unit" if kind == "unit" else "system",
+        id=identifier,
+        day=day,
+        as_of=board.as_of,
+        score=score.score,
+        # No waivers exist yet: the two are the same score.
+        with_waivers=score.score,
+        coverage=score.coverage.share,
+        freshness=score.coverage.freshness_s,
+        parameters=board.parameters.version,
+    )
+
+
+def publish_missing(ledger: Ledger, maker: BoardMaker, now: datetime) -> int:
+    """Publish every day from the newest published one to today; returns how many transactions that took.
+
+    The newest is published once more: it may have been published before it ended.
+    """
+    with ledger.read() as tx:
+        newest = tx.scores.newest_day()
+    today = day_of(now)
+    day = today if newest is None else min(newest, today)
+    published = 0
+    while day <= today:
+        publish_day(ledger, day, now, maker=maker)
+        day += timedelta(days=1)
+        published += 1
+    return published
+
+
+class Worker:
+    """A thread that publishes after changes, at most every few seconds, and when a day ends."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        maker: BoardMaker,
+        now: Callable[[], datetime],
+        *,
+        debounce_s: float = _DEBOUNCE_S,
+    ) -> None:
+        self._ledger = ledger
+        self._maker = maker
+        self._now = now
+        self._debounce_s = debounce_s
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self.run, name="rollup", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; returns when the last publication is done."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def wait(self, seconds: float) -> None:
+        """Wait that long, or until it is stopped."""
+        self._stop.wait(seconds)
+
+    def run(self) -> None:
+        """Publish until stopped. A ledger that is busy or failing is tried again at the next turn."""
+        seen, published_at = -1, None
+        while not self._stop.is_set():
+            now = self._now()
+            if published_at is None or now - published_at >= _AT_LEAST or self._ledger.version() != seen:
+                try:
+                    before = self._ledger.version()
+                    own = publish_missing(self._ledger, self._maker, now)
+                    # Its own commits are no reason to publish again; anybody else's meanwhile are.
+                    after = self._ledger.version()
+                    seen, published_at = after if after == before + own else -1, now
+                except (Busy, StoreFailed) as e:
+                    _LOG.warning("publishing failed, will be tried again", reason=e.code, detail=str(e))
+            self.wait(self._debounce_s)
