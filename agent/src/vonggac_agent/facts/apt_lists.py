@@ -106,7 +106,8 @@ def _offers(text: bytes, wanted: Container[bytes]) -> Iterator[Offer]:
         if stanza.startswith(b"Package: "):
             name = stanza[9 : stanza.find(b"\n", 9)]
         else:
-            name = dpkg.field(b"\n" + stanza, b"\nPackage: ") or b""
+            stanza = b"\n" + stanza
+            name = dpkg.field(stanza, b"\nPackage: ") or b""
         if name in wanted:
             version = dpkg.field(stanza, b"\nVersion: ")
             if version:

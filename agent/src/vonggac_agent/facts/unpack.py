@@ -25,13 +25,16 @@ class _Decompressor(Protocol):
     def eof(self) -> bool: ...
     @property
     def needs_input(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
     def decompress(self, data: bytes, max_length: int) -> bytes: ...
 
 
 def unpacked(name: str, packed: Iterable[bytes]) -> Iterator[bytes]:
     """`packed` unpacked by the ending of `name`, in parts of at most PART_BYTES; as it is for any other ending.
 
-    Raises CouldNotLook(not-supported) for a packing that cannot be read here; ValueError for a damaged stream.
+    Raises CouldNotLook(not-supported) for a packing that cannot be read here; ValueError for a stream that is damaged,
+    cut, or followed by more (a second member would otherwise go unseen).
     """
     ending = name.rpartition(".")[2]
     if ending in _UNKNOWN_PACKINGS:
@@ -58,11 +61,12 @@ def _standard(packed: Iterable[bytes], machine: _Decompressor, fault: type[Excep
             while part:
                 yield part
                 part = b"" if machine.eof or machine.needs_input else machine.decompress(b"", PART_BYTES)
-            if machine.eof:
-                return
+            if machine.unused_data:
+                raise ValueError("damaged: more follows after the end")
     except (fault, EOFError) as error:
         raise ValueError(f"damaged: {error}") from None
-    raise ValueError("damaged: the stream ends too early")
+    if not machine.eof:
+        raise ValueError("damaged: the stream ends too early")
 
 
 def _gzip(packed: Iterable[bytes]) -> Iterator[bytes]:
@@ -76,11 +80,12 @@ def _gzip(packed: Iterable[bytes]) -> Iterator[bytes]:
                 data = machine.unconsumed_tail
                 if part:
                     yield part
-            if machine.eof:
-                return
+            if data or machine.unused_data:
+                raise ValueError("damaged: more follows after the end")
     except zlib.error as error:
         raise ValueError(f"damaged: {error}") from None
-    raise ValueError("damaged: the stream ends too early")
+    if not machine.eof:
+        raise ValueError("damaged: the stream ends too early")
 
 
 class _Lz4:
@@ -127,12 +132,14 @@ def _lz4(packed: Iterable[bytes]) -> Iterator[bytes]:
 def _lz4_parts(library: _Lz4, context: ctypes.c_void_p, packed: Iterable[bytes]) -> Iterator[bytes]:
     room = ctypes.create_string_buffer(PART_BYTES)
     view = memoryview(room).cast("B")
-    hint = 1
+    ended = False
     for data in packed:
         # The buffer stays alive as `source` for as long as liblz4 may look into it.
         source = ctypes.create_string_buffer(data, len(data))
         at = 0
-        while True:
+        if data and ended:
+            raise ValueError("damaged: more follows after the end")
+        while not ended:
             made, taken = ctypes.c_size_t(PART_BYTES), ctypes.c_size_t(len(data) - at)
             hint = library.decompress(
                 context,
@@ -147,10 +154,13 @@ def _lz4_parts(library: _Lz4, context: ctypes.c_void_p, packed: Iterable[bytes])
             at += taken.value
             if made.value:
                 yield bytes(view[: made.value])
+            ended = hint == 0
             # A full room may leave unpacked bytes inside the context even when all input is taken.
             if at >= len(data) and made.value < PART_BYTES:
                 break
             if not made.value and not taken.value:
                 raise ValueError("damaged: the LZ4 stream does not go on")
-    if hint:
+        if at < len(data):
+            raise ValueError("damaged: more follows after the end")
+    if not ended:
         raise ValueError("damaged: the stream ends too early")
