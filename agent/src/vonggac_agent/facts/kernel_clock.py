@@ -6,16 +6,17 @@ The structure is that of 64-bit Linux, the same on every such architecture (linu
 from __future__ import annotations
 
 import sys
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import ctypes
 
 STA_UNSYNC: Final = 0x0040
 """linux/timex.h: the clock is not synchronised."""
 
 
-def synchronised() -> bool | None:
-    """True if some program keeps the clock right; None where the kernel cannot or may not be asked."""
-    if sys.platform != "linux" or sys.maxsize < 2**32:
-        return None
+def timex() -> type[ctypes.Structure]:
+    """`struct timex` of linux/timex.h."""
     import ctypes
 
     long = ctypes.c_long
@@ -46,6 +47,15 @@ def synchronised() -> bool | None:
             ("reserved", ctypes.c_int * 11),
         )
 
-    asked = Timex(modes=0)
+    return Timex
+
+
+def synchronised() -> bool | None:
+    """True if some program keeps the clock right; None where the kernel cannot or may not be asked."""
+    if sys.platform != "linux" or sys.maxsize < 2**32:
+        return None
+    import ctypes
+
+    asked = timex()(modes=0)
     answer: int = ctypes.CDLL(None).adjtimex(ctypes.byref(asked))
     return None if answer < 0 else not asked.status & STA_UNSYNC

@@ -62,14 +62,12 @@ def directives(text: str) -> Iterable[tuple[str, list[str]]]:
 
 
 def timesyncd_servers(texts: Iterable[str]) -> list[str]:
-    """Servers of timesyncd.conf and its drop-ins in order: NTP=, or FallbackNTP= if that names none."""
-    found: dict[str, list[str]] = {"ntp": [], "fallbackntp": []}
-    for text in texts:
-        for key, values in systemd.sections(text).get("Time", {}).items():
-            if key in found:
-                # An empty value resets what earlier files said; `sections` has done so within this one.
-                found[key] = [*(found[key] if values else []), *" ".join(values).split()]
-    return found["ntp"] or found["fallbackntp"]
+    """Servers of timesyncd.conf and its drop-ins in order: NTP=, or FallbackNTP= if that names none.
+
+    They are read as one file, so that an empty value resets what earlier ones said.
+    """
+    time = systemd.sections("\n\n".join(texts)).get("Time", {})
+    return " ".join(time.get("ntp", [])).split() or " ".join(time.get("fallbackntp", [])).split()
 
 
 def _chrony(host: Host) -> list[str]:
