@@ -1,0 +1,37 @@
+"""`make bench [ONLY=name]`: every figure that the docs state, a line each, and build/bench.json."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import msgspec
+
+from .figures import Figure, show
+
+ROOMS = ("looking", "resident", "sealing", "ingest", "pages")
+OUT = Path("build/bench.json")
+
+
+def main(only: str | None) -> int:
+    """Measure the named room, or all; an aim that is missed is shown and is no failure."""
+    if only is not None and only not in ROOMS:
+        print(f"no such room: {only}; there is: {', '.join(ROOMS)}", file=sys.stderr)
+        return 2
+    found: list[Figure] = []
+    for room in ROOMS if only is None else (only,):
+        print(f"-- {room}")
+        for figure in importlib.import_module(f"tests.bench.{room}").figures():
+            found.append(figure)
+            print(*show([figure]), sep="\n", flush=True)
+    rows = [msgspec.to_builtins(f) | {"holds": f.holds} for f in found]
+    OUT.parent.mkdir(exist_ok=True)
+    OUT.write_bytes(msgspec.json.format(msgspec.json.encode(rows), indent=1))
+    missed = [f.name for f in found if f.holds is False]
+    print(f"{len(found)} figures, {len(missed)} aims missed" + (": " + ", ".join(missed) if missed else ""))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1] if len(sys.argv) > 1 else None))

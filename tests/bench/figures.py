@@ -1,0 +1,96 @@
+"""How a figure is taken and shown: whole processes by the kernel's own account, medians, ratios beside a peer or a limit."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import msgspec
+
+
+class Beside(msgspec.Struct, frozen=True):
+    """What a figure stands beside in the same run: a peer, a floor or a limit."""
+
+    name: str
+    value: float
+
+
+class Figure(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One measured figure. `aim`: what it is to be under (or over, if `over`); None if there is no aim."""
+
+    name: str
+    value: float
+    unit: str
+    aim: float | None = None
+    over: bool = False
+    beside: Beside | None = None
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether the aim is met; None without one."""
+        if self.aim is None:
+            return None
+        return self.value >= self.aim if self.over else self.value <= self.aim
+
+
+class Process(NamedTuple):
+    """What one finished process took. `rss`: its largest resident size, bytes."""
+
+    wall_s: float
+    cpu_s: float
+    rss: int
+    code: int
+
+
+def run(argv: list[str], *, env: dict[str, str] | None = None) -> Process:
+    """Run to its end, its output thrown away."""
+    began = time.monotonic()
+    child = subprocess.Popen(  # noqa: S603 - fixed programs of this clone
+        argv, env=os.environ | (env or {}), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    wall = time.monotonic() - began
+    return Process(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, child.returncode)
+
+
+def median_of(argv: list[str], *, runs: int = 5, env: dict[str, str] | None = None) -> Process:
+    """The medians over `runs` runs after one that warms up."""
+    run(argv, env=env)
+    found = [run(argv, env=env) for _ in range(runs)]
+    return Process(
+        statistics.median(p.wall_s for p in found),
+        statistics.median(p.cpu_s for p in found),
+        int(statistics.median(p.rss for p in found)),
+        found[-1].code,
+    )
+
+
+def per_second(work: Callable[[], object], *, for_s: float = 1.0) -> float:
+    """How often `work` runs in a second of this process, the median of three rounds."""
+    rounds = []
+    for _ in range(3):
+        count, began = 0, time.perf_counter()
+        while (spent := time.perf_counter() - began) < for_s / 3:
+            work()
+            count += 1
+        rounds.append(count / spent)
+    return statistics.median(rounds)
+
+
+def show(figures: Iterable[Figure]) -> list[str]:
+    """One line for each figure."""
+    lines = []
+    for f in figures:
+        line = f"{f.name:<44} {f.value:>12,.3f} {f.unit:<10}"
+        if f.aim is not None:
+            line += f" aim {'over' if f.over else 'under'} {f.aim:g}: {'met' if f.holds else 'MISSED'}"
+        if f.beside is not None:
+            ratio = f.value / f.beside.value if f.beside.value else float("inf")
+            line += f"   ({ratio:.2f} x {f.beside.name}: {f.beside.value:,.3f})"
+        lines.append(line)
+    return lines

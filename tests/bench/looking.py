@@ -1,0 +1,32 @@
+"""What a look costs: the scan beside the bare cost of the interpreter with the same imports; the resident supervisor."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+from .figures import Beside, Figure, median_of
+
+MIB = 2**20
+IMPORTS = (
+    "import ssl, json, http.client, psutil, msgspec, "
+    "cryptography.hazmat.primitives.asymmetric.ed25519, cryptography.x509, re2"
+)
+
+
+def figures() -> Iterator[Figure]:
+    """Scan of this machine, as whichever user runs this."""
+    floor = median_of([sys.executable, "-c", IMPORTS])
+    scan = median_of([sys.executable, "-m", "vonggac_agent", "scan", "--json"])
+    if scan.code not in (0, 1):
+        raise RuntimeError(f"the scan ended with {scan.code}")
+    imports = Beside("interpreter and imports", floor.cpu_s)
+    yield Figure("scan, CPU", scan.cpu_s, "s", 0.8, beside=imports)
+    yield Figure("scan, wall", scan.wall_s, "s", beside=Beside("interpreter and imports", floor.wall_s))
+    yield Figure(
+        "scan, peak memory",
+        scan.rss / MIB,
+        "MiB",
+        55,
+        beside=Beside("interpreter and imports", floor.rss / MIB),
+    )

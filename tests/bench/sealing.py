@@ -1,0 +1,82 @@
+"""Sealing and verifying a real report, beside bare Ed25519 over the same bytes; the size of envelopes on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from vonggac_agent.host import Host
+from vonggac_agent.report import build_report
+from vonggac_agent.scan import scan_host
+from vonggac_agent.seal import Chain, seal_heartbeat, seal_report
+from vonggac_contract.envelope import REPORT, envelope_from_bytes, envelope_to_bytes, seal, verify
+from vonggac_contract.facts import FactKey, Known
+from vonggac_contract.facts.packages import PackageInventory
+from vonggac_contract.report import Report, statement_from_envelope
+from vonggac_rules.builtin import default_rulebook_bytes
+from vonggac_rules.rulebook import load_rulebook
+
+from .figures import Beside, Figure, per_second
+
+CHAIN = Chain("0b8a6a2e-6a52-4c8e-9c1e-0d2f5a7b9c11", 1)
+PACKAGES = 500
+
+
+def real_report() -> Report:
+    """This machine's report by the profile of level 3, its package list cut to 500 as on a plain server."""
+    book = load_rulebook(default_rulebook_bytes())
+    scan = scan_host(Host(Path("/"), now=datetime.now(UTC)), book, book.profile_for_level(3).id)
+    facts = dict(scan.snapshot.facts)
+    key = FactKey("package.inventory")
+    inventory = facts[key]
+    if isinstance(inventory, Known) and isinstance(inventory.value, PackageInventory):
+        cut = msgspec.structs.replace(inventory.value, packages=inventory.value.packages[:PACKAGES])
+        facts[key] = msgspec.structs.replace(inventory, value=cut)
+    snapshot = msgspec.structs.replace(scan.snapshot, facts=facts)
+    return build_report(msgspec.structs.replace(scan, snapshot=snapshot))
+
+
+def figures() -> Iterator[Figure]:
+    """Bytes and rates."""
+    report = real_report()
+    key = Ed25519PrivateKey.generate()
+    public = key.public_key()
+    now = datetime.now(UTC)
+    envelope = seal_report(report, CHAIN, 1, None, now, key)
+    raw = envelope_to_bytes(envelope)
+    yield Figure(f"report of {PACKAGES} packages, {len(report.findings)} findings", len(raw), "bytes", 20_000)
+    beat = envelope_to_bytes(seal_heartbeat(CHAIN, 35_000, 300, report.content, now, key))
+    yield Figure("heartbeat", len(beat), "bytes", 600)
+
+    signature = key.sign(envelope.payload)
+    bare_sign = per_second(lambda: key.sign(envelope.payload))
+    bare_verify = per_second(lambda: public.verify(signature, envelope.payload))
+    yield Figure(
+        "seal a packed report",
+        per_second(lambda: envelope_to_bytes(seal(REPORT, envelope.payload, key))),
+        "/s",
+        beside=Beside("bare Ed25519 sign", bare_sign),
+    )
+    public_raw = public.public_bytes_raw()
+    yield Figure(
+        "read and verify an envelope",
+        per_second(lambda: verify(envelope_from_bytes(raw), public_raw)),
+        "/s",
+        beside=Beside("bare Ed25519 verify", bare_verify),
+    )
+    yield Figure(
+        "read, verify, unpack and decode a report",
+        per_second(lambda: _open(raw, public_raw)),
+        "/s",
+        beside=Beside("bare Ed25519 verify", bare_verify),
+    )
+
+
+def _open(raw: bytes, public: bytes) -> object:
+    envelope = envelope_from_bytes(raw)
+    verify(envelope, public)
+    return statement_from_envelope(envelope)
