@@ -1,6 +1,7 @@
 """package.updates: newer versions that the local package lists offer, without asking the network.
 
-Pins, holds and phased roll-out are not taken into account. Lists are read by `apt_lists`.
+Pins, holds and phased roll-out are not taken into account. Lists are read by `apt_lists`, and
+`dnf` is asked on the Red Hat family.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from vonggac_contract.facts.packages import Package, PackageUpdates, PendingUpda
 
 from ..host import Host
 from ..untrusted import as_text, bounded
-from . import apt_lists, debian_version, dpkg, package_inventory
+from . import apt_lists, debian_version, dnf, dpkg, package_inventory
 
 STAMP: Final = "var/lib/apt/periodic/update-success-stamp"
 """Touched by apt itself after each update that succeeded (apt.conf.d/15update-stamp, apt.systemd.daily)."""
@@ -113,4 +114,4 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[PackageUpdates, str]:
     inventory = package_inventory.look(host).inventory
     if inventory.manager == "dpkg":
         return from_apt(host, inventory.packages), apt_lists.FOLDER
-    raise CouldNotLook(Reason.NOT_SUPPORTED, "updates of rpm packages are not worked out")
+    return dnf.updates(host, inventory.packages), "dnf repoquery from its cache"
