@@ -43,17 +43,18 @@ class Host:
         self._once: dict[str, Any] = {}
 
     def once(self, name: str, make: Callable[[], T]) -> T:
-        """The result of `make()`, worked out once per host; a CouldNotLook is remembered too and raised again.
+        """The result of `make()`, worked out once per host, for what several facts share. `name` is the maker's own.
 
-        For what several facts share, such as the parsed package database. `name` is the maker's own.
+        A CouldNotLook is remembered too and raised again, and so is a parser's ValueError (as malformed): what failed
+        slowly once must not fail slowly for each of forty facts.
         """
         if name not in self._once:
             try:
                 self._once[name] = make()
             except CouldNotLook as error:
-                if error.reason is Reason.TIMED_OUT:
-                    raise
                 self._once[name] = error
+            except ValueError as error:
+                self._once[name] = CouldNotLook(Reason.MALFORMED, str(error))
         found = self._once[name]
         if isinstance(found, CouldNotLook):
             raise CouldNotLook(found.reason, found.detail)

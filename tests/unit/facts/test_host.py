@@ -158,6 +158,15 @@ def test_shared_work_is_done_once_and_a_refusal_is_remembered(tmp_path: Path) ->
             host.once("b", bad)
     assert calls == ["good", "bad"]
 
+    def damaged() -> str:
+        calls.append("damaged")
+        raise ValueError("not a database")
+
+    for _ in range(2):
+        with pytest.raises(CouldNotLook, match="malformed: not a database"):
+            host.once("c", damaged)
+    assert calls == ["good", "bad", "damaged"]
+
 
 def test_a_program_is_run_within_its_bounds() -> None:
     host = this_machine()

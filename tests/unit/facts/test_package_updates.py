@@ -296,6 +296,14 @@ def test_a_stanza_without_an_end_is_refused() -> None:
         list(apt_lists.offers(iter([part] * 5), {b"a"}, lambda: None))
 
 
+@pytest.mark.hostile
+def test_a_list_that_unpacks_beyond_the_bound_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apt_lists, "MAX_LIST_BYTES", 400)
+    assert list(apt_lists.offers(iter([b"a\n\n" * 25] * 4), {b"a"}, lambda: None)) == []
+    with pytest.raises(ValueError, match="unpacks to over 400 bytes"):
+        list(apt_lists.offers(iter([b"a\n\n" * 25] * 6), {b"a"}, lambda: None))
+
+
 @pytest.mark.skipif(
     shutil.which("apt") is None or not list(Path("/var/lib/apt/lists").glob("*_Packages*")),
     reason="apt and fetched lists, the measure of this test, are not here",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 from typing import Final
 
 from vonggac_contract.facts.system import HostIdentity
@@ -77,6 +76,8 @@ def _container(host: Host) -> str:
 
 
 def _addresses() -> list[str]:
+    import socket
+
     import psutil
 
     found: set[str] = set()
