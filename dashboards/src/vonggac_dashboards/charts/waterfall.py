@@ -1,0 +1,98 @@
+"""The way from 100 down to a score: one row per deduction, each bar beginning where the one before ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+from markupsafe import Markup
+
+from ..format import MINUS, POINT, apportion, exact, number
+from ..language import Language
+
+SHOWN: Final = 10
+"""Rows before the rest is summed up in one."""
+FULL: Final = 100 * POINT
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One deduction: `label` names and links it, `points` is what it takes, `hosts` how many it concerns."""
+
+    label: Markup
+    points: int
+    hosts: int
+
+
+def gathered(language: Language, steps: Sequence[Step]) -> list[Step]:
+    """The largest deductions first, all beyond SHOWN as one step."""
+    ordered = sorted(steps, key=lambda s: -s.points)
+    if len(ordered) <= SHOWN + 1:
+        return ordered
+    rest = ordered[SHOWN:]
+    label = language.ngettext("%(n)s smaller deduction", "%(n)s smaller deductions", len(rest))
+    return [
+        *ordered[:SHOWN],
+        Step(Markup("{}").format(label % {"n": len(rest)}), sum(s.points for s in rest), 0),
+    ]
+
+
+def bar(start: int, end: int, kind: str) -> Markup:
+    """A bar from `end` to `start` on the scale of 0 to 100."""
+    return Markup(
+        '<svg class="fall" viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true">'
+        '<rect x="{}" width="{}" height="10" class="{}"/></svg>'
+    ).format(end * 1000 // FULL, max(2, (start - end) * 1000 // FULL), kind)
+
+
+def waterfall(language: Language, steps: Sequence[Step], points: int, *, with_hosts: bool = True) -> Markup:
+    """A table with a bar in each row. The figures shown add up to the score shown: they are apportioned, not rounded.
+
+    `points` is the score that remains; the deductions add up to 1,000,000 less it.
+    """
+    rows = gathered(language, steps)
+    shown = apportion([points, *(s.points for s in rows)], POINT // 10)
+    lines = [
+        _row(
+            language, language.gettext("Full score"), 1_000, None, bar(FULL, 0, "whole"), "total", with_hosts
+        )
+    ]
+    reached = FULL
+    for step, tenth in zip(rows, shown[1:], strict=True):
+        drawn = bar(reached, reached - step.points, "lost")
+        lines.append(_row(language, step.label, -tenth, step, drawn, "", with_hosts))
+        reached -= step.points
+    lines.append(
+        _row(language, language.gettext("Score"), shown[0], None, bar(points, 0, "left"), "total", with_hosts)
+    )
+    hosts_head = Markup('<th scope="col" class="num hosts">{}</th>').format(language.gettext("Hosts"))
+    return Markup(
+        '<table class="waterfall"><caption class="unseen">{}</caption><thead><tr><th scope="col">{}</th>{}'
+        '<th scope="col" class="num">{}</th><th scope="col"><span class="unseen">{}</span></th></tr></thead>'
+        "<tbody>{}</tbody></table>"
+    ).format(
+        language.gettext("How the score comes about: deductions from 100"),
+        language.gettext("Deduction"),
+        hosts_head if with_hosts else "",
+        language.gettext("Points"),
+        language.gettext("Drawn"),
+        Markup("").join(lines),
+    )
+
+
+def _row(
+    language: Language, label: str, tenths: int, step: Step | None, drawn: Markup, kind: str, with_hosts: bool
+) -> Markup:
+    figure = (MINUS if tenths < 0 or (step and not tenths) else "") + number(language, abs(tenths) / 10, 1)
+    hosts = number(language, step.hosts) if step and step.hosts else ""
+    cell = Markup('<td class="num hosts">{}</td>').format(hosts) if with_hosts else ""
+    return Markup(
+        '<tr{}><th scope="row">{}</th>{}<td class="num"{}>{}</td><td class="drawn">{}</td></tr>'
+    ).format(
+        Markup(' class="{}"').format(kind) if kind else "",
+        label,
+        cell,
+        Markup(' title="{}"').format(MINUS + exact(language, step.points)) if step else "",
+        figure,
+        drawn,
+    )

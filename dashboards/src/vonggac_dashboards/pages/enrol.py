@@ -1,0 +1,149 @@
+"""`/enrol`: how do I add a machine? Makes tokens, shows each once with the two lines to copy, and revokes them."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Annotated, Any, Final
+
+import msgspec
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from vonggac_collector import enrolment
+from vonggac_collector.auth import web
+from vonggac_collector.auth.caller import require
+from vonggac_collector.errors import Invalid
+from vonggac_collector.views import EnrolPage, SystemRow, TokenRow, UnitLink
+
+from ..instructions import command_block
+from ..language import Language
+from .forms import Form, form_of, whole_number
+from .problems import PageRoute
+from .session import Visit, visit
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+MAX_USES: Final = 1_000
+MAX_DAYS: Final = 90
+FormFields = Annotated[Form, Depends(form_of)]
+
+
+class Given(msgspec.Struct, frozen=True):
+    """What the form holds: at first what is usual, after a refusal what was typed."""
+
+    unit: str = ""
+    system: str = ""
+    uses: str = "1"
+    days: str = "7"
+
+
+class Made(msgspec.Struct, frozen=True):
+    """A token just made, with the text that is shown once and kept nowhere."""
+
+    text: str
+    row: TokenRow
+
+
+def two_lines(collector_url: str, token: str) -> list[str]:
+    """The commands for the machine: enrol, start the service. The token stays out of the process list."""
+    url = shlex.quote(collector_url)
+    return [
+        f"printf '%s\\n' {shlex.quote(token)} | sudo vonggac-agent enrol --collector {url} --token-file /dev/stdin",
+        "sudo vonggac-agent service install",
+    ]
+
+
+def shows_sample(view: EnrolPage) -> bool:
+    """Whether anything on the page is sample data."""
+    return (
+        any(u.sample for u in view.units)
+        or any(t.unit.sample for t in view.tokens)
+        or any(h.sample for h in view.recent)
+    )
+
+
+def chosen_unit(view: EnrolPage, code: str) -> UnitLink | None:
+    """The unit that tokens are made for: the one asked for, else one of their own machines, else the first."""
+    real = [u for u in view.units if not u.sample]
+    asked = [u for u in view.units if u.code == code]
+    return next(iter([*asked, *real[-1:], *view.units]), None)
+
+
+def context(
+    language: Language,
+    view: EnrolPage,
+    chosen: UnitLink | None,
+    systems: Sequence[SystemRow],
+    given: Given,
+    made: Made | None = None,
+    problem: str = "",
+) -> dict[str, Any]:
+    """What the template needs. `systems`: those of the chosen unit, for a token is for one of them or for none."""
+    return {
+        "view": view,
+        "chosen": chosen,
+        "systems": systems,
+        "given": given,
+        "made": made,
+        "commands": made and command_block(language, two_lines(view.collector_url, made.text)),
+        "problem": problem,
+    }
+
+
+def _page(
+    visitor: Visit, given: Given, made: Made | None = None, problem: str = "", status: int = 200
+) -> Response:
+    view = visitor.queries.enrol(visitor.caller)
+    chosen = chosen_unit(view, given.unit)
+    systems = visitor.queries.unit(visitor.caller, chosen.code).systems if chosen else []
+    values = context(visitor.language, view, chosen, systems, given, made, problem)
+    return visitor.answer("enrol.html", as_of=view.as_of, sample=shows_sample(view), status=status, **values)
+
+
+@router.get("/enrol")
+def enrol(request: Request) -> Response:
+    """The form, the tokens, and who came lately."""
+    visitor = visit(request)
+    require(visitor.caller, "enrol")
+    return _page(visitor, Given(unit=request.query_params.get("unit", "")))
+
+
+@router.post("/enrol")
+def make_token(request: Request, form: FormFields) -> Response:
+    """Make a token and show it, this once; a value that does not fit is named, and what was typed stays."""
+    visitor = visit(request)
+    web.check_csrf(request, form)
+    given = Given(form.get("unit", ""), form.get("system", ""), form.get("uses", ""), form.get("days", ""))
+    uses, days = whole_number(given.uses, 1, MAX_USES), whole_number(given.days, 1, MAX_DAYS)
+    t = visitor.language
+    if uses is None:
+        told = t.gettext("Number of machines: a whole number from 1 to %(most)s.") % {"most": MAX_USES}
+        return _page(visitor, given, problem=told, status=422)
+    if days is None:
+        told = t.gettext("Valid for: a whole number of days from 1 to %(most)s.") % {"most": MAX_DAYS}
+        return _page(visitor, given, problem=told, status=422)
+    now = visitor.queries.now()
+    try:
+        text, row = enrolment.create_token(
+            request.app.state.ledger,
+            visitor.caller,
+            given.unit,
+            given.system or None,
+            uses,
+            now + timedelta(days=days),
+            now,
+        )
+    except Invalid as error:
+        return _page(visitor, given, problem=str(error), status=422)
+    return _page(visitor, Given(unit=given.unit, system=given.system), Made(text, row))
+
+
+@router.post("/enrol/{token_id}/revoke")
+def revoke(request: Request, token_id: str, form: FormFields) -> Response:
+    """From now on the token enrols nobody."""
+    visitor = visit(request)
+    web.check_csrf(request, form)
+    enrolment.revoke_token(request.app.state.ledger, visitor.caller, token_id, visitor.queries.now())
+    return RedirectResponse("/enrol", 303)

@@ -1,0 +1,156 @@
+"""Templates into answers: one environment per language, everything escaped, and the headers every page carries.
+
+Pages give a read model and its name; nothing here reads the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache, partial
+from typing import Any, Final
+
+import msgspec
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from . import format, static_files
+from .charts import marks, score_bar
+from .inert import inert, inert_name, visible
+from .instructions import instructions
+from .language import CODES, Language, language
+from .preferences import THEMES, Preferences, Theme, here_with, preferences_of, remember
+from .words import word
+
+CONTENT_SECURITY_POLICY: Final = "; ".join(
+    (
+        "default-src 'none'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "font-src 'self'",
+        "script-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+    )
+)
+"""CSP level 3: nothing from elsewhere, nothing inline."""
+HEADERS: Final = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+class Viewer(msgspec.Struct, frozen=True):
+    """Who is signed in, as the header shows them, and the token their forms carry."""
+
+    name: str
+    role: str
+    may_enrol: bool
+    csrf: str
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """What stands around every page."""
+
+    language: Language
+    theme: Theme
+    path: str
+    query: list[tuple[str, str]]
+    viewer: Viewer | None
+    as_of: datetime | None
+    sample: bool
+
+    def here(self, **changed: str) -> str:
+        """This page with some parameters changed."""
+        return here_with(self.path, self.query, **changed)
+
+    def languages(self) -> list[tuple[str, bool]]:
+        """Codes on offer, and which one holds."""
+        return [(code, code == self.language.code) for code in CODES]
+
+    def themes(self) -> list[tuple[str, bool]]:
+        """Themes on offer, and which one holds."""
+        return [(theme, theme == self.theme) for theme in THEMES]
+
+
+@cache
+def environment(code: str) -> Environment:
+    """The templates in one language. Raises FileNotFoundError for a language that is not there."""
+    chosen = language(code)
+    made = Environment(
+        loader=PackageLoader("vonggac_dashboards"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    install: Callable[..., None] = made.install_gettext_callables  # type: ignore[attr-defined]
+    install(chosen.gettext, chosen.ngettext, newstyle=True)
+    in_language: dict[str, Callable[..., object]] = {
+        "age": format.age,
+        "change": format.change,
+        "day": format.day,
+        "exact": format.exact,
+        "grade": marks.grade_badge,
+        "instructions": instructions,
+        "mark": marks.mark,
+        "moment": format.moment,
+        "number": format.number,
+        "percent": format.percent,
+        "score": format.score,
+        "severity": marks.severity,
+        "size": format.size,
+    }
+    made.filters.update({name: partial(function, chosen) for name, function in in_language.items()})
+    made.filters["inert"] = inert
+    made.filters["inert_name"] = inert_name
+    made.filters["named"] = lambda thing: inert_name(chosen.pick(thing.name_vi, thing.name_en))
+    made.filters["visible"] = visible
+    made.filters["text_of"] = chosen.text_of
+    made.globals.update(
+        {
+            "asset": static_files.address,
+            "name_of": lambda thing: chosen.pick(thing.name_vi, thing.name_en),
+            "title_of": lambda thing: chosen.pick(thing.title_vi, thing.title_en),
+            "score_bar": partial(score_bar.score_bar, chosen),
+            "word": partial(word, chosen),
+        }
+    )
+    return made
+
+
+def frame_of(request: Request, viewer: Viewer | None, as_of: datetime | None, sample: bool) -> Frame:
+    """The frame for a request."""
+    chosen = preferences_of(request)
+    query = [(k, v) for k, v in request.query_params.multi_items() if k not in ("lang", "theme")]
+    return Frame(language(chosen.language), chosen.theme, request.url.path, query, viewer, as_of, sample)
+
+
+def render(template: str, frame: Frame, **values: Any) -> str:
+    """The page as text. Raises jinja2.TemplateError where a template and its values do not fit."""
+    return environment(frame.language.code).get_template(template).render(frame=frame, **values)
+
+
+def answer(
+    request: Request,
+    template: str,
+    *,
+    viewer: Viewer | None = None,
+    as_of: datetime | None = None,
+    sample: bool = False,
+    status: int = 200,
+    **values: Any,
+) -> HTMLResponse:
+    """The page as an answer, with the strict policy, and the reader's choice kept."""
+    frame = frame_of(request, viewer, as_of, sample)
+    headers = HEADERS | {"Content-Language": frame.language.code}
+    response = HTMLResponse(render(template, frame, **values), status, headers)
+    remember(request, response, Preferences(frame.language.code, frame.theme))
+    return response
