@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from vonggac_contract.report import Report
 
 from . import rulebooks, skipped
-from .errors import SpoolFailing, SpoolFull
 from .failpoints import Failpoint, reach
 from .host import Host
 from .identity import Identity
@@ -43,7 +42,7 @@ def look(
     settings: Settings,
     now: Callable[[], datetime],
 ) -> Looked:
-    """Look once, seal what was seen. Raises SpoolFull or SpoolFailing after counting the look as skipped."""
+    """Look once, seal what was seen. Raises SpoolFull, SpoolFailing, StateDamaged: then the look was not kept."""
     book, profile, notice = rulebooks.in_force(folder)
     scan = scan_host(Host(now=now()), book, profile, disabled=settings.disabled_facts)
     told = skipped.count(folder)
@@ -52,16 +51,12 @@ def look(
     report = build_report(scan, withhold=settings.withhold, notices=notices)
     reach(Failpoint.LOOKED)
     chain = Chain(identity.enrolled.agent_id, identity.enrolled.epoch)
-    try:
-        tail = spool.tail(chain)
-        if tail is not None and not told and not faults and is_unchanged(report, tail):
-            return _heartbeat(spool, tail, report, key)
-        link = spool.add_report(
-            chain, report, lambda r, n, previous: seal_report(r, chain, n, previous, now(), key)
-        )
-    except (SpoolFull, SpoolFailing):
-        skipped.add(folder, 1)
-        raise
+    tail = spool.tail(chain)
+    if tail is not None and not told and not faults and is_unchanged(report, tail):
+        return _heartbeat(spool, tail, report, key)
+    link = spool.add_report(
+        chain, report, lambda r, n, previous: seal_report(r, chain, n, previous, now(), key)
+    )
     if told:
         skipped.add(folder, -told)
     if faults:

@@ -13,8 +13,8 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from . import identity
-from .errors import StateDamaged
+from . import identity, skipped
+from .errors import SpoolFailing, SpoolFull, StateDamaged
 from .identity import Identity
 from .lock import take_lock
 from .settings import Settings
@@ -29,12 +29,22 @@ def utc_now() -> datetime:
 
 
 def look_round(settings: Settings) -> dict[str, object]:
-    """Look once and seal. Returns what to log. Raises AgentError, ContractError."""
+    """Look once and seal. Returns what to log. Raises AgentError, ContractError.
+
+    A look that the spool could not keep is counted, so that the next report owns up to it.
+    """
     from .look import look
 
-    with _opened(settings) as (folder, spool, who):
-        key = identity.read_key(folder, who.keyid)
-        done = look(folder, spool, who, key, settings, utc_now)
+    try:
+        with _opened(settings) as (folder, spool, who):
+            key = identity.read_key(folder, who.keyid)
+            done = look(folder, spool, who, key, settings, utc_now)
+    except (SpoolFull, SpoolFailing) as error:
+        try:
+            skipped.add(settings.state_dir, 1)
+        except OSError as also:
+            raise SpoolFailing(f"{error}; counting it as skipped: {also.strerror}") from error
+        raise
     return done._asdict()
 
 

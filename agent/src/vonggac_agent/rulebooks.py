@@ -88,12 +88,10 @@ def in_force(folder: Path | None) -> tuple[Rulebook, str, str]:
     DEFAULT_LEVEL. Raises NoRulebook, or what `load_rulebook` raises for a damaged installation.
     """
     said = judged_by(folder) if folder is not None else None
-    builtin = default_rulebook_bytes()
     if folder is None or said is None:
-        book = load_rulebook(builtin)
+        book = load_rulebook(default_rulebook_bytes())
         return book, book.profile_for_level(DEFAULT_LEVEL).id, ""
-    raw = kept(folder, said.rulebook)
-    book = load_rulebook(raw if raw is not None else builtin)
+    book = load_rulebook(kept(folder, said.rulebook) or default_rulebook_bytes())
     if said.profile not in book.profiles:
         profile = book.profile_for_level(DEFAULT_LEVEL).id
         return (

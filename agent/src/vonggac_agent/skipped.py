@@ -37,7 +37,7 @@ def add(folder: Path, more: int) -> int:
     total = max(0, count(folder) + more)
     fd = os.open(folder / FILE, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        os.pwrite(fd, str(total).encode().rjust(_WIDTH) + b"\n", 0)
+        os.write(fd, str(total).encode().rjust(_WIDTH) + b"\n")
         os.fdatasync(fd)
     finally:
         os.close(fd)
