@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.unit.agent.twin import TOKEN
 
 from vonggac_contract.report import SECTION_TOPICS
 
+NOTHING: Mapping[str, str] = {}
 TEST_BUILD = Path(__file__).parent / "test_build"
 CHEAP = sorted(set(SECTION_TOPICS.values()) - {"os.release"})
 """Facts left out, so that a look takes milliseconds."""
@@ -29,7 +31,7 @@ class Agent:
         self.token.write_text(TOKEN + "\n")
         self.token.chmod(0o600)
 
-    def environment(self, **more: str) -> dict[str, str]:
+    def environment(self, more: Mapping[str, str]) -> dict[str, str]:
         return {
             "PATH": "/usr/bin:/bin",
             "VONGGAC_STATE_DIR": str(self.state),
@@ -38,18 +40,22 @@ class Agent:
             **more,
         }
 
-    def start(self, *words: str, prefix: tuple[str, ...] = (), **more: str) -> subprocess.Popen[str]:
+    def start(
+        self, *words: str, prefix: tuple[str, ...] = (), env: Mapping[str, str] = NOTHING
+    ) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [*prefix, sys.executable, "-m", "vonggac_agent", *words],
-            env=self.environment(**more),
+            env=self.environment(env),
             cwd="/",
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
-    def run(self, *words: str, prefix: tuple[str, ...] = (), **more: str) -> subprocess.CompletedProcess[str]:
-        with self.start(*words, prefix=prefix, **more) as process:
+    def run(
+        self, *words: str, prefix: tuple[str, ...] = (), env: Mapping[str, str] = NOTHING
+    ) -> subprocess.CompletedProcess[str]:
+        with self.start(*words, prefix=prefix, env=env) as process:
             try:
                 out, err = process.communicate(timeout=50)
             except BaseException:

@@ -69,7 +69,7 @@ def test_a_kill_at_any_point_of_a_round_loses_nothing_and_forks_nothing(
 ) -> None:
     before: dict[int, str] = {}
     for step in range(4):
-        done = agent.run("run", "--once", **agent.change(step), **with_failpoint(point))
+        done = agent.run("run", "--once", env=agent.change(step) | with_failpoint(point))
         assert killed(done), done.stderr
         sealed = check(agent, collector)
         assert before.items() <= sealed.items(), "what was sealed is still there"
@@ -88,7 +88,7 @@ def test_kills_at_random_moments_lose_nothing_and_fork_nothing(agent: Agent, col
     before: dict[int, str] = {}
     ended: list[bool] = []
     for step in range(24):
-        with agent.start("run", "--once", **agent.change(step)) as process:
+        with agent.start("run", "--once", env=agent.change(step)) as process:
             time.sleep(chance.uniform(0.05, 0.45))
             process.send_signal(signal.SIGKILL)
             process.communicate()
@@ -104,7 +104,7 @@ def test_kills_at_random_moments_lose_nothing_and_fork_nothing(agent: Agent, col
 
 def test_without_the_mark_of_a_test_build_no_environment_kills_the_agent(agent: Agent) -> None:
     for point in Failpoint:
-        assert agent.run("run", "--once", VONGGAC_FAILPOINT=point).returncode == 0
+        assert agent.run("run", "--once", env={"VONGGAC_FAILPOINT": point}).returncode == 0
 
 
 STRACE = ("strace", "-f", "-qq", "-o", os.devnull)
@@ -118,7 +118,7 @@ def test_a_kill_at_the_nth_write_leaves_a_row_whole_or_absent(
     before: dict[int, str] = {}
     for nth in (*range(1, 12), *range(13, 240, 7)):
         trace = ("-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={nth}")
-        done = agent.run("run", "--once", prefix=(*STRACE, *trace), **agent.change(nth))
+        done = agent.run("run", "--once", prefix=(*STRACE, *trace), env=agent.change(nth))
         if (agent.state / "spool.db").exists():
             sealed = check(agent, collector)
             assert before.items() <= sealed.items()
@@ -142,13 +142,13 @@ def test_a_failing_disk_costs_looks_that_the_next_report_owns_up_to(
     seen = set()
     for nth in range(1, 14):
         trace = ("-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={nth}")
-        done = agent.run("run", "--once", prefix=(*STRACE, *trace), **agent.change(nth))
+        done = agent.run("run", "--once", prefix=(*STRACE, *trace), env=agent.change(nth))
         assert done.returncode in (0, 75), done.stderr
         seen.add(done.returncode)
         check(agent, collector)
     trace = ("-e", f"trace={call}", "-e", f"inject={call}:error={error}:when=1+")
-    assert agent.run("run", "--once", prefix=(*STRACE, *trace), **agent.change(0)).returncode == 75
-    done = agent.run("run", "--once", **agent.change(1))
+    assert agent.run("run", "--once", prefix=(*STRACE, *trace), env=agent.change(0)).returncode == 75
+    done = agent.run("run", "--once", env=agent.change(1))
     assert done.returncode == 0, done.stderr
     sealed = check(agent, collector)
     assert collector.committed[chain_of(collector)] == sealed

@@ -109,7 +109,7 @@ DECLARED: Final = (
     Declared(
         "state_dir", _folder, DEFAULT_STATE_DIR, "/srv/vonggac-agent", "key, identity, spool, rules"
     ),
-    Declared("interval_s", _number(60, 86_400), "900", "900", "seconds from one look to the next, give or take a tenth"),
+    Declared("interval_s", _number(60, 86_400), "900", "900", "seconds between two looks, give or take a tenth"),
     Declared("start_spread_s", _number(0, 3600), "30", "30", "the first look waits a random time up to this"),
     Declared("look_timeout_s", _number(10, 3600), "120", "120", "a look that takes longer is ended"),
     Declared("ship_timeout_s", _number(10, 3600), "300", "300", "sending that takes longer is ended"),
