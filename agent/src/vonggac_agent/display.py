@@ -8,15 +8,15 @@ from __future__ import annotations
 import textwrap
 import unicodedata
 from collections.abc import Iterator
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from vonggac_contract.facts import Known, Unavailable
 from vonggac_contract.finding import SEVERITIES, Evidence, Finding, Outcome
 from vonggac_contract.rule import Rule, Text
+from vonggac_rules.explain import Language, asked
 
 from .scan import Scan, host_of
 
-Language = Literal["vi", "en"]
 ORDER: Final = (Outcome.FAIL, Outcome.PARTIAL, Outcome.UNKNOWN, Outcome.PASS, Outcome.NOT_APPLICABLE)
 SHOWN_TEXT: Final = 200
 SHOWN_ITEMS: Final = 5
@@ -118,13 +118,13 @@ def _finding(
             f"{words['because']}: {inert(finding.reason)} {inert(finding.detail)}", width, "    "
         )
     for evidence in finding.evidence[:3]:
-        yield from _evidence(evidence, words, width)
+        yield from _evidence(evidence, words, language, width)
     if finding.outcome is not Outcome.UNKNOWN:
         yield from _wrapped(f"{words['fix']}: {_said(_fix(rule, scan), language)}", width, "    ")
 
 
-def _evidence(evidence: Evidence, words: dict[str, str], width: int) -> Iterator[str]:
-    expected = f"{evidence.operator} {_shown(evidence.expected, words)}".strip()
+def _evidence(evidence: Evidence, words: dict[str, str], language: Language, width: int) -> Iterator[str]:
+    expected = asked(evidence.operator, _shown(evidence.expected, words), language)
     actual = _shown(evidence.actual, words)
     yield from _wrapped(
         f"{inert(evidence.fact)}: {words['expected']} {expected}; {words['actual']} {actual}", width, "    "

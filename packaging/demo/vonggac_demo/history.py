@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,9 +19,12 @@ from vonggac_agent.report import build_report, section_digests, without_known_se
 from vonggac_agent.scan import scan_saved
 from vonggac_agent.seal import Chain, seal_heartbeat, seal_report
 from vonggac_collector import rollup
+from vonggac_collector.board import BoardMaker
 from vonggac_collector.enrolment import create_token, enrol
 from vonggac_collector.ingest.accept import accept
 from vonggac_collector.ledger.interface import Ledger
+from vonggac_collector.rulebooks import Shelf
+from vonggac_collector.score.parameters import load_parameters
 from vonggac_contract.enrolment import SCHEMA, EnrolmentRequest, open_enrolled
 from vonggac_contract.envelope import ENROLMENT, envelope_from_bytes, envelope_to_bytes, seal
 from vonggac_rules.rulebook import Rulebook
@@ -113,7 +116,9 @@ def seal_history(
         snapshot = snapshot_of(host, spans, day, at, keys, world.rules)
         report = build_report(scan_saved(snapshot, world.book, member.profile))
         shorter = without_known_sections(report, member.sections)
-        envelope = seal_report(shorter, chain, member.sequence + 1, member.previous, at + timedelta(seconds=2), key)
+        envelope = seal_report(
+            shorter, chain, member.sequence + 1, member.previous, at + timedelta(seconds=2), key
+        )
         member.sequence += 1
         member.previous = envelope.digest
         member.content = report.content
@@ -137,22 +142,20 @@ def extend(
     """Make and take in everything after `after` until `now`, publish each day's scores; returns the members as they are then."""
     _WORLD["world"] = world
     members: list[Member] = []
-    by_day: dict[str, list[Sent]] = {}
     jobs = [(host, member, after, now) for host, member in pairs]
-    with multiprocessing.get_context("fork").Pool(2) as pool:
-        for done, (member, sent) in enumerate(pool.imap(_work, jobs, chunksize=8), 1):
+    # Machines are taken in one after the other as they are sealed: what counts is when each envelope was received.
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        for done, (member, sent) in enumerate(pool.imap(_work, jobs, chunksize=4), 1):
             members.append(member)
-            for one in sent:
-                by_day.setdefault(one.at.date().isoformat(), []).append(one)
-            progress("sealing", done, len(jobs))
-    for done, day in enumerate(sorted(by_day), 1):
-        with ledger.batch():
-            for one in sorted(by_day[day]):
-                answer = accept(ledger, one.raw, now=one.at, collector_key=collector_key, peer="sample")
-                if answer.status != 200:
-                    raise RuntimeError(f"a sample envelope was refused: {answer.code}")
-        end = datetime.fromisoformat(day).replace(tzinfo=UTC) + timedelta(hours=16)
-        if end <= now:
-            rollup.publish_day(ledger, end.date(), end)
-        progress("taking in", done, len(by_day))
+            with ledger.batch():
+                for one in sent:
+                    answer = accept(ledger, one.raw, now=one.at, collector_key=collector_key, peer="sample")
+                    if answer.status != 200:
+                        raise RuntimeError(f"a sample envelope was refused: {answer.code}")
+            progress("reports", done, len(jobs))
+    maker = BoardMaker(ledger, Shelf(ledger), load_parameters())
+    days = [day for day in range((now - after).days + 1) if after + timedelta(days=day) < now]
+    for done, day in enumerate(days, 1):
+        rollup.publish_day(ledger, rollup.day_of(after + timedelta(days=day)), now, maker=maker)
+        progress("scores", done, len(days))
     return members

@@ -57,6 +57,20 @@ def explain(rule: Rule, language: Language, parameters: Mapping[str, Any] | None
     return " ".join(sentences)
 
 
+_ASKED: Final[dict[str, dict[str, str]]] = {
+    "each": {"vi": "mọi mục thoả {v}", "en": "every entry satisfies {v}"},
+    "any": {"vi": "ít nhất một mục thoả {v}", "en": "at least one entry satisfies {v}"},
+    "none": {"vi": "không mục nào thoả {v}", "en": "no entry satisfies {v}"},
+    "": {"vi": "{v}", "en": "{v}"},
+}
+
+
+def asked(operator: str, expected: str, language: Language) -> str:
+    """What a piece of evidence says was asked, in words. `operator` as evidence has it (a count's begins with "count ")."""
+    patterns = _ASKED.get(operator) or _OPERATORS.get(operator.removeprefix("count "), _ASKED[""])
+    return patterns[language].format(v=expected)
+
+
 def _words(condition: Condition, language: Language, values: Mapping[str, Any]) -> str:
     if isinstance(condition, (All, AnyOf)):
         joint = _WORDS["all" if isinstance(condition, All) else "any"][language]
