@@ -1,6 +1,6 @@
 """The sample country's history: what each sample machine sealed, day by day, taken in by the collector's own ingest.
 
-Nothing is written past the road that real reports take: enrolment with a token, a key of its own for each machine, rules
+Nothing is written past the road that real reports take: enrolment with a token, a key for each machine, rules
 decided by the engine, envelopes sealed and chained, accepted at the time they would have come.
 """
 
@@ -139,7 +139,7 @@ def extend(
     ledger: Ledger, world: World, pairs: list[tuple[SampleHost, Member]], after: datetime, now: datetime,
     collector_key: Ed25519PrivateKey, progress: Progress,
 ) -> list[Member]:  # fmt: skip
-    """Make and take in everything after `after` until `now`, publish each day's scores; returns the members as they are then."""
+    """Make and take in all after `after` until `now`, publish each day's scores; returns the members as they then are."""
     _WORLD["world"] = world
     members: list[Member] = []
     jobs = [(host, member, after, now) for host, member in pairs]

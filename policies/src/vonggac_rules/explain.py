@@ -66,7 +66,7 @@ _ASKED: Final[dict[str, dict[str, str]]] = {
 
 
 def asked(operator: str, expected: str, language: Language) -> str:
-    """What a piece of evidence says was asked, in words. `operator` as evidence has it (a count's begins with "count ")."""
+    """What a piece of evidence says was asked, in words; a count says "count " before its operator."""
     patterns = _ASKED.get(operator) or _OPERATORS.get(operator.removeprefix("count "), _ASKED[""])
     return patterns[language].format(v=expected)
 
