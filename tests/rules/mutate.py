@@ -87,7 +87,10 @@ class _Mutator:
             return
         for quantifier in QUANTIFIERS:
             if quantifier != c.quantifier:
-                yield f"{at}: {c.quantifier} became {quantifier}", replace(c, quantifier=quantifier, fraction=False)
+                yield (
+                    f"{at}: {c.quantifier} became {quantifier}",
+                    replace(c, quantifier=quantifier, fraction=False),
+                )
         if c.fraction:
             yield f"{at}: fraction dropped", replace(c, fraction=False)
         for name, check in self.of(c.check, f"{at}.{c.quantifier}", inside):
@@ -116,23 +119,32 @@ def values(operator: str, value: Any, found: FieldType) -> Iterator[tuple[str, A
         for pair in ([low - 1, high], [low + 1, high], [low, high - 1], [low, high + 1]):
             yield f"-> {pair}", pair
     elif operator in ("one_of", "subset_of"):
-        for i, part in enumerate(value):
-            yield f"without {part!r}", value[:i] + value[i + 1 :]
-        allowed = found.element.allowed if found.element is not None else found.allowed
-        if allowed:
-            yield "-> everything", list(allowed)
+        yield from _other_choices(value, found)
     elif operator == "matches":
         yield "-> anything", "(?s).*"
         yield "-> nothing", NEVER
-    elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        yield f"-> {value - 1}", value - 1
-        yield f"-> {value + 1}", value + 1
-    elif isinstance(value, str):
+    else:
+        yield from _other_scalars(value, found)
+
+
+def _other_choices(value: list[Any], found: FieldType) -> Iterator[tuple[str, Any]]:
+    for i, part in enumerate(value):
+        yield f"without {part!r}", value[:i] + value[i + 1 :]
+    allowed = found.element.allowed if found.element is not None else found.allowed
+    if allowed:
+        yield "-> everything", list(allowed)
+
+
+def _other_scalars(value: Any, found: FieldType) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, str):
         for other in found.allowed:
             if other != value:
                 yield f"-> {other}", other
         if not found.allowed:
             yield "-> another text", value + NEVER
+    elif not isinstance(value, bool):
+        yield f"-> {value - 1}", value - 1
+        yield f"-> {value + 1}", value + 1
 
 
 def _type(topic: str | None, field: str, element: FieldType | None) -> FieldType:

@@ -22,9 +22,7 @@ def test_every_case_of_every_rule_holds(pack: Pack) -> None:
 
 def test_a_fault_in_a_rule_breaks_one_of_its_cases(pack: Pack) -> None:
     excused: dict[str, dict[str, str]] = read_source(EQUIVALENT).value
-    survivors = [
-        (rule_id, name) for rule_id in sorted(pack.rules) for name in surviving(pack, rule_id)
-    ]
+    survivors = [(rule_id, name) for rule_id in sorted(pack.rules) for name in surviving(pack, rule_id)]
     listed = {(rule_id, name) for rule_id, reasons in excused.items() for name in reasons}
     assert [f"{r} | {n}" for r, n in survivors if (r, n) not in listed] == []
     assert sorted(listed - set(survivors)) == []  # an excuse that is no longer needed
