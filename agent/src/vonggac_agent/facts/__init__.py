@@ -39,6 +39,7 @@ from . import (
     sudo_rules,
     sysctl,
     time_sync,
+    tls_listener,
     update_automatic,
 )
 
@@ -68,6 +69,7 @@ GATHERERS: dict[str, Gather] = {
     "sudo.rules": sudo_rules.gather,
     "sysctl": sysctl.gather,
     "time.sync": time_sync.gather,
+    "tls.listener": tls_listener.gather,
     "update.automatic": update_automatic.gather,
 }
 
