@@ -1,0 +1,232 @@
+"""A scan: decided again from saved facts it says the same, and shown it does nothing to a terminal."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import unicodedata
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.agent.twin import NOW, PROFILE, rulebook_bytes
+
+from vonggac_agent.cli import main, parser
+from vonggac_agent.display import inert, scan_to_text
+from vonggac_agent.host import Host
+from vonggac_agent.scan import Scan, reaches, read_snapshot, scan_host, scan_saved, scan_to_json
+from vonggac_contract.facts import FactKey, Known, Unavailable
+from vonggac_contract.facts.system import HostIdentity, OsRelease
+from vonggac_contract.finding import Evidence, Finding, Outcome
+from vonggac_contract.snapshot import Snapshot, snapshot_to_bytes
+from vonggac_rules.rulebook import load_rulebook
+
+BOOK = load_rulebook(rulebook_bytes())
+TIMING = {"wall_s": 0.5, "cpu_s": 0.25, "peak_rss_bytes": 50 * 2**20}
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    path = tmp_path / "rulebook.json"
+    path.write_bytes(rulebook_bytes())
+    return path
+
+
+def identity(hostname: str) -> Known:
+    return Known(HostIdentity(hostname, "", "x86_64", [], 1, 1, ""), "test")
+
+
+def finding(outcome: Outcome, severity: str = "high", **more: object) -> Finding:
+    given = {
+        "rule": "linux.test.release",
+        "outcome": outcome,
+        "severity": severity,
+        "domain": "configuration",
+    }
+    return msgspec.convert(given | more, Finding)
+
+
+def shown(findings: list[Finding], language: str = "en", hostname: str = "may-chu") -> str:
+    snapshot = Snapshot(NOW, "linux", {FactKey("host.identity"): identity(hostname)})
+    scan = Scan(snapshot, BOOK, PROFILE, findings, NOW, NOW, 0.1)
+    return "\n".join(scan_to_text(scan, TIMING, language))  # type: ignore[arg-type]
+
+
+def test_this_machine_is_looked_at_and_everything_unseen_has_a_reason() -> None:
+    scan = scan_host(Host(now=datetime.now(UTC)), BOOK, PROFILE)
+    release = scan.snapshot.facts[FactKey("os.release")]
+    assert isinstance(release, Known)
+    assert release.value.id in Path("/etc/os-release").read_text()
+    assert {f.rule for f in scan.findings} == set(BOOK.rules)
+    for fact in scan.snapshot.facts.values():
+        if isinstance(fact, Unavailable):
+            assert fact.reason
+
+
+def test_saved_facts_decided_again_say_the_same(tmp_path: Path) -> None:
+    scan = scan_host(Host(now=NOW), BOOK, PROFILE)
+    path = tmp_path / "facts.json"
+    path.write_bytes(snapshot_to_bytes(scan.snapshot))
+    again = scan_saved(read_snapshot(path), BOOK, PROFILE)
+    assert again.findings == scan.findings
+    assert again.snapshot.taken_at == NOW
+
+
+def test_a_disabled_fact_is_unavailable_by_the_owners_word_and_its_rule_unknown() -> None:
+    scan = scan_host(Host(now=NOW), BOOK, PROFILE, disabled=("os.release",))
+    fact = scan.snapshot.facts[FactKey("os.release")]
+    assert isinstance(fact, Unavailable)
+    assert fact.reason == "disabled-by-owner"
+    (found,) = [f for f in scan.findings if f.rule == "linux.test.release"]
+    assert (found.outcome, found.reason) == (Outcome.UNKNOWN, "disabled-by-owner")
+
+
+def test_a_mounted_root_is_looked_at_instead_of_this_machine(tmp_path: Path, book: Path) -> None:
+    root = tmp_path / "root"
+    (root / "etc").mkdir(parents=True)
+    (root / "etc/os-release").write_text('ID=fedora\nVERSION_ID="40"\nNAME=Fedora\nPRETTY_NAME=Fedora\n')
+    scan = scan_host(Host(root, now=NOW), BOOK, PROFILE)
+    release = scan.snapshot.facts[FactKey("os.release")]
+    assert isinstance(release, Known)
+    assert isinstance(release.value, OsRelease)
+    assert release.value.id == "fedora"
+    assert isinstance(scan.snapshot.facts[FactKey("socket.listening")], Unavailable)
+
+
+def test_the_json_has_the_promised_shape(book: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["scan", "--rules", str(book), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert set(told) >= {"host", "rulebook", "profile", "findings", "facts", "timing"}
+    assert told["rulebook"] == {"digest": BOOK.digest, "version": "1"}
+    assert told["profile"] == PROFILE
+    assert set(told["timing"]) == {"wall_s", "cpu_s", "peak_rss_bytes"}
+    assert told["timing"]["peak_rss_bytes"] > 10 * 2**20
+    assert {f["rule"] for f in told["findings"]} == set(BOOK.rules)
+    for each in told["findings"]:
+        assert each["outcome"] in {"pass", "fail", "partial", "unknown", "not-applicable"}
+        assert {"severity", "domain"} <= set(each)
+        assert each.get("reason") or each["evidence"]
+        for piece in each.get("evidence", []):
+            assert {"fact", "expected", "actual"} <= set(piece)
+    assert isinstance(told["facts"]["known"], int)
+    assert all({"fact", "reason"} <= set(u) for u in told["facts"]["unavailable"])
+
+
+@pytest.mark.parametrize(
+    ("outcome", "severity", "asked", "reached"),
+    [
+        (Outcome.FAIL, "high", "high", True), (Outcome.FAIL, "critical", "high", True),
+        (Outcome.FAIL, "medium", "high", False), (Outcome.PARTIAL, "high", "medium", True),
+        (Outcome.UNKNOWN, "high", "high", True), (Outcome.PASS, "critical", "low", False),
+        (Outcome.NOT_APPLICABLE, "critical", "low", False),
+    ],
+)  # fmt: skip
+def test_what_leaves_something_to_do_reaches_its_severity(
+    outcome: Outcome, severity: str, asked: str, reached: bool
+) -> None:
+    assert reaches([finding(outcome, severity)], asked) is reached  # type: ignore[arg-type]
+
+
+def test_exit_codes_tell_good_findings_and_wrong_use(
+    tmp_path: Path, book: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts = tmp_path / "facts.json"
+    release = Known(OsRelease("fedora", "40", "", "Fedora", "redhat"), "test")
+    facts.write_bytes(snapshot_to_bytes(Snapshot(NOW, "linux", {FactKey("os.release"): release})))
+    words = ["scan", "--rules", str(book), "--facts", str(facts)]
+    assert main([*words, "--json"]) == 0
+    assert main([*words, "--fail-on", "high"]) == 1
+    assert main([*words, "--fail-on", "critical"]) == 0
+    for wrong in (
+        ["scan", "--rules", str(tmp_path / "none")],
+        ["scan", "--rules", str(facts)],
+        [*words, "--profile", "none"],
+        ["scan", "--rules", str(book), "--facts", str(book)],
+        ["scan", "--rules", str(book), "--root", str(tmp_path / "none")],
+    ):
+        capsys.readouterr()
+        assert main(wrong) == 2, wrong
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert said.err.startswith("vonggac-agent: ")
+        assert "Traceback" not in said.err
+
+
+def test_the_worst_stands_first_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    text = shown(
+        [
+            finding(Outcome.PASS),
+            finding(Outcome.UNKNOWN, reason="permission-denied"),
+            finding(Outcome.FAIL, "low", evidence=[Evidence("os.release", "debian", "fedora", "equals")]),
+            finding(Outcome.FAIL, "critical"),
+        ]
+    )
+    heads = [line.split("]")[0] for line in text.splitlines() if "(linux.test.release)" in line]
+    assert heads == ["FAIL  [critical", "FAIL  [low", "UNKNOWN  [high", "PASS  [high"]
+    assert "os.release: expected equals debian; actual fedora" in text
+    assert "fix: Rule linux.test.release" in text
+    assert "1 pass, 2 fail" in text
+
+
+def test_vietnamese_is_spoken_where_it_is_asked_for() -> None:
+    text = shown([finding(Outcome.FAIL)], "vi")
+    assert "KHÔNG ĐẠT  [cao] Quy tắc linux.test.release" in text
+    assert "1 không đạt" in text
+
+
+HOSTILE = "\x1b]0;owned\x07\x1b[2J‮txt.exe \x00\x9b\r\n‎"
+
+
+@pytest.mark.hostile
+@given(st.text(max_size=200))
+def test_text_from_the_machine_is_inert_on_a_terminal(text: str) -> None:
+    for char in inert(text + HOSTILE):
+        assert unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+@pytest.mark.hostile
+def test_a_hostile_host_does_nothing_to_the_terminal() -> None:
+    piece = Evidence(HOSTILE, [HOSTILE], {"name": HOSTILE}, "equals", [{"name": HOSTILE}], 9)
+    bad = finding(Outcome.FAIL, detail=HOSTILE, reason=HOSTILE, evidence=[msgspec.to_builtins(piece)])
+    text = shown([bad], "vi", HOSTILE)
+    assert {unicodedata.category(c) for c in text} & {"Cc", "Cf", "Zl", "Zp"} <= {"Cc"}
+    assert {c for c in text if unicodedata.category(c) == "Cc"} == {"\n"}
+
+
+def test_letters_of_vietnam_are_shown_as_they_are() -> None:
+    for form in ("NFC", "NFD"):
+        name = unicodedata.normalize(form, "Ủy ban nhân dân tỉnh Thừa Thiên Huế")
+        assert inert(name) == name
+
+
+def test_every_command_explains_itself_with_an_example() -> None:
+    pending = [parser()]
+    seen = 0
+    while pending:
+        each = pending.pop()
+        for action in each._actions:
+            if isinstance(action.choices, dict):
+                pending.extend(action.choices.values())
+        assert "vonggac-agent" in each.format_help()
+        if each.prog.count(" ") and not each.epilog:
+            pytest.fail(f"{each.prog} has no example")
+        seen += 1
+    assert seen > 8
+
+
+def test_help_imports_nothing_heavy() -> None:
+    heavy = "{'msgspec', 'cryptography', 'apsw', 'urllib3', 'psutil', 'yaml', 're2', 'vonggac_contract'}"
+    code = f"import sys, vonggac_agent.cli as c; c.parser(); print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_shape_for_programs_holds_what_was_found() -> None:
+    scan = scan_host(Host(now=NOW), BOOK, PROFILE)
+    told = scan_to_json(scan, TIMING)
+    assert told["facts"]["known"] + len(told["facts"]["unavailable"]) == len(scan.snapshot.facts)
+    assert told["host"]["platform"] == "linux"

@@ -1,0 +1,102 @@
+"""The service's unit and timing: hardened, true to this machine, spread in time."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vonggac_agent import VERSION, skipped
+from vonggac_agent.errors import AgentError
+from vonggac_agent.failpoints import Failpoint
+from vonggac_agent.notify import notify
+from vonggac_agent.service import unit_text
+from vonggac_agent.settings import load_settings
+from vonggac_agent.supervisor import RETRY_CAP_S, next_look_in, retry_in
+
+
+def unit(**environment: str) -> str:
+    return unit_text(load_settings(None, environment)[0], None)
+
+
+def test_the_unit_is_hardened_and_starts_this_very_interpreter() -> None:
+    lines = unit().splitlines()
+    assert f"ExecStart={sys.executable} -I -m vonggac_agent run" in lines
+    for wanted in (
+        "Type=notify", "NoNewPrivileges=yes", "ProtectSystem=strict", "ProtectHome=read-only", "UMask=0077",
+        "StateDirectory=vonggac-agent", "StateDirectoryMode=0700", "RestrictNamespaces=yes", "MemoryMax=512M",
+        "SystemCallArchitectures=native", "WatchdogSec=120", "LockPersonality=yes",
+    ):  # fmt: skip
+        assert wanted in lines
+    assert "@" not in "".join(line for line in lines if not line.startswith(("#", "SystemCallFilter=")))
+
+
+def test_another_state_folder_is_the_only_place_it_may_write() -> None:
+    text = unit(VONGGAC_STATE_DIR="/srv/agent")
+    assert "ReadWritePaths=/srv/agent" in text
+    assert "Environment=VONGGAC_STATE_DIR=/srv/agent" in text
+    assert "StateDirectory=" not in text
+
+
+@pytest.mark.parametrize(
+    "folder", ["/srv/a b", "/srv/%i", "/srv/a\nExecStart=/bin/sh", "/srv/'x'", "/srv/$HOME"]
+)
+def test_a_path_that_would_mean_something_else_in_a_unit_is_refused(folder: str) -> None:
+    with pytest.raises(AgentError, match="cannot stand in a unit"):
+        unit(VONGGAC_STATE_DIR=folder)
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze to ask")
+def test_systemd_understands_the_unit(tmp_path: Path) -> None:
+    path = tmp_path / "vonggac-agent.service"
+    path.write_text(unit())
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(path)], capture_output=True, text=True, check=False
+    )
+    assert [line for line in done.stderr.splitlines() if "vonggac" in line] == []
+
+
+@given(st.floats(60, 86_400), st.floats(0, 0.999))
+def test_looks_are_an_interval_apart_give_or_take_a_tenth(interval: float, luck: float) -> None:
+    assert 0.9 * interval <= next_look_in(interval, luck) <= 1.1 * interval
+
+
+@given(st.integers(0, 100_000), st.floats(0, 0.999))
+def test_sending_is_tried_again_within_an_hour(failures: int, luck: float) -> None:
+    assert 0 <= retry_in(failures, luck) <= RETRY_CAP_S
+
+
+def test_without_systemd_there_is_nobody_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    assert not notify("READY=1")
+    monkeypatch.setenv("NOTIFY_SOCKET", "/nowhere/at/all")
+    assert not notify("READY=1")
+
+
+def test_the_release_named_in_reports_is_the_distributions() -> None:
+    assert version("vonggac-agent") == VERSION
+
+
+def test_looks_that_could_not_be_kept_are_counted_in_place(tmp_path: Path) -> None:
+    assert skipped.count(tmp_path) == 0
+    skipped.prepare(tmp_path)
+    inode = (tmp_path / skipped.FILE).stat()
+    assert [skipped.add(tmp_path, 1) for _ in range(12)][-1] == 12
+    assert skipped.add(tmp_path, -12) == 0
+    assert skipped.add(tmp_path, -1) == 0
+    after = (tmp_path / skipped.FILE).stat()
+    assert (after.st_ino, after.st_size) == (inode.st_ino, inode.st_size)
+
+
+def test_every_failpoint_is_reached_somewhere_and_killed_at_by_a_test() -> None:
+    root = Path(__file__).parents[3]
+    source = "".join(p.read_text() for p in (root / "agent/src/vonggac_agent").glob("*.py"))
+    for point in Failpoint:
+        assert f"reach(Failpoint.{point.name})" in source
+    assert 'parametrize("point", list(Failpoint))' in (root / "tests/flow/test_agent_killed.py").read_text()
