@@ -139,7 +139,7 @@ def extend(
     ledger: Ledger, world: World, pairs: list[tuple[SampleHost, Member]], after: datetime, now: datetime,
     collector_key: Ed25519PrivateKey, progress: Progress,
 ) -> list[Member]:  # fmt: skip
-    """Make and take in all after `after` until `now`, publish each day's scores; returns the members as they then are."""
+    """Make and take in all after `after` until `now`, publish each day's scores; returns the members as they are then."""
     _WORLD["world"] = world
     members: list[Member] = []
     jobs = [(host, member, after, now) for host, member in pairs]
