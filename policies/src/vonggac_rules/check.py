@@ -18,7 +18,7 @@ from vonggac_contract import limits
 from .duration import duration, in_unit
 from .types import FieldType, nearest
 
-_BY_KIND: Final[dict[str, tuple[str, ...]]] = {
+OPERATORS_BY_KIND: Final[dict[str, tuple[str, ...]]] = {
     "bool": ("is", "exists", "absent"),
     "int": ("equals", "one_of", "at_least", "at_most", "between", "exists", "absent"),
     "float": ("at_least", "at_most", "between", "exists", "absent"),
@@ -40,7 +40,7 @@ class Misfit(ValueError):
 
 def fit(found: FieldType, operator: str, value: Any) -> Any:
     """The value in the form the evaluator compares with (durations and sizes in the field's unit). Raises Misfit."""
-    usable = _BY_KIND[found.kind]
+    usable = OPERATORS_BY_KIND[found.kind]
     if operator not in usable:
         raise Misfit(f"{operator!r} can't be asked of {found}", f"it takes {', '.join(usable)}")
     return _FORMS[operator](found, value)
