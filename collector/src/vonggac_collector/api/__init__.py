@@ -1,0 +1,1 @@
+"""The HTTP interfaces: `agent` for machines, `people` for persons and programs, `health` for monitoring."""

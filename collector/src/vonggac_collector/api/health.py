@@ -1,0 +1,47 @@
+"""Whether it runs (`/healthz`), whether it can work (`/readyz`), and its figures (`/metrics`)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from fastapi import APIRouter, Request
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import Response
+
+from vonggac_collector.errors import Busy, StoreFailed
+from vonggac_collector.http.refusals import problem_response
+
+router = APIRouter(tags=["health"])
+_ALIVE: Final = msgspec.json.encode({"status": "alive"})
+
+
+@router.get("/healthz")
+async def healthz() -> Response:
+    """The process answers; nothing else is asked of it."""
+    return Response(_ALIVE, media_type="application/json")
+
+
+@router.get("/readyz")
+def readyz(request: Request) -> Response:
+    """The ledger answers and has this release's schema, and a rulebook is published."""
+    state = request.app.state
+    try:
+        have, want = state.ledger.schema()
+        with state.ledger.read() as tx:
+            published = bool(tx.rulebooks.published(state.now()))
+    except (Busy, StoreFailed) as e:
+        return problem_response(e.code, "the ledger does not answer")
+    if have != want:
+        return problem_response(
+            "store-failed", f"the ledger's schema is {have}, this release works with {want}"
+        )
+    if not published:
+        return problem_response("no-rulebook", "no rulebook was published")
+    return Response(msgspec.json.encode({"status": "ready", "schema": have}), media_type="application/json")
+
+
+@router.get("/metrics")
+def metrics(request: Request) -> Response:
+    """Prometheus text."""
+    return Response(generate_latest(request.app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST)

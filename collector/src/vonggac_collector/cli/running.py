@@ -1,0 +1,150 @@
+"""init, serve, work, migrate, settings."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from vonggac_collector import rulebooks
+from vonggac_collector.app import create_app
+from vonggac_collector.auth.passwords import make_password
+from vonggac_collector.board import BoardMaker
+from vonggac_collector.ledger.interface import Ledger
+from vonggac_collector.ledger.sql.ledger import open_ledger
+from vonggac_collector.log import configure_log
+from vonggac_collector.people import add_user
+from vonggac_collector.rollup import Worker
+from vonggac_collector.rulebooks import Shelf
+from vonggac_collector.score.parameters import load_parameters
+from vonggac_collector.server import make_server
+from vonggac_collector.settings import Settings, load_settings, sources
+from vonggac_collector.state import load_key, make_state, write_secret
+from vonggac_collector.structure import NewUnit, add_units
+from vonggac_rules.builtin import default_rulebook_bytes
+
+from .common import GOOD, Commands, actor, opened, show_json, show_table, utc_now
+
+
+def add_commands(commands: Commands) -> None:
+    """Add this room's commands."""
+    init = commands.add(
+        "init",
+        _init,
+        "make the state folder, the key, the ledger and the first administrator; what is there stays",
+        "vonggac-collector init --root-code tinh --root-name-vi 'UBND tỉnh' --password-file admin.txt",
+    )
+    init.add_argument(
+        "--admin", default="admin", metavar="NAME", help="the first administrator (default: admin)"
+    )
+    init.add_argument(
+        "--password-file",
+        type=Path,
+        metavar="FILE",
+        help="write the password there (mode 600) instead of printing it",
+    )
+    init.add_argument("--root-code", default="vn", metavar="CODE", help="code of the root unit (default: vn)")
+    init.add_argument("--root-name-vi", default="Việt Nam", metavar="NAME", help="its name in Vietnamese")
+    init.add_argument("--root-name-en", default="", metavar="NAME", help="its name in English")
+    serve = commands.add(
+        "serve", _serve, "serve agents and people, and publish scores", "vonggac-collector serve"
+    )
+    serve.add_argument("--no-pages", action="store_true", help="leave out installed pages; interfaces only")
+    commands.add(
+        "work",
+        _work,
+        "publish scores without serving (with VONGGAC_ROLE=web elsewhere)",
+        "vonggac-collector work",
+    )
+    commands.add(
+        "migrate", _migrate, "bring the ledger's schema to this release", "vonggac-collector migrate"
+    )
+    shown = commands.add(
+        "settings",
+        _settings,
+        "show every setting, its value and where it comes from",
+        "vonggac-collector settings",
+    )
+    shown.add_argument("--json", action="store_true", help="for programs")
+
+
+def _init(args: argparse.Namespace) -> int:
+    settings = load_settings(args.config)
+    if make_state(settings.state_dir):
+        print(f"made the collector's key in {settings.state_dir}")
+    ledger = open_ledger(settings.ledger_url, upgrade=True)
+    try:
+        _first_rows(args, ledger)
+    finally:
+        ledger.close()
+    print(f"ready; start it with `vonggac-collector serve`, then open {settings.url}")
+    return GOOD
+
+
+def _first_rows(args: argparse.Namespace, ledger: Ledger) -> None:
+    now, who = utc_now(), actor()
+    book = rulebooks.publish(ledger, default_rulebook_bytes(), now=now, actor=who)
+    print(f"rulebook {book.version} in force, {len(book.rules)} rules")
+    with ledger.read() as tx:
+        units, users = tx.tree.units(now), tx.people.all()
+    if not units:
+        name_en = args.root_name_en or ("Viet Nam" if args.root_code == "vn" else "")
+        add_units(
+            ledger, [NewUnit(args.root_code, "", "root", args.root_name_vi, name_en)], now=now, actor=who
+        )
+        print(f"root unit {args.root_code}")
+    if not users:
+        password = make_password()
+        if args.password_file is not None:
+            write_secret(args.password_file, password.encode() + b"\n")
+        root = args.root_code if not units else units[0].code
+        add_user(ledger, args.admin, "administrator", root, password, now=now, actor=who)
+        told = (
+            f"in {args.password_file}" if args.password_file is not None else f"{password} (shown this once)"
+        )
+        print(f"administrator {args.admin}, password {told}")
+
+
+def _serve(args: argparse.Namespace) -> int:
+    with opened(args) as (settings, ledger):
+        configure_log()
+        app = create_app(settings, ledger, load_key(settings.state_dir), pages=not args.no_pages)
+        make_server(app, settings).run()
+    return GOOD
+
+
+def _work(args: argparse.Namespace) -> int:
+    with opened(args) as (_, ledger):
+        configure_log()
+        worker = Worker(ledger, BoardMaker(ledger, Shelf(ledger), load_parameters()), utc_now)
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        worker.start()
+        stop.wait()
+        worker.stop()
+    return GOOD
+
+
+def _migrate(args: argparse.Namespace) -> int:
+    settings = load_settings(args.config)
+    ledger = open_ledger(settings.ledger_url, upgrade=True)
+    print(f"the ledger's schema is {ledger.schema()[0]}")
+    ledger.close()
+    return GOOD
+
+
+def _settings(args: argparse.Namespace) -> int:
+    settings = load_settings(args.config)
+    origins = sources(args.config)
+    rows = [(name, str(getattr(settings, name)), origins[name]) for name in Settings.model_fields]
+    if args.json:
+        show_json([{"name": n, "value": v, "source": s} for n, v, s in rows])
+    else:
+        show_table(("setting", "value", "source"), rows)
+        sys.stdout.write(
+            "Each is set as VONGGAC_<NAME> in the environment, or by its name in the file of --config.\n"
+        )
+    return GOOD

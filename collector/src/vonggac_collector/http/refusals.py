@@ -1,0 +1,142 @@
+"""Every refusal in one form, problem+json (RFC 9457), counted and written down once; protecting headers on all."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, MutableMapping
+from typing import Any, Final
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from vonggac_collector.errors import PROBLEMS, CollectorError, Refused, code_of
+from vonggac_collector.ingest.answer import PROBLEM_JSON, problem_body
+from vonggac_contract.errors import ContractError
+
+from .body import Application, Message, Receive, Send
+
+_LOG: Final = structlog.get_logger("vonggac.http")
+_RETRY_AFTER_S: Final = {"busy": "5", "store-failed": "30", "throttled": "60", "no-rulebook": "60"}
+_BY_STATUS: Final = {404: "not-found", 405: "wrong-method", 413: "too-large", 415: "media-type"}
+_HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'"),
+    (b"cache-control", b"no-store"),
+)
+"""Set unless the answer has its own: pages bring their own content security policy, rulebooks may be cached."""
+_TRANSPORT_SECURITY: Final = (b"strict-transport-security", b"max-age=31536000")
+
+
+def problem_response(code: str, detail: str, **more: Any) -> Response:
+    """The refusal as an HTTP answer."""
+    headers = {"Retry-After": _RETRY_AFTER_S[code]} if code in _RETRY_AFTER_S else {}
+    return Response(problem_body(code, detail, **more), PROBLEMS[code].status, headers, PROBLEM_JSON)
+
+
+def install_refusals(app: FastAPI, refuse: Callable[[str, str, str], None]) -> None:
+    """Answer every error of the collector, the contract and the framework with its problem; `refuse` counts it."""
+
+    def told(request: Request, error: Exception) -> Response:
+        code = code_of(error)
+        detail = str(error)
+        if code in ("internal", "store-failed", "busy"):
+            detail = PROBLEMS[code].title
+        refuse(code, peer_of(request), f"{request.method} {request.url.path}: {error}")
+        return problem_response(code, detail)
+
+    def invalid(request: Request, error: Exception) -> Response:
+        places = [
+            {"where": ".".join(str(part) for part in e["loc"]), "what": e["msg"]}
+            for e in (error.errors() if isinstance(error, RequestValidationError) else ())
+        ][:20]
+        refuse("invalid", peer_of(request), f"{request.method} {request.url.path}")
+        return problem_response(
+            "invalid", "; ".join(f"{p['where']}: {p['what']}" for p in places), errors=places
+        )
+
+    def framework(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        code = _BY_STATUS.get(status, "malformed" if status < 500 else "internal")
+        refuse(code, peer_of(request), f"{request.method} {request.url.path}")
+        answer = problem_response(code, PROBLEMS[code].title if code != "not-found" else "not found")
+        if isinstance(error, HTTPException) and error.headers:
+            answer.headers.update(error.headers)
+        return answer
+
+    app.add_exception_handler(CollectorError, told)
+    app.add_exception_handler(ContractError, told)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, framework)
+
+
+def peer_of(request: Request) -> str:
+    """The address at the other end of the connection; headers that claim another are not believed."""
+    return request.client.host if request.client else ""
+
+
+class Shell:
+    """Outermost ASGI layer: protecting headers, one log line a request, refusals that come before routing."""
+
+    def __init__(
+        self,
+        app: Application,
+        *,
+        refuse: Callable[[str, str, str], None],
+        observe: Callable[[str, int, float], None],
+        secure: bool,
+    ) -> None:
+        self._app = app
+        self._refuse = refuse
+        self._observe = observe
+        self._added = (*_HEADERS, _TRANSPORT_SECURITY) if secure else _HEADERS
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, status = time.monotonic(), 0
+
+        async def protected(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                have = {name.lower() for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(h for h in self._added if h[0] not in have)]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, protected)
+        except Refused as e:
+            if status:
+                raise
+            client = scope.get("client")
+            self._refuse(e.code, client[0] if client else "", str(e))
+            await problem_response(e.code, str(e))(scope, receive, protected)
+        except Exception as e:
+            number = secrets.token_hex(8)
+            _LOG.error("request failed", number=number, path=scope["path"], exc_info=e)
+            self._refuse("internal", "", f"{scope['method']} {scope['path']}: number {number}")
+            if status:
+                raise
+            await problem_response("internal", f"number {number}", number=number)(scope, receive, protected)
+        finally:
+            took = time.monotonic() - began
+            self._observe(scope["method"], status, took)
+            _LOG.info(
+                "request",
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                ms=round(took * 1000, 1),
+                peer=scope["client"][0] if scope.get("client") else "",
+            )

@@ -1,0 +1,51 @@
+"""The collector's own figures, in a registry of its own. Refusals are counted in the ledger, so all have them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
+
+from .ledger.interface import Ledger
+
+
+class _Refusals(Collector):
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """One counter by reason."""
+        with self._ledger.read() as tx:
+            counts = tx.trail.counts()
+        family = CounterMetricFamily("vonggac_refused", "Refused inputs by problem code", labels=["reason"])
+        for code, number in sorted(counts.items()):
+            family.add_metric([code], number)
+        yield family
+
+    def describe(self) -> list[CounterMetricFamily]:
+        """Nothing is read when it is registered."""
+        return [CounterMetricFamily("vonggac_refused", "Refused inputs by problem code", labels=["reason"])]
+
+
+class Metrics:
+    """Counts and times of requests."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.registry = CollectorRegistry()
+        self.registry.register(_Refusals(ledger))
+        self._requests = Counter(
+            "vonggac_http_requests_total", "Answered requests", ["method", "status"], registry=self.registry
+        )
+        self._seconds = Histogram(
+            "vonggac_http_request_seconds",
+            "Time from head to last byte of the answer",
+            registry=self.registry,
+        )
+
+    def observe(self, method: str, status: int, seconds: float) -> None:
+        """Count one answered request."""
+        known = method if method in ("GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS") else "other"
+        self._requests.labels(known, str(status)).inc()
+        self._seconds.observe(seconds)

@@ -1,0 +1,37 @@
+"""Runs the application on uvicorn, within its limits."""
+
+from __future__ import annotations
+
+import uvicorn
+from fastapi import FastAPI
+
+from .http.protocol import HEAD_BYTES, Gate, Limits, protocol_within
+from .settings import Settings
+
+KEEP_ALIVE_S = 5
+_ONE_SOURCE_ONLY = 1 << 30
+
+
+def make_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
+    """A server that is not running yet. Behind a proxy all connections come from one source, so that limit is the
+    proxy's to hold.
+    """
+    per_source = _ONE_SOURCE_ONLY if settings.behind_proxy else settings.connections_per_source
+    gate = Gate(settings.connections, per_source)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http=protocol_within(Limits(gate, app.state.refuse)),
+        ws="none",
+        h11_max_incomplete_event_size=HEAD_BYTES,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=5,
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
+    )
+    return uvicorn.Server(config)

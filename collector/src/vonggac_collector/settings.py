@@ -1,0 +1,178 @@
+"""The collector's settings: environment `VONGGAC_…`, then a YAML file, then defaults; checked before anything is done.
+
+Secrets are files in the state folder, not settings. What a setting does is said here once; docs/commands.md quotes it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import yaml
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from .errors import SettingsError
+
+PREFIX: Final = "VONGGAC_"
+MAX_FILE_BYTES: Final = 64 * 1024
+
+
+class Settings(BaseSettings):
+    """Each field is one setting; its description is what `vonggac-collector settings` shows."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+
+    state_dir: Path = Field(
+        Path("/var/lib/vonggac"), description="folder of the ledger and the collector's key"
+    )
+    database_url: str = Field(
+        "", description="SQLAlchemy URL of the ledger; empty: SQLite in the state folder"
+    )
+    listen: str = Field("127.0.0.1:8440", description="address and port, such as 0.0.0.0:8440")
+    public_url: str = Field("", description="address that agents and people use; empty: made from listen")
+    tls_certificate: Path | None = Field(None, description="PEM file with the certificate chain")
+    tls_key: Path | None = Field(None, description="PEM file with the certificate's key")
+    behind_proxy: bool = Field(
+        False, description="a proxy on this network speaks TLS and limits each source's connections"
+    )
+    insecure_cookies: bool = Field(
+        False, description="sign in over plain http; only for a listen address on the loopback interface"
+    )
+    connections: int = Field(2_000, ge=1, le=100_000, description="connections at once")
+    connections_per_source: int = Field(20, ge=1, le=100_000, description="of these from one address")
+    role: Literal["all", "web", "work"] = Field("all", description="all: pages and scores in one process")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment before what was read from the file."""
+        return env_settings, init_settings
+
+    @field_validator("listen")
+    @classmethod
+    def _listen(cls, value: str) -> str:
+        split_listen(value)
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_url(cls, value: str) -> str:
+        if value and not value.startswith(("https://", "http://")):
+            raise ValueError("must begin with https:// (example: https://vonggac.tinh.gov.vn)")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _together(self) -> Settings:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate: and tls_key go together (example: /etc/vonggac/collector.pem)")
+        if not self.on_loopback and self.tls_certificate is None and not self.behind_proxy:
+            raise ValueError(
+                "listen: other machines would reach it without TLS; set tls_certificate and tls_key, or behind_proxy "
+                "(example: VONGGAC_TLS_CERTIFICATE=/etc/vonggac/collector.pem)"
+            )
+        if self.insecure_cookies and not self.on_loopback:
+            raise ValueError("insecure_cookies: only for a listen address such as 127.0.0.1:8440")
+        return self
+
+    @property
+    def host(self) -> str:
+        """The address to listen on."""
+        return split_listen(self.listen)[0]
+
+    @property
+    def port(self) -> int:
+        """The port to listen on; 0: any free one."""
+        return split_listen(self.listen)[1]
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine reaches it."""
+        return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
+
+    @property
+    def ledger_url(self) -> str:
+        """SQLAlchemy URL of the ledger."""
+        return self.database_url or f"sqlite:///{self.state_dir}/ledger.db"
+
+    @property
+    def url(self) -> str:
+        """The address that agents and people use."""
+        scheme = "https" if self.tls_certificate is not None else "http"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url or f"{scheme}://{host}:{self.port}"
+
+
+def split_listen(value: str) -> tuple[str, int]:
+    """`127.0.0.1:8440` or `[::1]:8440` as address and port. Raises ValueError."""
+    host, colon, port = value.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    example = "(example: 127.0.0.1:8440)"
+    if not colon or not (port.isascii() and port.isdigit()) or int(port) > 65_535:
+        raise ValueError(f"{value[:100]!r} is no address with a port {example}")
+    if host != "localhost":
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            raise ValueError(f"{host[:100]!r} is no IP address {example}") from None
+    return host, int(port)
+
+
+def load_settings(config: Path | None = None) -> Settings:
+    """Read the settings. Raises SettingsError naming the setting, what is wrong with it, and an example."""
+    values = _file(config) if config is not None else {}
+    unknown = set(values) - set(Settings.model_fields)
+    if unknown:
+        raise SettingsError(
+            f"{config}: no setting is called {sorted(unknown)[0]!r}; see `vonggac-collector settings`"
+        )
+    try:
+        return Settings(**values)
+    except ValidationError as e:
+        first = e.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        told = str(first["msg"]).removeprefix("Value error, ")
+        name, told = (name, told) if name else tuple(told.split(": ", 1))
+        where = f"{PREFIX}{name.upper()}" if PREFIX + name.upper() in os.environ else name
+        example = "" if "example" in told else f" (default: {Settings.model_fields[name].default!s})"
+        raise SettingsError(f"{where}: {told}{example}") from e
+
+
+def sources(config: Path | None = None) -> dict[str, str]:
+    """Where each setting's value comes from."""
+    values = _file(config) if config is not None else {}
+    return {
+        name: "environment"
+        if PREFIX + name.upper() in os.environ
+        else str(config)
+        if name in values
+        else "default"
+        for name in Settings.model_fields
+    }
+
+
+def _file(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_FILE_BYTES + 1)
+    except OSError as e:
+        raise SettingsError(f"{path}: cannot be read: {e.strerror}") from e
+    if len(raw) > MAX_FILE_BYTES:
+        raise SettingsError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
+    try:
+        value = yaml.safe_load(raw)
+    except (yaml.YAMLError, UnicodeDecodeError) as e:
+        raise SettingsError(f"{path}: not YAML: {e}") from e
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or not all(isinstance(k, str) for k in value):
+        raise SettingsError(f"{path}: must hold settings by name (example: listen: 127.0.0.1:8440)")
+    return value

@@ -1,0 +1,59 @@
+"""The state folder: the collector's signing key, readable by nobody else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from .errors import SettingsError
+
+KEY_FILE: Final = "collector.key"
+_OTHERS: Final = 0o077
+
+
+def write_secret(path: Path, content: bytes) -> None:
+    """Write a new file that only its owner may read. Raises FileExistsError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def make_state(folder: Path) -> bool:
+    """Make the folder and the key, unless they are there; says whether the key is new."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / KEY_FILE
+    if path.exists():
+        return False
+    key = Ed25519PrivateKey.generate()
+    write_secret(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return True
+
+
+def load_key(folder: Path) -> Ed25519PrivateKey:
+    """The collector's key. Raises SettingsError if it is missing, readable by others, or no Ed25519 key."""
+    path = folder / KEY_FILE
+    try:
+        mode = path.stat().st_mode
+        content = path.read_bytes()
+    except OSError as e:
+        raise SettingsError(f"{path}: {e.strerror}; run `vonggac-collector init` first") from e
+    if mode & _OTHERS:
+        raise SettingsError(f"{path}: others may read the key; run `chmod 600` on it")
+    try:
+        key = load_pem_private_key(content, password=None)
+    except ValueError as e:
+        raise SettingsError(f"{path}: holds no key that can be read") from e
+    if not isinstance(key, Ed25519PrivateKey):
+        raise SettingsError(f"{path}: holds no Ed25519 key")
+    return key
