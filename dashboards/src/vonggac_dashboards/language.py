@@ -6,6 +6,7 @@ written by `format`.
 
 from __future__ import annotations
 
+import unicodedata
 from functools import cache
 from importlib.resources import files
 from typing import Final
@@ -54,6 +55,12 @@ class Language:
     def text_of(self, texts: dict[str, str]) -> str:
         """The text of a mapping by language code, falling back to the other language."""
         return self.pick(texts.get(VIETNAMESE, ""), texts.get(ENGLISH, ""))
+
+
+def folded(text: str) -> str:
+    """Text without accents and case, so that `ha noi` finds Hà Nội."""
+    plain = "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
+    return plain.replace("đ", "d").replace("Đ", "D").casefold()
 
 
 def translatable(message: str) -> str:

@@ -119,6 +119,7 @@ def environment(code: str) -> Environment:
             "asset": static_files.address,
             "name_of": lambda thing: chosen.pick(thing.name_vi, thing.name_en),
             "title_of": lambda thing: chosen.pick(thing.title_vi, thing.title_en),
+            "symbols": marks.symbols,
             "score_bar": partial(score_bar.score_bar, chosen),
             "word": partial(word, chosen),
         }

@@ -1,12 +1,13 @@
 """The words for the codes of the contract and the ledger, one word per thing on every page.
 
-A code that this release does not know (a newer agent's) is shown as it came.
+A code that this release does not know (a newer agent's) is shown as it came, with nothing in it unseen.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+from .inert import visible
 from .language import Language, translatable
 
 OUTCOMES: Final = {
@@ -138,4 +139,4 @@ GROUPS: Final = {
 def word(language: Language, group: str, code: str) -> str:
     """The word for `code` of `group`. Raises KeyError for a group that is not there."""
     known = GROUPS[group].get(code)
-    return language.gettext(known) if known else code
+    return language.gettext(known) if known else visible(code)

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from tests.unit.dashboards import sample
 
 from vonggac_dashboards.charts.heard_strip import FRESH, SILENT, counts, heard_of, heard_strip
-from vonggac_dashboards.charts.marks import SHAPES, grade_badge, mark, severity
+from vonggac_dashboards.charts.marks import SEVERITIES, SHAPES, grade_badge, mark, severity, symbols
 from vonggac_dashboards.charts.score_bar import score_bar
 from vonggac_dashboards.charts.sparkline import runs, sparkline, window
 from vonggac_dashboards.charts.tile_grid import ARCHIPELAGOS, COLUMNS, PLACES, Tile, tile_grid
@@ -150,7 +150,7 @@ def test_no_chart_carries_a_style_or_an_event() -> None:
     charts = [
         sparkline(VI, trend), score_bar(VI, None), score_bar(VI, 612_345), tile_grid(VI, tiles),
         waterfall(VI, [Step(Markup("x"), 10_000, 2)], 990_000), heard_strip(VI, [1.0, None]),
-        severity(VI, "critical"), grade_badge(VI, "A"), *(mark(VI, outcome) for outcome in SHAPES),
+        severity(VI, "critical"), symbols(), grade_badge(VI, "A"), *(mark(VI, outcome) for outcome in SHAPES),
     ]  # fmt: skip
     for chart in charts:
         names = attributes(chart)
@@ -159,10 +159,13 @@ def test_no_chart_carries_a_style_or_an_event() -> None:
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_every_state_has_its_own_shape_and_word(code: str) -> None:
-    drawn = {outcome: mark(language(code), outcome) for outcome in SHAPES}
-    assert len({re.sub(r"<span[^>]*>", "", d) for d in drawn.values()}) == len(SHAPES)
-    assert len({re.sub(r"<.*?>", "", d) for d in drawn.values()}) == len(SHAPES)
+def test_every_state_and_severity_has_its_own_shape_and_word(code: str) -> None:
+    chosen = language(code)
+    drawn = [mark(chosen, outcome) for outcome in SHAPES] + [severity(chosen, level) for level in SEVERITIES]
+    shapes = [re.findall(r'href="#([^"]+)"', d)[0] for d in drawn]
+    known = dict(re.findall(r'<symbol id="([^"]+)"[^>]*>(.*?)</symbol>', symbols()))
+    assert len({known[shape] for shape in shapes}) == len(drawn)
+    assert len({d.striptags() for d in drawn}) == len(drawn)
 
 
 def test_a_name_from_elsewhere_is_escaped_in_a_chart() -> None:

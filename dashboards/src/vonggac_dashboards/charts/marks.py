@@ -1,4 +1,7 @@
-"""State marks: colour, shape and word together, so that none of them has to be relied on alone."""
+"""State marks: colour, shape and word together, so that none of them has to be relied on alone.
+
+A page carries each shape once, as a symbol (`symbols`), and marks refer to it: a page holds hundreds of them.
+"""
 
 from __future__ import annotations
 
@@ -10,40 +13,50 @@ from ..language import Language
 from ..words import word
 
 SHAPES: Final = {
-    "fail": Markup('<path d="M1 1h10v10H1z"/>'),
-    "partial": Markup('<path d="M1.5 1.5h9v9h-9z" class="edge"/><path d="M1 1h5v10H1z"/>'),
-    "unknown": Markup(
-        '<circle cx="6" cy="6" r="4.5" class="edge"/><path d="M3 8.5 8.5 3M5.5 9.5 9.5 5.5" class="edge"/>'
-    ),
-    "pass": Markup('<path d="m1.5 6.5 3 3 6-7" class="edge"/>'),
-    "not-applicable": Markup('<path d="M2 6h8" class="edge"/>'),
-    "waived": Markup('<path d="M1.5 1.5h9v9h-9z" class="edge dashed"/>'),
+    "fail": '<path d="M1 1h10v10H1z" fill="currentColor"/>',
+    "partial": '<path d="M1.7 1.7h8.6v8.6H1.7z"/><path d="M1 1h5v10H1z" fill="currentColor" stroke="none"/>',
+    "unknown": '<circle cx="6" cy="6" r="4.5"/><path d="M3 8.5 8.5 3M5.5 9.5l4-4"/>',
+    "pass": '<path d="m1.5 6.5 3 3 6-7"/>',
+    "not-applicable": '<path d="M2 6h8"/>',
+    "waived": '<path d="M1.7 1.7h8.6v8.6H1.7z" stroke-dasharray="2.2 1.4"/>',
 }
-SEVERITY_BARS: Final = {"critical": 4, "high": 3, "medium": 2, "low": 1}
+SEVERITIES: Final = ("low", "medium", "high", "critical")
+
+
+def symbols() -> Markup:
+    """Every shape, to be put once into a page."""
+    marks = [(f"mark-{outcome}", Markup(shape)) for outcome, shape in SHAPES.items()]  # noqa: S704  written above
+    bars = [(f"bars-{name}", _bars(i + 1)) for i, name in enumerate(SEVERITIES)]
+    drawn = Markup("").join(
+        Markup('<symbol id="{}" viewBox="0 0 12 12">{}</symbol>').format(name, shape)
+        for name, shape in marks + bars
+    )
+    return Markup('<svg class="unseen" aria-hidden="true"><defs>{}</defs></svg>').format(drawn)
+
+
+def _bars(filled: int) -> Markup:
+    return Markup("").join(
+        Markup('<path d="M{} {}h2v{}h-2z" fill="currentColor" stroke="none"{}/>').format(
+            i * 3, 9 - 3 * i, 3 + 3 * i, "" if i < filled else Markup(' opacity=".25"')
+        )
+        for i in range(4)
+    )
 
 
 def mark(language: Language, outcome: str, text: str = "") -> Markup:
     """The mark of `outcome` with its word, or with `text` in the word's place."""
-    shape = SHAPES.get(outcome, SHAPES["unknown"])
-    return Markup(
-        '<span class="mark mark-{}">'
-        '<svg viewBox="0 0 12 12" width="12" height="12" aria-hidden="true">{}</svg> {}</span>'
-    ).format(outcome if outcome in SHAPES else "unknown", shape, text or word(language, "outcome", outcome))
+    shape = outcome if outcome in SHAPES else "unknown"
+    return Markup('<span class="mark {0}"><svg><use href="#mark-{0}"/></svg>{1}</span>').format(
+        shape, text or word(language, "outcome", outcome)
+    )
 
 
 def severity(language: Language, level: str) -> Markup:
     """The severity as one to four bars and its word."""
-    filled = SEVERITY_BARS.get(level, 0)
-    bars = Markup("").join(
-        Markup('<path d="M{} {}h2v{}h-2z"{}/>').format(
-            i * 3, 9 - 3 * i, 3 + 3 * i, "" if i < filled else Markup(' class="off"')
-        )
-        for i in range(4)
+    bars = level if level in SEVERITIES else "low"
+    return Markup('<span class="mark {0}"><svg><use href="#bars-{0}"/></svg>{1}</span>').format(
+        bars, word(language, "severity", level)
     )
-    return Markup(
-        '<span class="severity severity-{}">'
-        '<svg viewBox="0 0 11 12" width="11" height="12" aria-hidden="true">{}</svg> {}</span>'
-    ).format(level if level in SEVERITY_BARS else "low", bars, word(language, "severity", level))
 
 
 def grade_badge(language: Language, grade: str | None) -> Markup:

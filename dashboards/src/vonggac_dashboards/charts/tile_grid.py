@@ -13,25 +13,29 @@ import msgspec
 from markupsafe import Markup
 
 from ..format import score
-from ..language import Language, translatable
+from ..language import Language, folded, translatable
 
-PLACES: Final[dict[str, tuple[int, int]]] = {
-    "12": (1, 0), "15": (2, 0), "08": (3, 0), "04": (4, 0),
-    "11": (0, 1), "14": (1, 1), "25": (2, 1), "19": (3, 1), "20": (4, 1),
-    "01": (2, 2), "24": (3, 2), "22": (4, 2),
-    "37": (2, 3), "33": (3, 3), "31": (4, 3),
-    "38": (2, 4),
-    "40": (1, 5), "42": (2, 5),
-    "44": (2, 6), "46": (3, 6),
-    "48": (3, 7), "51": (4, 7),
-    "52": (4, 8),
-    "66": (4, 9), "56": (5, 9),
-    "80": (2, 10), "75": (3, 10), "68": (4, 10),
-    "91": (0, 11), "82": (1, 11), "79": (2, 11),
-    "92": (0, 12), "86": (1, 12),
-    "96": (0, 13),
-}  # fmt: skip
-"""Unit code -> column and row."""
+_MAP: Final = (
+    ("12", "Lai Châu", 1, 0), ("15", "Lào Cai", 2, 0), ("08", "Tuyên Quang", 3, 0),
+    ("04", "Cao Bằng", 4, 0),
+    ("11", "Điện Biên", 0, 1), ("14", "Sơn La", 1, 1), ("25", "Phú Thọ", 2, 1),
+    ("19", "Thái Nguyên", 3, 1), ("20", "Lạng Sơn", 4, 1),
+    ("01", "Hà Nội", 2, 2), ("24", "Bắc Ninh", 3, 2), ("22", "Quảng Ninh", 4, 2),
+    ("37", "Ninh Bình", 2, 3), ("33", "Hưng Yên", 3, 3), ("31", "Hải Phòng", 4, 3),
+    ("38", "Thanh Hoá", 2, 4),
+    ("40", "Nghệ An", 1, 5), ("42", "Hà Tĩnh", 2, 5),
+    ("44", "Quảng Trị", 2, 6), ("46", "Huế", 3, 6),
+    ("48", "Đà Nẵng", 3, 7), ("51", "Quảng Ngãi", 4, 7),
+    ("52", "Gia Lai", 4, 8),
+    ("66", "Đắk Lắk", 4, 9), ("56", "Khánh Hoà", 5, 9),
+    ("80", "Tây Ninh", 2, 10), ("75", "Đồng Nai", 3, 10), ("68", "Lâm Đồng", 4, 10),
+    ("91", "An Giang", 0, 11), ("82", "Đồng Tháp", 1, 11), ("79", "Hồ Chí Minh", 2, 11),
+    ("92", "Cần Thơ", 0, 12), ("86", "Vĩnh Long", 1, 12),
+    ("96", "Cà Mau", 0, 13),
+)  # fmt: skip
+"""Unit code, name, column, row."""
+PLACES: Final = {code: (column, row) for code, _, column, row in _MAP}
+_BY_NAME: Final = {folded(name): code for code, name, _, _ in _MAP}
 ARCHIPELAGOS: Final = (
     (translatable("Hoàng Sa"), "48", (5, 6)),
     (translatable("Trường Sa"), "56", (5, 11)),
@@ -50,6 +54,13 @@ class Tile(msgspec.Struct, frozen=True):
     href: str
     points: int | None
     grade: str | None
+
+
+def map_code(code: str, name: str) -> str:
+    """The official code of a province that a tree calls `code`: its last part, or what its name stands for."""
+    last = code.rpartition("/")[2]
+    bare = folded(name).removeprefix("tinh ").removeprefix("thanh pho ")
+    return last if last in PLACES else _BY_NAME.get(bare, code)
 
 
 def lines_of(name: str) -> tuple[str, str]:

@@ -21,10 +21,9 @@ from vonggac_collector.views import EnrolPage, SystemRow, TokenRow, UnitLink
 from ..instructions import command_block
 from ..language import Language
 from .forms import Form, form_of, whole_number
-from .problems import PageRoute
 from .session import Visit, visit
 
-router = APIRouter(include_in_schema=False, route_class=PageRoute)
+router = APIRouter(include_in_schema=False)
 MAX_USES: Final = 1_000
 MAX_DAYS: Final = 90
 FormFields = Annotated[Form, Depends(form_of)]
@@ -136,7 +135,8 @@ def make_token(request: Request, form: FormFields) -> Response:
             now,
         )
     except Invalid as error:
-        return _page(visitor, given, problem=str(error), status=422)
+        request.state.page = _page(visitor, given, problem=str(error), status=422)
+        raise
     return _page(visitor, Given(unit=given.unit, system=given.system), Made(text, row))
 
 

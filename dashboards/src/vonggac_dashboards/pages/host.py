@@ -12,17 +12,20 @@ from starlette.responses import HTMLResponse
 from vonggac_collector.views import FindingRow, HostPage
 from vonggac_contract.finding import SEVERITIES
 
+from ..inert import MAX_SHOWN, words_of
 from ..language import Language
 from .inventory import inventory
-from .problems import PageRoute
 from .session import visit
 from .shared import explained
 
-router = APIRouter(include_in_schema=False, route_class=PageRoute)
+router = APIRouter(include_in_schema=False)
 WAIVED: Final = "waived"
-IN_FULL: Final = 20
-"""Findings shown with their steps, and REPORTS of the chain: the page has to stay under 100 kB."""
-REPORTS: Final = 10
+WRONG: Final = ("fail", "partial", "unknown")
+FULL_TEXT: Final = 26_000
+"""Bytes of text of the findings shown with their steps, and REPORTS of the chain: the page has to stay under 100 kB."""
+AROUND: Final = 1_900
+"""Bytes of markup around one finding, roughly."""
+REPORTS: Final = 8
 ORDER: Final = ("fail", "partial", "unknown", WAIVED, "pass", "not-applicable")
 
 
@@ -40,17 +43,31 @@ class Group(msgspec.Struct, frozen=True):
         return len(self.findings)
 
 
-def grouped(findings: list[FindingRow]) -> list[Group]:
+def grouped(language: Language, findings: list[FindingRow]) -> list[Group]:
     """Findings by outcome in ORDER; what is waived stands apart, for it is accepted, not fixed."""
     by_outcome: dict[str, list[FindingRow]] = {name: [] for name in ORDER}
     for row in findings:
-        waived = row.waived_until is not None and row.outcome in ("fail", "partial", "unknown")
+        waived = row.waived_until is not None and row.outcome in WRONG
         by_outcome.setdefault(WAIVED if waived else row.outcome, []).append(row)
-    left, groups = IN_FULL, list[Group]()
+    used, groups = 0, list[Group]()
     for name, rows in by_outcome.items():
-        groups.append(Group(name, sorted(rows, key=_worst_first), left))
-        left = max(0, left - len(rows))
+        ordered, in_full = sorted(rows, key=_worst_first), 0
+        for row in ordered if name in WRONG else ():
+            used += size_of(language, row)
+            if used > FULL_TEXT:
+                break
+            in_full += 1
+        groups.append(Group(name, ordered, in_full))
     return groups
+
+
+def size_of(language: Language, row: FindingRow) -> int:
+    """About how many bytes the finding takes when it is shown with its steps."""
+    texts = [language.text_of(t) for t in (row.title, row.why, row.fix)]
+    for piece in row.evidence:
+        values = [piece.fact, piece.expected, piece.actual, *piece.offenders]
+        texts += [(v if isinstance(v, str) else words_of(v))[:MAX_SHOWN] + " " * 30 for v in values]
+    return AROUND + sum(len(t.encode("utf-8", "replace")) for t in texts)
 
 
 def _worst_first(row: FindingRow) -> tuple[int, int, str]:
@@ -60,12 +77,12 @@ def _worst_first(row: FindingRow) -> tuple[int, int, str]:
 
 def context(language: Language, view: HostPage, path: str, query: list[tuple[str, str]]) -> dict[str, Any]:
     """What the template needs beside the read model."""
-    groups = grouped(view.findings)
+    groups = grouped(language, view.findings)
     return {
         "view": view,
         "groups": groups,
         "shown_reports": min(REPORTS, len(view.reports)),
-        "failing": sum(g.count for g in groups if g.outcome in ("fail", "partial", "unknown")),
+        "failing": sum(g.count for g in groups if g.outcome in WRONG),
         "age_of_look": None if view.looked_at is None else (view.as_of - view.looked_at).total_seconds(),
         "path_to_host": [*(u for u in view.path if u.code != view.unit.code), view.unit],
         "waterfall": explained(language, view.deductions, view.effective, with_hosts=False)

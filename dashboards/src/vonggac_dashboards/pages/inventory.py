@@ -13,12 +13,13 @@ import msgspec
 
 from vonggac_collector.views import HostPage
 
-from ..language import Language
+from ..inert import visible
+from ..language import Language, folded
 from ..preferences import here_with
 from .sections import SECTIONS, Head
-from .shared import asked_text, folded
+from .shared import asked_text
 
-ROWS: Final = 40
+ROWS: Final = 30
 """Rows of one table; the page has to stay under 100 kB."""
 
 
@@ -27,6 +28,7 @@ class Part(msgspec.Struct, frozen=True):
 
     name: str
     title: str
+    anchor: str = ""
     seen_at: datetime | None = None
     unavailable: str = ""
     detail: str = ""
@@ -45,7 +47,10 @@ class Part(msgspec.Struct, frozen=True):
 def inventory(language: Language, view: HostPage, path: str, query: list[tuple[str, str]]) -> list[Part]:
     """Every section of the report, known ones first and in reading order."""
     names = [n for n in SECTIONS if n in view.sections] + [n for n in view.sections if n not in SECTIONS]
-    return [_part(language, view, name, path, query) for name in names]
+    return [
+        msgspec.structs.replace(_part(language, view, name, path, query), anchor=f"section-{i}")
+        for i, name in enumerate(names)
+    ]
 
 
 def _part(language: Language, view: HostPage, name: str, path: str, query: list[tuple[str, str]]) -> Part:
@@ -54,7 +59,7 @@ def _part(language: Language, view: HostPage, name: str, path: str, query: list[
     envelope = given if isinstance(given, dict) and given.keys() <= _ENVELOPE else {"content": given}
     base = Part(
         name=name,
-        title=known[0](language) if known else name,
+        title=known[0](language) if known else visible(name),
         seen_at=view.section_times.get(name),
         unavailable=str(envelope.get("unavailable") or ""),
         detail=str(envelope.get("detail") or ""),
@@ -81,7 +86,7 @@ def _part(language: Language, view: HostPage, name: str, path: str, query: list[
         matches=len(rows),
         searchable=len(made.rows) > ROWS,
         find=find,
-        all_link=here_with(path, query, **{name: ""}) + "#" + name,
+        all_link=here_with(path, query, **{name: ""}) + "#inventory",
         open=bool(find),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Final
+from urllib.parse import quote
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -11,9 +12,8 @@ from starlette.responses import HTMLResponse
 from vonggac_collector.views import Overview, UnitRow
 
 from ..charts.sparkline import sparkline
-from ..charts.tile_grid import Tile, tile_grid
+from ..charts.tile_grid import Tile, map_code, tile_grid
 from ..language import Language
-from .problems import PageRoute
 from .session import visit
 from .shared import (
     asked_text,
@@ -25,7 +25,7 @@ from .shared import (
     trend_points,
 )
 
-router = APIRouter(include_in_schema=False, route_class=PageRoute)
+router = APIRouter(include_in_schema=False)
 MOVERS: Final = 5
 ATTENTION: Final = 8
 
@@ -52,9 +52,9 @@ def tile_of(language: Language, row: UnitRow) -> Tile:
     """A province as a tile."""
     enough = row.standing.sufficient
     return Tile(
-        row.unit.code.removeprefix("vn-"),
+        map_code(row.unit.code, row.unit.name_vi),
         language.pick(row.unit.name_vi, row.unit.name_en),
-        f"/units/{row.unit.code}",
+        "/units/" + quote(row.unit.code),
         row.standing.score if enough else None,
         row.standing.grade if enough else None,
     )

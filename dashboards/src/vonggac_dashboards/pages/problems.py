@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
 from typing import Any, Final
 from urllib.parse import quote
 
-from fastapi.routing import APIRoute
+import msgspec
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vonggac_collector.errors import PROBLEMS, CollectorError, Forbidden, Invalid, LoginRequired, Refused
+from vonggac_collector.errors import PROBLEM_TYPE, LoginRequired
+from vonggac_collector.ingest.answer import PROBLEM_JSON
 
 from ..language import Language, language, translatable
 from ..preferences import preferences_of
@@ -54,13 +55,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         translatable("Nothing was changed. Tell whoever runs the collector, with the time."),
     ),
 }
-CODES_BY_STATUS: Final = {
-    403: "forbidden",
-    404: "not-found",
-    405: "wrong-method",
-    413: "too-large",
-    429: "throttled",
-}
+TOLD: Final = frozenset({"invalid", "malformed", "too-large", "media-type"})
+"""Refusals whose English detail is shown: it is about a value that was given."""
+OF_PROGRAMS: Final = ("/api/", "/agent/", "/static/", "/metrics", "/healthz", "/readyz")
+MAX_PROBLEM: Final = 64 * 1024
 
 
 def texts_of(chosen: Language, code: str) -> tuple[str, str]:
@@ -69,46 +67,69 @@ def texts_of(chosen: Language, code: str) -> tuple[str, str]:
     return chosen.gettext(title), chosen.gettext(hint)
 
 
-def problem_page(request: Request, code: str, *, status: int | None = None, detail: str = "") -> HTMLResponse:
-    """The page for the refusal `code`."""
-    chosen = language(preferences_of(request).language)
-    title, hint = texts_of(chosen, code)
-    number = status or (PROBLEMS[code].status if code in PROBLEMS else 500)
-    return answer(request, "problem.html", status=number, title=title, hint=hint, detail=detail, code=code)
+def wants_page(request: Request) -> bool:
+    """Whether a person's browser asks for a page, and not a program for data."""
+    return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith(OF_PROGRAMS)
 
 
-def page_for(request: Request, error: CollectorError) -> Response:
-    """The answer to an error of the collector. Its English detail is shown only where it is about a given value."""
-    if isinstance(error, LoginRequired):
+def page_for(request: Request, problem: dict[str, Any]) -> Response:
+    """What a person gets in the place of a problem: the way to sign in, the page that the route prepared
+    (`request.state.page`, a form with what was typed), or the page of the refusal.
+    """
+    code = str(problem.get("type", "")).removeprefix(PROBLEM_TYPE)
+    if code == LoginRequired.code:
         here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         target = "/login" if request.method != "GET" or here == "/" else "/login?next=" + quote(here, safe="")
         return RedirectResponse(target, 303, {"Cache-Control": "no-store"})
-    told = str(error) if isinstance(error, Invalid | Refused) and not isinstance(error, Forbidden) else ""
-    return problem_page(request, error.code, detail=told)
-
-
-class PageRoute(APIRoute):
-    """A route whose errors are answered by a page, and a missing sign-in by the way to it."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The route's handler with the errors of the collector turned into pages."""
-        inner = super().get_route_handler()
-
-        async def handler(request: Request) -> Response:
-            try:
-                return await inner(request)
-            except CollectorError as error:
-                return page_for(request, error)
-
-        return handler
-
-
-def wants_page(request: Request) -> bool:
-    """Whether a person's browser asks for a page, and not a program for data."""
-    path = request.url.path
-    of_programs = path.startswith(("/api/", "/agent/", "/static/")) or path in (
-        "/metrics",
-        "/healthz",
-        "/readyz",
+    prepared = getattr(request.state, "page", None)
+    if isinstance(prepared, Response):
+        return prepared
+    title, hint = texts_of(language(preferences_of(request).language), code)
+    return answer(
+        request,
+        "problem.html",
+        status=int(problem["status"]),
+        number=problem["status"],
+        title=title,
+        hint=hint,
+        detail=str(problem.get("detail", "")) if code in TOLD else "",
+        code=code,
+        fault=str(problem.get("number", "")),
     )
-    return not of_programs and "text/html" in request.headers.get("accept", "")
+
+
+class ProblemPages:
+    """Outermost ASGI layer of the pages: a browser that would be answered by problem+json (RFC 9457) gets a page.
+
+    The collector has made, counted and written down the refusal by then; only its looks change here.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http" or not wants_page(Request(scope)):
+            await self._app(scope, receive, send)
+            return
+        held: list[tuple[bytes, bytes]] | None = None
+        body = bytearray()
+
+        async def changed(message: Message) -> None:
+            nonlocal held
+            if message["type"] == "http.response.start":
+                kinds = [v for k, v in message["headers"] if k.lower() == b"content-type"]
+                if kinds and kinds[0].startswith(PROBLEM_JSON.encode()):
+                    held = message["headers"]
+                    return
+            if held is None:
+                await send(message)
+                return
+            body.extend(message.get("body", b"")[: MAX_PROBLEM - len(body)])
+            if not message.get("more_body"):
+                page = page_for(Request(scope), msgspec.json.decode(bytes(body), type=dict[str, Any]))
+                own = {k.lower() for k, _ in page.raw_headers} | {b"content-type", b"content-length"}
+                page.raw_headers.extend(h for h in held if h[0].lower() not in own)
+                await page(scope, receive, send)
+
+        await self._app(scope, receive, changed)

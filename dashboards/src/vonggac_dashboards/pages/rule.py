@@ -11,11 +11,11 @@ from starlette.responses import HTMLResponse
 from vonggac_collector.views import RuleListRow, RulePage
 from vonggac_contract.finding import DOMAINS, SEVERITIES
 
-from .problems import PageRoute
+from ..language import folded
 from .session import visit
-from .shared import asked_text, folded
+from .shared import asked_text
 
-router = APIRouter(include_in_schema=False, route_class=PageRoute)
+router = APIRouter(include_in_schema=False)
 
 
 def chosen(rows: list[RuleListRow], find: str, domain: str) -> list[RuleListRow]:

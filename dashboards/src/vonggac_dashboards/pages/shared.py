@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote
@@ -15,7 +14,7 @@ from vonggac_collector.views import DeductionRow, TrendPoint, UnitRow
 from ..charts.sparkline import Point, sparkline
 from ..charts.waterfall import FULL, Step, waterfall
 from ..inert import inert
-from ..language import Language
+from ..language import Language, folded
 from ..preferences import here_with
 from ..words import CAUSES, word
 
@@ -68,12 +67,6 @@ def explained(
     if score is None or score + sum(d.points for d in deductions) != FULL:
         return None
     return waterfall(language, steps(language, deductions), score, with_hosts=with_hosts)
-
-
-def folded(text: str) -> str:
-    """Text without accents and case, so that `ha noi` finds Hà Nội."""
-    plain = "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
-    return plain.replace("đ", "d").replace("Đ", "D").casefold()
 
 
 def asked_text(value: str | None) -> str:

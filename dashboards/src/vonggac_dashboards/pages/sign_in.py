@@ -15,9 +15,9 @@ from ..language import language
 from ..preferences import preferences_of
 from ..rendering import answer
 from .forms import Form, form_of
-from .problems import PageRoute, texts_of
+from .problems import texts_of
 
-router = APIRouter(include_in_schema=False, route_class=PageRoute)
+router = APIRouter(include_in_schema=False)
 FormFields = Annotated[Form, Depends(form_of)]
 AWAY: Final = {"Cache-Control": "no-store"}
 
@@ -50,11 +50,10 @@ def sign_in(request: Request, form: FormFields) -> Response:
     try:
         cookie = web.sign_in(request, name, form.get("password", ""))
     except Refused as error:
-        chosen = language(preferences_of(request).language)
-        problem = " ".join(
-            f"{text}." if not text.endswith(".") else text for text in texts_of(chosen, error.code)
-        )
-        return _page(request, target, name, problem, PROBLEMS[error.code].status)
+        title, hint = texts_of(language(preferences_of(request).language), error.code)
+        status = PROBLEMS[error.code].status
+        request.state.page = _page(request, target, name, f"{title}. {hint}", status)
+        raise
     response = RedirectResponse(own_address(target), 303, AWAY)
     cookie.put(response)
     return response

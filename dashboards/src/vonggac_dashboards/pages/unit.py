@@ -12,14 +12,13 @@ from vonggac_collector.views import HostRow, UnitPage
 
 from ..charts.heard_strip import heard_strip
 from ..charts.sparkline import sparkline
-from ..language import Language
+from ..language import Language, folded
 from ..preferences import here_with
 from .forms import whole_number
-from .problems import PageRoute
 from .session import visit
-from .shared import asked_text, explained, folded, sparklines, trend_points
+from .shared import asked_text, explained, sparklines, trend_points
 
-router = APIRouter(include_in_schema=False, route_class=PageRoute)
+router = APIRouter(include_in_schema=False)
 
 
 HOSTS: Final = 40
@@ -70,7 +69,7 @@ def found_hosts(hosts: list[HostRow], find: str) -> list[HostRow]:
     return [h for h in hosts if wanted in folded(h.hostname)] if wanted else hosts
 
 
-@router.get("/units/{code}")
+@router.get("/units/{code:path}")
 def unit(request: Request, code: str) -> HTMLResponse:
     """One unit, or the same 404 for one that is not there and one that the caller may not see."""
     visitor = visit(request)

@@ -1,0 +1,450 @@
+"""The pages as answers: who may see them, what they carry, what they refuse, how large they are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+
+import msgspec
+import pytest
+from fastapi import FastAPI
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+from tests.unit.dashboards import sample
+from tests.unit.dashboards.house import PASSWORD, SampleQueries, client_of, make_app, signed_in
+
+from vonggac_collector.views import HostPage
+from vonggac_dashboards import static_files
+from vonggac_dashboards.language import language
+from vonggac_dashboards.pages.enrol import two_lines
+from vonggac_dashboards.pages.forms import MAX_BYTES
+from vonggac_dashboards.pages.host import grouped
+from vonggac_dashboards.pages.sign_in import own_address
+from vonggac_dashboards.rendering import CONTENT_SECURITY_POLICY
+
+PAGES = (
+    "/",
+    "/units/48/so-khcn",
+    f"/hosts/{sample.HOST_ID}",
+    "/rules",
+    "/rules/linux.ssh.root-login",
+    "/enrol",
+)
+LARGEST = 100_000
+"""Bytes of a page with its style and script, before fonts."""
+
+
+@pytest.fixture(scope="module")
+def app() -> FastAPI:
+    return make_app()
+
+
+@pytest.fixture(scope="module")
+def browser(app: FastAPI) -> Iterator[TestClient]:
+    with signed_in(app) as client:
+        yield client
+
+
+def shown_text(html: str) -> str:
+    pieces: list[str] = []
+
+    class Reader(HTMLParser):
+        def handle_data(self, data: str) -> None:
+            pieces.append(data)
+
+    Reader().feed(html)
+    return "".join(pieces)
+
+
+def csrf_of(html: str) -> str:
+    found = re.search(r'name="csrf" value="([^"]+)"', html)
+    assert found
+    return found[1]
+
+
+def weight(html: str) -> int:
+    files = ("style.css", "page.js", "mark.svg")
+    return len(html.encode()) + sum(len(static_files.asset(f).content) for f in files)
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("code", ["vi", "en"])
+def test_every_page_is_light_strict_and_in_its_language(browser: TestClient, page: str, code: str) -> None:
+    answer = browser.get(page, params={"lang": code})
+    assert answer.status_code == 200
+    assert answer.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
+    assert answer.headers["cache-control"] == "no-store"
+    assert f'<html lang="{code}"' in answer.text
+    assert weight(answer.text) < LARGEST
+    assert " style=" not in answer.text
+    assert not re.search(r"<[^>]* on\w+=", answer.text)
+    assert not re.search(r"<script(?! src=)", answer.text)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_page_asks_anything_of_another_site(browser: TestClient, page: str) -> None:
+    text = browser.get(page).text
+    addresses = re.findall(r'(?:src|href|action)="([^"]*)"', text)
+    assert addresses
+    assert [a for a in addresses if not a.startswith(("/", "#")) or a.startswith("//")] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_who_is_not_signed_in_is_sent_to_the_door_and_back(app: FastAPI, page: str) -> None:
+    answer = client_of(app).get(page + "?find=a")
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith("/login?next=%2F")
+
+
+def test_signing_in_leads_to_where_one_was_going(app: FastAPI) -> None:
+    client = client_of(app)
+    answer = client.post("/login", data={"name": "admin", "password": PASSWORD, "next": "/rules?find=ssh"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/rules?find=ssh")
+    assert client.get("/rules").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "//evil.example",
+        "/\\evil.example",
+        "https://evil.example",
+        "javascript:alert(1)",
+        "",
+        "/a\nb",
+        "/x\\y",
+        "/login",
+    ],
+)
+def test_signing_in_leads_to_no_other_site(target: str) -> None:
+    assert own_address(target) == "/"
+
+
+@given(st.text(max_size=60))
+def test_no_text_makes_signing_in_lead_elsewhere(target: str) -> None:
+    led = own_address(target)
+    assert led.startswith("/")
+    assert not led.startswith(("//", "/\\"))
+    assert led.isprintable()
+
+
+def test_a_wrong_password_keeps_the_name_and_tells_nothing_more(app: FastAPI) -> None:
+    answers = [
+        client_of(app).post("/login", data={"name": name, "password": "wrong"})
+        for name in ("admin", "nobody-here")
+    ]
+    assert [a.status_code for a in answers] == [401, 401]
+    assert 'value="admin"' in answers[0].text
+    assert "Tên đăng nhập hoặc mật khẩu không đúng" in answers[0].text
+    assert answers[0].text.replace("admin", "") == answers[1].text.replace("nobody-here", "")
+
+
+def test_a_refused_sign_in_is_counted() -> None:
+    app = make_app()
+    with client_of(app) as client:
+        client.post("/login", data={"name": "admin", "password": "wrong"})
+    with app.state.ledger.read() as tx:
+        assert tx.trail.counts() == {"login-refused": 1}
+
+
+def test_signing_out_ends_the_session(app: FastAPI) -> None:
+    client = signed_in(app)
+    token = csrf_of(client.get("/").text)
+    assert client.post("/logout", data={"csrf": token}).status_code == 303
+    assert client.get("/").status_code == 303
+
+
+@pytest.mark.parametrize("path", ["/logout", "/enrol", "/enrol/0000000000000001/revoke"])
+@pytest.mark.parametrize("token", ["", "forged"])
+def test_a_form_without_the_sessions_token_changes_nothing(app: FastAPI, path: str, token: str) -> None:
+    client = signed_in(app)
+    answer = client.post(path, data={"csrf": token, "unit": "48", "uses": "1", "days": "1"})
+    assert answer.status_code == 403
+    assert "Biểu mẫu đã quá cũ" in answer.text
+    assert client.get("/").status_code == 200
+
+
+def test_a_form_from_another_site_is_refused(app: FastAPI) -> None:
+    client = signed_in(app)
+    form = {"csrf": csrf_of(client.get("/enrol").text), "unit": "48", "uses": "1", "days": "1"}
+    assert client.post("/enrol", data=form, headers={"Origin": "https://evil.example"}).status_code == 403
+
+
+def test_a_token_is_made_shown_once_and_revoked(app: FastAPI) -> None:
+    client = signed_in(app)
+    form = {"csrf": csrf_of(client.get("/enrol?unit=48").text), "unit": "48", "uses": "3", "days": "7"}
+    made = client.post("/enrol?unit=48", data=form)
+    assert made.status_code == 200
+    text = re.search(r"vg1-[\w-]+", made.text)
+    assert text
+    assert "sudo vonggac-agent service install" in made.text
+    assert text[0] not in client.get("/enrol").text
+    with app.state.ledger.read() as tx:
+        token = next(iter(tx.tokens.all()))
+    assert token.uses_left == 3
+    assert client.post(f"/enrol/{token.id}/revoke", data={"csrf": form["csrf"]}).status_code == 303
+    with app.state.ledger.read() as tx:
+        assert tx.tokens.get(token.id).revoked
+
+
+@pytest.mark.parametrize(
+    ("uses", "days", "told"),
+    [
+        ("0", "7", "Số máy"),
+        ("1001", "7", "Số máy"),
+        ("²", "7", "Số máy"),
+        ("2", "91", "Hiệu lực"),
+        ("2", "", "Hiệu lực"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_named_and_what_was_typed_stays(
+    app: FastAPI, uses: str, days: str, told: str
+) -> None:
+    client = signed_in(app)
+    form = {"csrf": csrf_of(client.get("/enrol").text), "unit": "48", "uses": uses, "days": days}
+    answer = client.post("/enrol", data=form)
+    assert answer.status_code == 422
+    assert re.search(rf'role="alert">{told}: ', answer.text)
+    assert f'value="{uses}"' in answer.text
+    assert f'value="{days}"' in answer.text
+
+
+def test_a_role_that_may_not_enrol_sees_no_way_to_it(app: FastAPI) -> None:
+    client = signed_in(app, "kiemtoan")
+    assert 'href="/enrol' not in client.get("/").text
+    assert client.get("/enrol").status_code == 403
+    form = {"csrf": csrf_of(client.get("/").text), "unit": "48", "uses": "1", "days": "1"}
+    assert client.post("/enrol", data=form).status_code == 403
+
+
+def test_what_does_not_exist_is_a_page_for_people_and_a_problem_for_programs(browser: TestClient) -> None:
+    for path in ("/units/absent", "/hosts/absent", "/nowhere"):
+        page = browser.get(path, params={"lang": "vi"})
+        assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+        assert "Không có trang này" in page.text
+        plain = browser.get(path, headers={"Accept": "application/json"})
+        assert (plain.status_code, plain.headers["content-type"]) == (404, "application/problem+json")
+    assert browser.get("/api/v1/nowhere").headers["content-type"] == "application/problem+json"
+
+
+def test_a_fault_of_the_collector_is_told_without_its_insides(browser: TestClient) -> None:
+    page = browser.get("/hosts/broken?lang=vi")
+    assert page.status_code == 500
+    assert "Máy chủ thu thập gặp lỗi" in page.text
+    assert re.search(r"nhật ký của máy chủ: <code>[0-9a-f]{16}</code>", page.text)
+    assert page.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
+    assert "RuntimeError" not in page.text
+    assert "own" not in shown_text(page.text)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (b"a" * (MAX_BYTES + 1), "application/x-www-form-urlencoded", 413),
+        (b"a=%ff&b", "application/x-www-form-urlencoded", 422),
+        (b"\xff\xfe", "application/x-www-form-urlencoded", 422),
+        (b"&".join(b"f%d=1" % i for i in range(50)), "application/x-www-form-urlencoded", 422),
+        (b"name=" + b"a" * 3_000, "application/x-www-form-urlencoded", 413),
+        (b"{}", "application/json", 415),
+        (b"--x\r\n\r\n--x--", "multipart/form-data; boundary=x", 415),
+    ],
+)
+def test_a_form_that_is_none_is_refused(app: FastAPI, body: bytes, kind: str, status: int) -> None:
+    answer = client_of(app).post("/login", content=body, headers={"Content-Type": kind})
+    assert answer.status_code == status
+    assert "<html" in answer.text
+
+
+def test_language_and_theme_are_kept_by_cookie_and_stay_in_the_address(app: FastAPI) -> None:
+    client = signed_in(app)
+    first = client.get("/rules?lang=en&theme=dark&find=ssh")
+    assert '<html lang="en" data-theme="dark"' in first.text
+    assert 'href="/rules?find=ssh&amp;lang=vi"' in first.text
+    assert '<html lang="en" data-theme="dark"' in client.get("/").text
+    assert '<html lang="vi" data-theme="dark"' in client.get("/?lang=vi").text
+    assert '<html lang="vi">' in client.get("/?lang=vi&theme=auto").text
+
+
+@pytest.mark.parametrize(
+    "query", ["lang=xx", "lang=../../etc", "theme=<script>", "sort=__class__", "find=" + "x" * 5_000]
+)
+def test_what_an_address_asks_for_in_vain_is_left_aside(browser: TestClient, query: str) -> None:
+    answer = browser.get("/?" + query)
+    assert answer.status_code == 200
+    assert "<script>" not in answer.text
+
+
+def test_sample_data_is_marked_on_the_page_and_on_each_sample(browser: TestClient) -> None:
+    text = browser.get("/?lang=vi").text
+    assert "Dữ liệu mẫu." in text
+    shown = sample.overview()
+    assert text.count("dữ liệu mẫu</span>") >= len(shown.ranked) + len(shown.insufficient)
+    assert "dữ liệu mẫu</span>" in browser.get("/units/48").text
+    assert "dữ liệu mẫu</span>" in browser.get(f"/hosts/{sample.HOST_ID}").text
+
+
+def test_a_real_country_carries_no_sample_mark() -> None:
+    queries = SampleQueries()
+    queries.overview_page = sample.empty_overview()
+    text = signed_in(make_app(queries)).get("/").text
+    assert "mẫu" not in text
+    assert "Chưa có máy nào gửi báo cáo" in text
+    assert 'href="/enrol"' in text
+
+
+def test_units_with_insufficient_data_are_shown_below_the_ranking(browser: TestClient) -> None:
+    text = browser.get("/?lang=en").text
+    ranking, insufficient = text.index('id="ranking"'), text.index("silence is not a clean bill")
+    assert ranking < insufficient < text.index("Lai Chau", insufficient)
+
+
+def test_a_unit_is_found_without_accents(browser: TestClient) -> None:
+    text = browser.get("/?find=da+nang").text
+    table = text[text.index('id="ranked"') : text.index("</table>", text.index('id="ranked"'))]
+    assert re.findall(r'href="/units/(\d\d)"', table) == ["48"]
+
+
+@pytest.mark.parametrize("key", ["rank", "change", "coverage", "age", "silent", "critical"])
+def test_the_ranking_can_be_sorted_by_its_heads(browser: TestClient, key: str) -> None:
+    text = browser.get("/", params={"sort": key}).text
+    assert len(re.findall(r"<th[^>]* aria-sort=", text)) == 1
+    table = text[text.index('id="ranked"') :]
+    assert len(set(re.findall(r'<th scope="row"><a href="/units/(\d\d)"', table))) == 34
+
+
+def all_texts_hostile(page: HostPage) -> HostPage:
+    bad = sample.HOSTILE
+    findings = [
+        msgspec.structs.replace(
+            row,
+            detail=bad,
+            reason=bad,
+            title={"vi": bad},
+            why={"vi": bad},
+            fix={"vi": "  " + bad},
+            severity=bad,
+            domain=bad,
+            evidence=[
+                msgspec.structs.replace(e, fact=bad, actual=bad, operator=bad, offenders=[bad])
+                for e in row.evidence
+            ],
+        )
+        for row in page.findings[:9]
+    ]
+    return msgspec.structs.replace(
+        page,
+        hostname=bad,
+        os=bad,
+        agent_version=bad,
+        flags=[bad],
+        findings=findings,
+        reports=[msgspec.structs.replace(r, digest=bad, keyid=bad) for r in page.reports],
+        domains={bad: 5},
+        sections={
+            bad: {"a": bad},
+            "sockets": [bad],
+            "packages": {"manager": "dpkg", "packages": [[bad, "1", "x", ""]]},
+        },
+    )
+
+
+@pytest.mark.hostile
+def test_hostile_text_in_every_field_is_shown_inert() -> None:
+    queries = SampleQueries()
+    queries.host_page = all_texts_hostile(sample.host())
+    text = signed_in(make_app(queries)).get(f"/hosts/{sample.HOST_ID}?packages=gpj").text
+    assert "<script>" not in text
+    assert not [c for c in ("\u202e", "\x1b", "\x00", "\u200b") if c in text]
+    assert "U+202E" in text
+    assert weight(text) < LARGEST
+
+
+@pytest.mark.hostile
+def test_what_a_section_holds_in_another_shape_is_shown_as_unreadable() -> None:
+    queries = SampleQueries()
+    odd: list[object] = [
+        None,
+        3,
+        "x",
+        [],
+        {"packages": 3},
+        {"manager": "dpkg", "packages": [["a"]]},
+        {"content": None},
+    ]
+    for content in odd:
+        queries.host_page = msgspec.structs.replace(
+            sample.host(), sections={"packages": content, "new-part": content}
+        )
+        text = signed_in(make_app(queries)).get(f"/hosts/{sample.HOST_ID}").text
+        assert text.count("nội dung không đọc được") == 2
+
+
+@settings(max_examples=10)
+@given(failing=st.integers(0, 90))
+def test_a_host_page_loses_no_finding_however_much_is_wrong(failing: int) -> None:
+    findings = sample.host(findings=failing).findings
+    groups = grouped(language("vi"), findings)
+    assert sum(g.count for g in groups) == len(findings)
+    assert all(g.in_full <= g.count for g in groups)
+    assert groups[0].in_full > 0 or not failing
+
+
+def test_the_heaviest_pages_stay_light() -> None:
+    queries = SampleQueries()
+    queries.host_page = sample.host(findings=60)
+    many = [sample.host_row(i) for i in range(100)]
+    rows = sample.overview().ranked
+    queries.unit_page = msgspec.structs.replace(sample.unit(), hosts=many, hosts_total=900, children=rows)
+    client = signed_in(make_app(queries))
+    assert weight(client.get(f"/hosts/{sample.HOST_ID}").text) < LARGEST
+    assert weight(client.get("/units/48").text) < LARGEST
+    queries.unit_page = msgspec.structs.replace(queries.unit_page, children=[])
+    assert weight(client.get("/units/48").text) < LARGEST
+
+
+def test_the_hosts_of_a_unit_are_paged_and_found() -> None:
+    queries = SampleQueries()
+    many = [msgspec.structs.replace(sample.host_row(i), hostname=f"may-{i:03d}") for i in range(100)]
+    queries.unit_page = msgspec.structs.replace(sample.unit(), hosts=many, hosts_total=900, children=[])
+    client = signed_in(make_app(queries))
+    assert "may-039" in client.get("/units/48").text
+    assert "may-040" not in client.get("/units/48").text
+    assert "may-040" in client.get("/units/48?from=40").text
+    assert "1–1 trên 1" not in client.get("/units/48?host=may-077").text
+    assert "may-077" in client.get("/units/48?host=may-077").text
+
+
+def test_a_package_is_found_among_hundreds(browser: TestClient) -> None:
+    text = browser.get(f"/hosts/{sample.HOST_ID}?packages=goi-777").text
+    assert "lib-goi-777" in text
+    assert "lib-goi-1<" not in text
+    assert re.search(
+        r'<details id="section-\d" open><summary><span class="title">(Gói phần mềm|Packages)', text
+    )
+
+
+def test_the_two_lines_keep_the_token_out_of_the_process_list_and_quote_what_they_are_given() -> None:
+    first, second = two_lines("https://a.example/$(x)", "vg1-abc")
+    assert first.startswith("printf ")
+    assert "'https://a.example/$(x)'" in first
+    assert second == "sudo vonggac-agent service install"
+
+
+def test_static_files_are_served_for_ever_and_no_other_file_is(app: FastAPI) -> None:
+    client = client_of(app)
+    found = client.get(static_files.address("style.css"))
+    assert found.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert found.headers["content-type"] == "text/css; charset=utf-8"
+    for name in static_files.TYPES:
+        assert client.get(f"/static/{name}").status_code == 200
+    for name in ("../app.py", "..%2fapp.py", "fonts/OFL.txt", "style.css/", "%2e%2e/app.py", ""):
+        assert client.get(f"/static/{name}").status_code == 404
+
+
+def test_every_file_that_the_style_asks_for_is_served() -> None:
+    style = static_files.asset("style.css").content.decode()
+    asked = re.findall(r'url\("([^"]+)"\)', style)
+    assert len(asked) == 12
+    assert set(asked) <= set(static_files.TYPES)
