@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any, Final
 
-from vonggac_contract.facts import Known, Unavailable
+from vonggac_contract.facts import Known, Reason, Unavailable
 from vonggac_contract.finding import SEVERITIES, Evidence, Finding, Outcome
 from vonggac_contract.rule import Rule, Text
 from vonggac_rules.explain import Language, asked
@@ -38,7 +38,8 @@ WORDS: Final[dict[Language, dict[str, str]]] = {
         "because": "lý do",
         "and": "và {n} mục khác",
         "none": "không có",
-        "hidden": "không xem được các dữ kiện sau ({n}); chạy với quyền root sẽ thấy nhiều hơn",
+        "hidden": "không xem được các dữ kiện sau ({n})",
+        "root": "Chạy với quyền root sẽ thấy nhiều hơn.",
         "summary": "{host}: {pass} đạt, {fail} không đạt, {partial} đạt một phần, {unknown} không rõ, "
         "{na} không áp dụng, theo hồ sơ {profile} (bộ quy tắc {rulebook})",
         "spent": "{wall:.2f} giây, bộ xử lý {cpu:.2f} giây, bộ nhớ cao nhất {rss:.0f} MiB",
@@ -59,7 +60,8 @@ WORDS: Final[dict[Language, dict[str, str]]] = {
         "because": "because",
         "and": "and {n} more",
         "none": "none",
-        "hidden": "these facts could not be looked at ({n}); as root there is more to see",
+        "hidden": "these facts could not be looked at ({n})",
+        "root": "As root there is more to see.",
         "summary": "{host}: {pass} pass, {fail} fail, {partial} partial, {unknown} unknown, {na} not applicable, "
         "by profile {profile} (rulebook {rulebook})",
         "spent": "{wall:.2f} s, {cpu:.2f} s of processor, {rss:.0f} MiB at most",
@@ -90,10 +92,13 @@ def scan_to_text(
         scan.findings, key=lambda f: (rank[f.outcome], SEVERITIES.index(f.severity), f.rule)
     ):
         yield from _finding(finding, scan, words, language, width, colour)
-    unseen = [str(key) for key, fact in sorted(scan.snapshot.facts.items()) if isinstance(fact, Unavailable)]
+    unseen = [(str(k), f.reason) for k, f in sorted(scan.snapshot.facts.items()) if isinstance(f, Unavailable)]
     if unseen:
         yield ""
-        yield from _wrapped(f"{words['hidden'].format(n=len(unseen))}: {inert(', '.join(unseen))}", width, "")
+        named = ", ".join(f"{key} ({reason})" for key, reason in unseen)
+        yield from _wrapped(f"{words['hidden'].format(n=len(unseen))}: {inert(named)}", width, "")
+        if any(reason is Reason.PERMISSION_DENIED for _, reason in unseen):
+            yield words["root"]
     yield ""
     yield from _wrapped(_summary(scan, words), width, "")
     yield words["spent"].format(

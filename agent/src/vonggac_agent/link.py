@@ -25,7 +25,7 @@ from . import VERSION
 from .errors import BadAnswer, Unreachable, WrongSetting
 
 ENVELOPE_TYPE: Final = "application/vnd.dsse.envelope+json"
-"""Media type of a DSSE envelope (DSSE envelope.md, "File Types")."""
+"""Media type of an envelope on the wire (docs/wire.md, HTTP)."""
 DEADLINE_S: Final = 60.0
 """From the first packet to the last byte of the answer, however slowly they come."""
 SILENCE_S: Final = 20.0
