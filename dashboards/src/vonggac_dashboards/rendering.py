@@ -120,7 +120,7 @@ def environment(code: str) -> Environment:
             "name_of": lambda thing: chosen.pick(thing.name_vi, thing.name_en),
             "title_of": lambda thing: chosen.pick(thing.title_vi, thing.title_en),
             "symbols": marks.symbols,
-            "score_bar": partial(score_bar.score_bar, chosen),
+            "score_bar": score_bar.score_bar,
             "word": partial(word, chosen),
         }
     )

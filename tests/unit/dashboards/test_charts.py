@@ -148,7 +148,7 @@ def test_no_chart_carries_a_style_or_an_event() -> None:
     trend = [(DAY, 5), (DAY, None), (DAY, 9)]
     tiles = [Tile(c, vi, "/", None, None) for c, vi, _ in sample.PROVINCES]
     charts = [
-        sparkline(VI, trend), score_bar(VI, None), score_bar(VI, 612_345), tile_grid(VI, tiles),
+        sparkline(VI, trend), score_bar(None), score_bar(612_345), tile_grid(VI, tiles),
         waterfall(VI, [Step(Markup("x"), 10_000, 2)], 990_000), heard_strip(VI, [1.0, None]),
         severity(VI, "critical"), symbols(), grade_badge(VI, "A"), *(mark(VI, outcome) for outcome in SHAPES),
     ]  # fmt: skip

@@ -82,10 +82,10 @@ def sparkline(language: Language, points: Sequence[Point], *, width: int = 120, 
         else:
             lines += path_of(spots)
     return Markup(
-        '<svg class="sparkline" viewBox="0 0 {} {}" width="{}" height="{}" role="img" aria-label="{}">'
+        '<svg class="sparkline" viewBox="0 0 {} {}" role="img" aria-label="{}">'
         '<path d="M0 {}H{}" class="base"/><path d="{}" class="line"/>{}</svg>'
     ).format(
-        2 * width, 2 * height, width, height, said(language, points), 2 * height - 1, 2 * width, lines,
+        2 * width, 2 * height, said(language, points), 2 * height - 1, 2 * width, lines,
         Markup("").join(Markup('<circle cx="{}" cy="{}" r="4" class="dot"/>').format(*d) for d in dots),
     )  # fmt: skip
 
