@@ -5,7 +5,8 @@ from __future__ import annotations
 import uvicorn
 from fastapi import FastAPI
 
-from .http.protocol import HEAD_BYTES, Gate, Limits, protocol_within
+from .http.body import MAX_HEAD_BYTES
+from .http.protocol import Gate, Limits, protocol_within
 from .settings import Settings
 
 KEEP_ALIVE_S = 5
@@ -24,7 +25,7 @@ def make_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
         port=settings.port,
         http=protocol_within(Limits(gate, app.state.refuse)),
         ws="none",
-        h11_max_incomplete_event_size=HEAD_BYTES,
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=5,
         proxy_headers=False,

@@ -16,7 +16,7 @@ from tests.unit.collector.machines import Machine
 
 from vonggac_collector.app import create_app
 from vonggac_collector.enrolment import create_token
-from vonggac_collector.http.protocol import HEAD_BYTES, Gate, Limits, protocol_within
+from vonggac_collector.http.protocol import Gate, Limits, protocol_within
 from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.ledger.sql.ledger import SqlLedger, open_ledger
 from vonggac_collector.people import add_user
@@ -87,6 +87,3 @@ def refusals(ledger: Ledger) -> dict[str, int]:
     """Counted refusals by code."""
     with ledger.read() as tx:
         return tx.trail.counts()
-
-
-assert HEAD_BYTES == 16 * 1024

@@ -14,7 +14,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
+MAX_HEAD_BYTES: Final = 16 * KIB
 MAX_HEADER_FIELDS: Final = 64
+_VERSIONS: Final = frozenset({"1.0", "1.1"})
 TOTAL_S: Final = 60.0
 FREE_S: Final = 10.0
 """So long the least rate does not hold."""
@@ -48,13 +50,26 @@ class BodyLimits:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        self._check_head(scope["headers"])
+        self._check_head(scope)
         meter = _Meter(receive, self._maximum, self._total_s, self._free_s, self._least_rate)
         await self._app(scope, meter.receive, send)
 
-    def _check_head(self, headers: list[tuple[bytes, bytes]]) -> None:
+    def _check_head(self, scope: MutableMapping[str, Any]) -> None:
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
+        # h11 bounds only a head that comes in pieces; one that comes at once may be as large as a read.
+        size = (
+            len(scope["raw_path"]) + len(scope["query_string"]) + sum(len(n) + len(v) + 4 for n, v in headers)
+        )
+        if size > MAX_HEAD_BYTES:
+            raise Refused("headers-too-large", f"a head of {size} bytes; at most {MAX_HEAD_BYTES} are taken")
         if len(headers) > MAX_HEADER_FIELDS:
             raise Refused("headers-too-large", f"{len(headers)} header fields; at most {MAX_HEADER_FIELDS}")
+        if scope["http_version"] not in _VERSIONS:
+            raise Refused("malformed", "only HTTP/1.0 and HTTP/1.1 are spoken here")
+        names = {name for name, _ in headers}
+        if {b"content-length", b"transfer-encoding"} <= names:
+            # Two framings of one message: whoever stands between may have read the other (RFC 9112 section 6.1).
+            raise Refused("malformed", "a length and a transfer coding, of which only one can be meant")
         for name, value in headers:
             if name == b"content-encoding" and value.strip().lower() != b"identity":
                 raise Refused("content-encoding", "only the identity encoding is taken")

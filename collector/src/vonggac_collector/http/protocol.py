@@ -18,7 +18,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from vonggac_collector.errors import PROBLEMS
 from vonggac_collector.ingest.answer import PROBLEM_JSON, problem_body
 
-HEAD_BYTES: Final = 16 * 1024
 HEAD_S: Final = 10.0
 LINGER_S: Final = 5.0
 """After an answer that came before the body was read: so long may the sender go on before the connection is cut."""
@@ -112,6 +111,9 @@ class BoundedProtocol(H11Protocol):
         super().on_response_complete()
         if self.conn.their_state is h11.IDLE:
             self._cancel("linger")
+            if self.conn.trailing_data[0] and not self.transport.is_closing():
+                # The beginning of the next request came with this one.
+                self._start("head", self._limits.head_s, self._head_is_late)
 
     def pause_writing(self) -> None:
         """The reader is slower than the writer."""

@@ -29,6 +29,8 @@ _SHARED: Final = (
     ("PRAGMA temp_store=MEMORY", ""),
     ("PRAGMA trusted_schema=OFF", ""),
 )
+BUSY_MS = 5_000
+"""How long a writer waits for another process's transaction before it is Busy."""
 _READS_ONLY: Final = (("PRAGMA query_only=ON", ""),)
 
 
@@ -62,7 +64,10 @@ def open_engines(url: str) -> tuple[sa.Engine, sa.Engine]:
     address = parsed.set(drivername="sqlite+apsw")
     with store_errors():
         writer = sa.create_engine(
-            address, pool_size=1, max_overflow=0, connect_args={"begin": "IMMEDIATE", "pragmas": _SHARED}
+            address,
+            pool_size=1,
+            max_overflow=0,
+            connect_args={"begin": "IMMEDIATE", "busy_timeout_ms": BUSY_MS, "pragmas": _SHARED},
         )
         with writer.connect() as probe:
             probe.exec_driver_sql("SELECT count(*) FROM sqlite_schema")

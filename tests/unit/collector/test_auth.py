@@ -1,0 +1,143 @@
+"""Signing in: alike for everybody who may not, slow for whoever guesses, over at once when it is taken away."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.unit.collector.conftest import NOW, Desk
+
+from vonggac_collector.auth import sessions
+from vonggac_collector.auth.caller import ROLES, Caller, require
+from vonggac_collector.auth.passwords import fits, hash_password, make_password
+from vonggac_collector.auth.throttle import PER_PAIR, PER_PEER, WINDOW, Throttle
+from vonggac_collector.errors import Forbidden, Invalid, Refused
+from vonggac_collector.ledger.interface import Ledger
+from vonggac_collector.people import add_user, set_password
+
+PASSWORD = "mot-mat-khau-du-dai"
+
+
+@pytest.fixture
+def lan(desk: Desk) -> Ledger:
+    add_user(desk.ledger, "Lan", "officer", "hue", PASSWORD, now=NOW, actor="test")
+    return desk.ledger
+
+
+def begin(ledger: Ledger, password: str = PASSWORD, name: str = "lan") -> str:
+    return sessions.sign_in(ledger, Throttle(), name, password, now=NOW, peer="p")
+
+
+def test_a_session_says_who_it_is_until_it_ends(lan: Ledger) -> None:
+    secret = begin(lan)
+    found = sessions.find(lan, secret, NOW)
+    assert found is not None
+    assert (found[1].name, found[1].role, found[1].unit) == ("lan", "officer", "hue")
+    assert sessions.find(lan, secret, NOW + sessions.IDLE) is None
+    assert sessions.find(lan, "another", NOW) is None
+    sessions.sign_out(lan, secret, now=NOW)
+    assert sessions.find(lan, secret, NOW) is None
+
+
+def test_a_session_that_is_used_lasts_but_not_for_ever(lan: Ledger) -> None:
+    secret = begin(lan)
+    for hours in range(1, 12):
+        assert sessions.find(lan, secret, NOW + timedelta(hours=hours)) is not None
+    assert sessions.find(lan, secret, NOW + sessions.LASTS) is None
+
+
+def test_the_ledger_does_not_hold_what_the_browser_holds(lan: Ledger) -> None:
+    secret = begin(lan)
+    with lan.read() as tx:
+        found = tx.people.session(sessions.secret_hash(secret))
+        user = tx.people.by_name("lan")
+    assert found is not None
+    assert user is not None
+    assert secret not in repr(found)
+    assert PASSWORD not in repr(user)
+
+
+def test_a_new_password_ends_the_sessions(lan: Ledger) -> None:
+    secret = begin(lan)
+    set_password(lan, "LAN", "mot-mat-khau-khac", now=NOW, actor="test")
+    assert sessions.find(lan, secret, NOW) is None
+    begin(lan, "mot-mat-khau-khac")
+
+
+@pytest.mark.parametrize(
+    ("name", "password"), [("lan", "wrong"), ("nobody", PASSWORD), ("", ""), ("lan", PASSWORD + "x")]
+)
+def test_whoever_does_not_fit_is_told_the_same(lan: Ledger, name: str, password: str) -> None:
+    with pytest.raises(Refused, match="name and password do not fit"):
+        begin(lan, password, name)
+
+
+def test_guessing_is_throttled_by_pair_and_by_peer_and_forgotten() -> None:
+    throttle = Throttle()
+    for _ in range(PER_PAIR):
+        assert throttle.allows("lan", "p", NOW)
+        throttle.failed("lan", "p", NOW)
+    assert not throttle.allows("lan", "p", NOW)
+    assert throttle.allows("lan", "another peer", NOW)
+    assert throttle.allows("lan", "p", NOW + WINDOW)
+    for n in range(PER_PEER):
+        throttle.failed(f"account {n}", "q", NOW)
+    assert not throttle.allows("yet another", "q", NOW)
+
+
+def test_passwords_are_argon2id_and_made_ones_are_long() -> None:
+    assert hash_password("x").startswith("$argon2id$")
+    assert not fits(PASSWORD, None)
+    assert not fits(PASSWORD, "not a hash")
+    assert len({make_password() for _ in range(50)}) == 50
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "unit", "password"),
+    [
+        ("", "officer", "hue", PASSWORD),
+        ("a\nb", "officer", "hue", PASSWORD),
+        ("a" * 121, "officer", "hue", PASSWORD),
+        ("lan", "officer", "hue", PASSWORD),
+        ("mai", "king", "hue", PASSWORD),
+        ("mai", "officer", "nowhere", PASSWORD),
+        ("mai", "officer", "hue", "short"),
+    ],
+)
+def test_an_account_that_does_not_fit_is_refused(
+    lan: Ledger, name: str, role: str, unit: str, password: str
+) -> None:
+    with pytest.raises(Invalid, match=r"^(name|role|unit|password): "):
+        add_user(lan, name, role, unit, password, now=NOW, actor="test")
+
+
+def test_only_administrators_administer_and_auditors_only_read() -> None:
+    may = {
+        action: [r for r in ROLES if _may(r, action)]
+        for action in ("read", "enrol", "read-audit", "administer")
+    }
+    assert may == {
+        "read": list(ROLES),
+        "enrol": ["sysadmin", "officer", "it-centre", "administrator"],
+        "read-audit": ["auditor", "administrator"],
+        "administer": ["administrator"],
+    }
+
+
+def _may(role: str, action: str) -> bool:
+    try:
+        require(Caller("u", "n", role, "vn"), action)  # type: ignore[arg-type]
+    except Forbidden:
+        return False
+    return True
+
+
+def test_the_collector_knows_no_html_and_no_pages() -> None:
+    import vonggac_collector
+
+    root = Path(vonggac_collector.__file__).parent
+    for module in root.rglob("*.py"):
+        text = module.read_text(encoding="utf-8")
+        for word in ("vonggac_dashboards", "jinja2", "markupsafe", "HTMLResponse", "<html", "text/html"):
+            assert word not in text, (module, word)

@@ -1,0 +1,148 @@
+"""`vonggac-collector` from the first command to a score, in a state folder of its own."""
+
+from __future__ import annotations
+
+import stat
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.unit.collector.conftest import KEY
+from tests.unit.collector.machines import Machine, a_rulebook
+
+from vonggac_collector import cli
+from vonggac_collector.cli import running
+from vonggac_collector.enrolment import enrol
+from vonggac_collector.ingest.accept import accept
+from vonggac_collector.ledger.sql.ledger import open_ledger
+
+Run = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Run) -> Path:
+    folder = tmp_path / "state"
+    monkeypatch.setenv("VONGGAC_STATE_DIR", str(folder))
+    monkeypatch.delenv("VONGGAC_LISTEN", raising=False)
+    monkeypatch.setattr(running, "default_rulebook_bytes", a_rulebook)
+    assert cli.main(["init", "--password-file", str(tmp_path / "password")]) == 0
+    capsys.readouterr()
+    return folder
+
+
+def run(capsys: Run, *argv: str) -> str:
+    assert cli.main(list(argv)) == 0, capsys.readouterr().err
+    return capsys.readouterr().out
+
+
+def test_init_keeps_secrets_to_their_owner_and_leaves_alone_what_is_there(
+    state: Path, tmp_path: Path, capsys: Run
+) -> None:
+    for file in (state / "collector.key", state / "ledger.db", tmp_path / "password"):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    key = (state / "collector.key").read_bytes()
+    assert len((tmp_path / "password").read_text().strip()) == 23
+    assert "password" not in run(capsys, "init")
+    assert (state / "collector.key").read_bytes() == key
+
+
+def test_from_the_first_unit_to_a_score(state: Path, capsys: Run) -> None:
+    run(capsys, "unit", "add", "--code", "so-y-te", "--name-vi", "Sở Y tế", "--name-en", "Health")
+    run(capsys, "system", "add", "--id", "hsyt", "--unit", "so-y-te", "--level", "3", "--name-vi", "Hồ sơ")
+    made = msgspec.json.decode(
+        run(capsys, "token", "create", "--agency", "so-y-te", "--system", "hsyt", "--json")
+    )
+    assert made["row"]["uses_left"] == 1
+    now = datetime.now(UTC)
+    ledger = open_ledger(f"sqlite:///{state}/ledger.db")
+    machine = Machine("web-1\x1b[31m")
+    answer = enrol(ledger, machine.request(made["token"], now), now=now, collector_key=KEY)
+    machine.enrolled(answer.body())
+    accept(ledger, machine.report(now, {0, 3}), now=now, collector_key=KEY)
+    ledger.close()
+    later = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
+    score = msgspec.json.decode(run(capsys, "score", "--unit", "so-y-te", "--as-of", later, "--json"))
+    assert score["unit"] == "so-y-te"
+    assert score["systems"][0]["system"] == "hsyt"
+    assert round(score["score"] + sum(d["points"] for d in score["deductions"]), 4) == 100
+    assert {d["rule"] for d in score["deductions"]} == {"linux.test.rule-00", "linux.test.rule-03"}
+    assert "Sở Y tế" in run(capsys, "score", "--unit", "so-y-te")
+    listed = run(capsys, "host", "list")
+    assert "web-1" in listed
+    assert "\x1b" not in listed
+    assert "1 reports of 1 agents" in run(capsys, "ledger", "verify")
+
+
+def test_a_unit_that_does_not_fit_is_refused_with_its_reason(state: Path, capsys: Run) -> None:
+    assert cli.main(["unit", "add", "--code", "Sở", "--name-vi", "x"]) == 1
+    assert "small letters" in capsys.readouterr().err
+    assert cli.main(["unit", "add", "--code", "x", "--parent", "nowhere", "--name-vi", "x"]) == 1
+    assert "nowhere" in capsys.readouterr().err
+    assert cli.main(["token", "create", "--agency", "nowhere"]) == 1
+    assert "not found" in capsys.readouterr().err
+
+
+def test_units_come_from_a_file_all_or_none(state: Path, tmp_path: Path, capsys: Run) -> None:
+    file = tmp_path / "units.csv"
+    head = "code,parent,kind,name_vi,name_en\n"
+    file.write_text(
+        head + "hue,,province,Huế,Hue\nhue/a,hue,agency,A,\nhue/b,none,agency,B,\n", encoding="utf-8"
+    )
+    assert cli.main(["unit", "import", str(file)]) == 1
+    assert "'none' is not there" in capsys.readouterr().err
+    assert [u["code"] for u in msgspec.json.decode(run(capsys, "unit", "list", "--json"))] == ["vn"]
+    file.write_text(head + 'hue,,province,"Huế, thành phố",Hue\nhue/a,hue,agency,A,\n', encoding="utf-8")
+    assert "2 units" in run(capsys, "unit", "import", str(file))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"code,parent\n",
+        b"\xff",
+        b"code,parent,kind,name_vi,name_en\na,b\n",
+        b'code,parent,kind,name_vi,name_en\n"a',
+    ],
+)
+def test_a_file_that_is_no_list_of_units_is_refused(
+    state: Path, tmp_path: Path, capsys: Run, raw: bytes
+) -> None:
+    (tmp_path / "units.csv").write_bytes(raw)
+    assert cli.main(["unit", "import", str(tmp_path / "units.csv")]) == 1
+    assert capsys.readouterr().err.startswith("vonggac-collector: ")
+
+
+def test_people_get_accounts_and_new_passwords(state: Path, tmp_path: Path, capsys: Run) -> None:
+    told = run(capsys, "user", "add", "--name", "Lan", "--role", "officer", "--unit", "vn")
+    assert "shown this once" in told
+    assert [u["name"] for u in msgspec.json.decode(run(capsys, "user", "list", "--json"))] == ["admin", "lan"]
+    run(capsys, "user", "passwd", "lan", "--password-file", str(tmp_path / "new"))
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o600
+    (tmp_path / "short").write_text("abc")
+    assert cli.main(["user", "passwd", "lan", "--password-file", str(tmp_path / "short")]) == 1
+    assert "12 to 200" in capsys.readouterr().err
+
+
+def test_wrong_use_and_a_missing_ledger_end_with_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Run
+) -> None:
+    monkeypatch.setenv("VONGGAC_STATE_DIR", str(tmp_path))
+    assert cli.main(["host", "list"]) == 2
+    assert "migrate" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["no-such-command"])
+
+
+def test_a_published_rulebook_is_in_force(state: Path, tmp_path: Path, capsys: Run) -> None:
+    (tmp_path / "book.json").write_bytes(a_rulebook(rules=9, version="2026.12"))
+    assert "2026.12 in force: 9 rules" in run(capsys, "rulebook", "publish", str(tmp_path / "book.json"))
+    (tmp_path / "bad.json").write_bytes(b"{}")
+    assert cli.main(["rulebook", "publish", str(tmp_path / "bad.json")]) == 1
+
+
+def test_every_setting_is_shown_with_its_source(state: Path, capsys: Run) -> None:
+    shown = {s["name"]: s for s in msgspec.json.decode(run(capsys, "settings", "--json"))}
+    assert shown["state_dir"] == {"name": "state_dir", "value": str(state), "source": "environment"}
+    assert shown["listen"]["source"] == "default"
