@@ -15,6 +15,8 @@ PERIODS: Final = {"hourly": 1 / 24, "daily": 1.0, "weekly": 7.0, "monthly": 28.0
 FOR_EVER: Final = 36_500
 """Days told for `rotate -1`, which never removes an old version: a hundred years."""
 MAX_FILES: Final = 1000
+MAX_DEPTH: Final = 16
+"""logrotate.conf(5) include: its own bound on nesting (config.c MAX_NESTING)."""
 MAX_STANZAS: Final = 20_000
 _SCRIPTS: Final = frozenset(("prerotate", "postrotate", "firstaction", "lastaction", "preremove"))
 _PATH: Final = re.compile(r'"([^"]*)"|\'([^\']*)\'|((?:\\.|[^\s{}"\'])+)')
@@ -33,7 +35,7 @@ def parse(lines: Iterable[str], read: Callable[[str], Iterable[Iterable[str]]]) 
     `read` gives the files that an include names, each as its lines. Raises ValueError beyond the bounds.
     """
     stanzas: list[Stanza] = []
-    _file(lines, read, {}, stanzas, [0])
+    _file(lines, read, {}, stanzas, [0], 0)
     return stanzas
 
 
@@ -43,7 +45,10 @@ def _file(
     common: dict[str, str],
     stanzas: list[Stanza],
     files: list[int],
+    depth: int,
 ) -> None:
+    if depth > MAX_DEPTH:
+        raise ValueError(f"the includes of logrotate go deeper than {MAX_DEPTH}")
     files[0] += 1
     if files[0] > MAX_FILES:
         raise ValueError(f"logrotate includes over {MAX_FILES} files")
@@ -65,7 +70,7 @@ def _file(
         name, value = _directive(text)
         if name == "include":
             for included in read(value):
-                _file(included, read, common, stanzas, files)
+                _file(included, read, common, stanzas, files, depth + 1)
         elif name in _SCRIPTS:
             _skip_script(reading)
         else:

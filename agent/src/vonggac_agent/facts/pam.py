@@ -7,11 +7,12 @@ counts where it stands and its control can refuse.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
 MAX_DEPTH: Final = 16
-MAX_LINES: Final = 2000
+MAX_LINES: Final = 20_000
+"""Lines of one stack, those of includes counted as often as they are included."""
 _WORD: Final = re.compile(r"\[((?:\\\]|[^\]])*)\]|([^\s\[]\S*)")
 
 
@@ -41,35 +42,46 @@ def stack(service: str, kind: str, read: Callable[[str], Iterable[str] | None]) 
     deeper than `MAX_DEPTH` or stacks of over `MAX_LINES` lines.
     """
     lines = read(service)
-    if lines is None:
-        return None
-    steps: list[Step] = []
-    _walk(lines, kind, read, steps, 0)
-    return steps
+    return None if lines is None else [step for step in _all(lines, read) if step.type == kind]
 
 
-def _walk(
-    lines: Iterable[str],
-    kind: str,
-    read: Callable[[str], Iterable[str] | None],
-    steps: list[Step],
-    depth: int,
-) -> None:
-    if depth > MAX_DEPTH:
-        raise ValueError(f"the includes of pam.d go deeper than {MAX_DEPTH}")
-    for line in lines:
-        words = _words(line)
-        if len(words) >= 2 and words[0] == "@include":
-            _walk(read(words[1].rsplit("/", 1)[-1]) or (), kind, read, steps, depth + 1)
+def _all(lines: Iterable[str], read: Callable[[str], Iterable[str] | None]) -> Iterator[Step]:
+    """Steps of every type; an `include` gives those of its own type only."""
+    open_files: list[tuple[Iterator[str], str]] = [(iter(lines), "")]
+    count = 0
+    while open_files:
+        reading, only = open_files[-1]
+        line = next(reading, None)
+        if line is None:
+            open_files.pop()
             continue
-        if len(words) < 3 or words[0].removeprefix("-").lower() != kind:
-            continue
-        if words[1].lower() in ("include", "substack"):
-            _walk(read(words[2].rsplit("/", 1)[-1]) or (), kind, read, steps, depth + 1)
-            continue
-        steps.append(Step(kind, words[1].lower(), words[2].rsplit("/", 1)[-1], tuple(words[3:])))
-        if len(steps) > MAX_LINES:
+        count += 1
+        if count > MAX_LINES:
             raise ValueError(f"a stack of pam.d is over {MAX_LINES} lines")
+        words = _words(line)
+        if only and words and words[0] != "@include" and _type(words) != only:
+            continue
+        included = _included(words)
+        if included is not None:
+            if len(open_files) > MAX_DEPTH:
+                raise ValueError(f"the includes of pam.d go deeper than {MAX_DEPTH}")
+            kind = only or ("" if words[0] == "@include" else _type(words))
+            open_files.append((iter(read(included) or ()), kind))
+        elif len(words) >= 3:
+            yield Step(_type(words), words[1].lower(), words[2].rsplit("/", 1)[-1], tuple(words[3:]))
+
+
+def _type(words: list[str]) -> str:
+    return words[0].removeprefix("-").lower()
+
+
+def _included(words: list[str]) -> str | None:
+    """The file a line includes, by its name in pam.d."""
+    if len(words) >= 2 and words[0] == "@include":
+        return words[1].rsplit("/", 1)[-1]
+    if len(words) >= 3 and words[1].lower() in ("include", "substack"):
+        return words[2].rsplit("/", 1)[-1]
+    return None
 
 
 def _words(line: str) -> list[str]:

@@ -1,0 +1,186 @@
+"""The SSH server's settings are the same whether it tells them itself or its files are read."""
+
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.facts.roots import FIXTURES, Link, mounted, this_machine
+
+from vonggac_agent.facts import gather, sshd_config, sshd_effective
+from vonggac_contract.facts import CouldNotLook, FactKey, Known, Reason
+from vonggac_contract.facts.access import SshdEffective
+
+SSHD = FIXTURES / "sshd"
+TOLD = (SSHD / "effective-9.2-debian12.txt").read_text()
+DEBIAN = (SSHD / "sshd_config-debian12").read_text()
+REDHAT = (SSHD / "50-redhat.conf").read_text()
+
+
+def look(folder: Path, config: str | bytes, **more: str) -> SshdEffective:
+    files: dict[str, str | bytes | Link] = {"usr/sbin/sshd": "", "etc/ssh/sshd_config": config}
+    files |= {name.replace("__", "/"): text for name, text in more.items()}
+    value, _ = sshd_effective.gather(mounted(folder, files), ())
+    return value
+
+
+def test_debian_12_parsed_says_what_its_server_says_itself(tmp_path: Path) -> None:
+    parsed = msgspec.to_builtins(look(tmp_path, DEBIAN))
+    told = msgspec.to_builtins(sshd_config.describe(sshd_config.told(TOLD), "effective", 0))
+    differing = {name for name in told if told[name] != parsed[name]}
+    # Debian carried one key exchange of a later release back to 9.2
+    assert differing == {"obtained", "kexalgorithms"}
+    assert set(told["kexalgorithms"]) - set(parsed["kexalgorithms"]) == {"sntrup761x25519-sha512"}
+
+
+def test_the_first_value_wins_and_an_include_stands_where_it_is_written(tmp_path: Path) -> None:
+    found = look(
+        tmp_path,
+        "Include /etc/ssh/sshd_config.d/*.conf\nX11Forwarding no\nPermitRootLogin no\nPermitRootLogin yes\n",
+        **{
+            "etc__ssh__sshd_config.d__50-redhat.conf": REDHAT,
+            "etc__ssh__sshd_config.d__60.off": "UsePAM no\n",
+        },
+    )
+    assert (found.x11forwarding, found.permitrootlogin, found.usepam) == (True, "no", True)
+    assert not found.kbdinteractiveauthentication  # by its old name, ChallengeResponseAuthentication
+
+
+def test_what_stands_in_a_match_block_is_counted_and_not_taken(tmp_path: Path) -> None:
+    found = look(
+        tmp_path,
+        "Match User bob\n  PermitRootLogin yes\n  Include more\nMatch all\nMaxAuthTries 3\nMatch Group x\nUsePAM yes\n",
+        etc__ssh__more="PasswordAuthentication no\n",
+    )
+    assert (found.match_blocks, found.permitrootlogin, found.maxauthtries) == (2, "prohibit-password", 3)
+    assert (found.passwordauthentication, found.usepam) == (True, False)
+
+
+def test_a_match_block_of_an_included_file_ends_with_it(tmp_path: Path) -> None:
+    found = look(
+        tmp_path, "Include more\nMaxAuthTries 2\n", etc__ssh__more="Match User bob\nMaxAuthTries 9\n"
+    )
+    assert (found.maxauthtries, found.match_blocks) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("line", "present", "absent"),
+    [
+        ("Ciphers +aes128-cbc", "aes128-cbc", "3des-cbc"),
+        ("Ciphers -aes*-ctr,chacha20*", "aes128-gcm@openssh.com", "aes128-ctr"),
+        ("Ciphers ^aes256-cbc", "aes128-ctr", "3des-cbc"),
+        ("Ciphers 3des-cbc", "3des-cbc", "aes128-ctr"),
+    ],
+)
+def test_lists_add_to_take_from_or_replace_the_defaults(
+    line: str, present: str, absent: str, tmp_path: Path
+) -> None:
+    ciphers = look(tmp_path, line + "\n").ciphers
+    assert present in ciphers
+    assert absent not in ciphers
+
+
+def test_a_list_that_puts_first_keeps_the_rest(tmp_path: Path) -> None:
+    assert look(tmp_path, "MACs ^hmac-sha2-512\n").macs[:2] == ["hmac-sha2-512", "umac-64-etm@openssh.com"]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("120", 120), ("2m", 120), ("1h30m", 5400), ("1w", 604_800), ("90S", 90), ("0", 0)]
+)
+def test_times_are_read_in_every_unit(text: str, seconds: int) -> None:
+    assert sshd_config.seconds(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("config", "ports"),
+    [
+        ("", [22]),
+        ("Port 2222\nPort 22\n", [22, 2222]),
+        ("ListenAddress 10.0.0.1:2022\n", [2022]),
+        ("ListenAddress [::1]:2022\nListenAddress 10.0.0.1\nPort 24\n", [24, 2022]),
+        ("ListenAddress ::\n", [22]),
+    ],
+)
+def test_ports_are_those_it_listens_on(config: str, ports: list[int], tmp_path: Path) -> None:
+    assert look(tmp_path, config).ports == ports
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "PermitRootLogin maybe",
+        "UsePAM perhaps",
+        "MaxAuthTries many",
+        "LoginGraceTime 2x",
+        "Port 0",
+        "Port 65536",
+        "Port x",
+    ],
+)
+def test_a_value_that_sshd_refuses_is_an_error_and_no_guess(line: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"is '|no port|no length of time"):
+        look(tmp_path, line + "\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "keyword", "words"),
+    [
+        ('  Banner = "/etc/issue net"  # x', "banner", ["/etc/issue net"]),
+        ("AllowUsers a b@10.0.0.0/8", "allowusers", ["a", "b@10.0.0.0/8"]),
+        ("# PermitRootLogin yes", "", []),
+        ("", "", []),
+        ("UsePAM=yes", "usepam", ["yes"]),
+    ],
+)
+def test_a_line_is_a_keyword_and_words(line: str, keyword: str, words: list[str]) -> None:
+    assert sshd_config.split(line) == (keyword, words)
+
+
+def test_users_and_groups_add_up_over_lines(tmp_path: Path) -> None:
+    found = look(tmp_path, "AllowUsers an\nAllowUsers bob eve\nAllowGroups ssh\n")
+    assert (found.allowusers, found.allowgroups) == (["an", "bob", "eve"], ["ssh"])
+
+
+def test_a_file_that_includes_itself_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="deeper than 16"):
+        look(tmp_path, "Include sshd_config\n")
+
+
+def test_includes_that_multiply_are_refused() -> None:
+    with pytest.raises(ValueError, match="over 20000 lines"):
+        sshd_config.parse(["Include a"], lambda _: [["# one"] * 20_000])
+
+
+def test_an_include_never_leaves_the_root(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "evil.conf").write_text("PermitRootLogin yes\n")
+    found = look(tmp_path / "root", f"Include {outside}/*.conf\nInclude ../../../../..{outside}/*.conf\n")
+    assert found.permitrootlogin == "prohibit-password"
+
+
+def test_without_a_server_there_is_nothing_to_tell(tmp_path: Path) -> None:
+    with pytest.raises(CouldNotLook, match="no SSH server") as caught:
+        sshd_effective.gather(mounted(tmp_path, {"etc/ssh/sshd_config": ""}), ())
+    assert caught.value.reason is Reason.NOT_INSTALLED
+
+
+@given(st.lists(st.text(max_size=60), max_size=20))
+def test_no_text_makes_the_parser_raise_anything_but_value_error(lines: list[str]) -> None:
+    try:
+        sshd_config.describe(sshd_config.parse(lines, lambda _: []), "parsed", 0)
+    except ValueError:
+        return
+
+
+def test_the_server_of_this_machine_tells_its_settings_or_is_not_installed() -> None:
+    key = FactKey("sshd.effective")
+    found = gather(this_machine(), [key])[key]
+    installed = any(os.path.exists(f"/{program}") for program in sshd_effective.PROGRAMS)
+    if isinstance(found, Known):
+        assert installed
+        assert found.value.ports
+    else:
+        assert found.reason is (Reason.PERMISSION_DENIED if installed else Reason.NOT_INSTALLED)
