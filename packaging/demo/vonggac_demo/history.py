@@ -9,7 +9,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -20,7 +20,7 @@ from vonggac_agent.scan import scan_saved
 from vonggac_agent.seal import Chain, seal_heartbeat, seal_report
 from vonggac_collector import rollup
 from vonggac_collector.board import BoardMaker
-from vonggac_collector.enrolment import create_token, enrol
+from vonggac_collector.enrolment import enrol
 from vonggac_collector.ingest.accept import accept
 from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.rulebooks import Shelf
@@ -66,11 +66,9 @@ class World(NamedTuple):
 
 
 def join(
-    ledger: Ledger, host: SampleHost, unit: str, system: str | None, caller: Any, now: datetime,
-    collector_key: Ed25519PrivateKey,
-) -> Member:  # fmt: skip
-    """Enrol one sample machine with a token of its own, as a person would."""
-    token, _ = create_token(ledger, caller, unit, system, 1, now + timedelta(hours=1), now)
+    ledger: Ledger, host: SampleHost, token: str, now: datetime, collector_key: Ed25519PrivateKey
+) -> Member:
+    """Enrol one sample machine with a token, as a person would."""
     key = Ed25519PrivateKey.generate()
     public = key.public_key().public_bytes_raw()
     request = EnrolmentRequest(SCHEMA, token, public, host.hostname, "", "linux", "0.1.0", now)
@@ -139,7 +137,7 @@ def extend(
     ledger: Ledger, world: World, pairs: list[tuple[SampleHost, Member]], after: datetime, now: datetime,
     collector_key: Ed25519PrivateKey, progress: Progress,
 ) -> list[Member]:  # fmt: skip
-    """Make and take in all after `after` until `now`, publish each day's scores; returns the members as they are then."""
+    """Take in all after `after` until `now`, publish each day; returns the members as they are then."""
     _WORLD["world"] = world
     members: list[Member] = []
     jobs = [(host, member, after, now) for host, member in pairs]

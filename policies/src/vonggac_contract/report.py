@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from functools import cache
+from types import NoneType
 from typing import Annotated, Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -123,22 +125,26 @@ def content_digest(findings: list[Finding], sections: dict[str, Section]) -> str
     return hashlib.sha256(msgspec.json.encode([decided, parts], order="sorted")).hexdigest()
 
 
-def stable(value: Any, kind: type[msgspec.Struct] | None = None) -> Any:
+def stable(value: Any) -> Any:
     """Builtins of a fact's value without its volatile fields, lists of Structs and nested Structs included."""
     if isinstance(value, msgspec.Struct):
-        kind = type(value)
-        hints = _hints(kind)
-        kept = {
-            f.encode_name: stable(v)
-            for f, v in zip(msgspec.structs.fields(kind), msgspec.structs.astuple(value), strict=True)
-            if not is_volatile(hints[f.name])
-        }
-        return list(kept.values()) if kind.__struct_config__.array_like else kept
+        values = msgspec.structs.astuple(value)
+        kept = {wire: stable(values[place]) for place, wire in _stable_fields(type(value))}
+        return list(kept.values()) if value.__struct_config__.array_like else kept
     if isinstance(value, (list, tuple)):
         return [stable(v) for v in value]
     if isinstance(value, dict):
         return {k: stable(v) for k, v in value.items()}
-    return msgspec.to_builtins(value)
+    return value if isinstance(value, (str, int, float, NoneType)) else msgspec.to_builtins(value)
+
+
+@cache
+def _stable_fields(kind: type[msgspec.Struct]) -> tuple[tuple[int, str], ...]:
+    """Place and wire name of each field that does not move by itself."""
+    hints = get_type_hints(kind, include_extras=True)
+    names = kind.__struct_fields__
+    wires = kind.__struct_encode_fields__
+    return tuple((place, wires[place]) for place, name in enumerate(names) if not is_volatile(hints[name]))
 
 
 def is_volatile(hint: Any) -> bool:
@@ -148,15 +154,6 @@ def is_volatile(hint: Any) -> bool:
             isinstance(m, msgspec.Meta) and bool((m.extra or {}).get("volatile")) for m in get_args(hint)[1:]
         )
     return False
-
-
-_HINTS: dict[type, dict[str, Any]] = {}
-
-
-def _hints(kind: type[msgspec.Struct]) -> dict[str, Any]:
-    if kind not in _HINTS:
-        _HINTS[kind] = get_type_hints(kind, include_extras=True)
-    return _HINTS[kind]
 
 
 def statement_to_payload(statement: Statement) -> bytes:
