@@ -76,7 +76,7 @@ def test_a_kill_at_any_point_of_a_round_loses_nothing_and_forks_nothing(
         before = sealed
     started = time.monotonic()
     done = agent.run("run", "--once")
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15
     assert done.returncode == 0, done.stderr
     sealed = check(agent, collector)
     assert collector.committed[chain_of(collector)] == sealed

@@ -93,7 +93,7 @@ def test_a_slow_collector_is_left_at_the_total_deadline(name: str) -> None:
         started, used = time.monotonic(), time.process_time()
         with pytest.raises(Unreachable, match="no whole answer within 1 s"):
             link.ask("POST", "/", SECRET)
-        assert 0.5 < time.monotonic() - started < 3
+        assert 0.5 < time.monotonic() - started < 10
         assert time.process_time() - used < 0.5
 
 
@@ -159,6 +159,21 @@ def test_nothing_follows_a_redirect() -> None:
         ):
             assert link.ask("POST", "/", SECRET).status == 307
         assert elsewhere.connections == 0
+
+
+@pytest.mark.parametrize(("size", "taken"), [(999, True), (1000, True), (1001, False)])
+@pytest.mark.parametrize("length", [True, False])
+def test_an_answer_is_read_up_to_its_limit(size: int, taken: bool, length: bool) -> None:
+    head = b"Content-Length: %d\r\n" % size if length else b"Connection: close\r\n"
+    with (
+        Hostile(_says(OK + head + b"\r\n" + b"x" * size)) as server,
+        closing(HttpLink(parse_address(f"http://127.0.0.1:{server.port}"))) as link,
+    ):
+        if taken:
+            assert len(link.ask("POST", "/", SECRET, limit=1000).body) == size
+        else:
+            with pytest.raises(BadAnswer, match=r"1000|1001"):
+                link.ask("POST", "/", SECRET, limit=1000)
 
 
 def test_nobody_there_is_said_in_plain_words() -> None:

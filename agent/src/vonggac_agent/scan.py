@@ -115,7 +115,7 @@ def scan_to_json(scan: Scan, timing: dict[str, float]) -> dict[str, Any]:
         "rulebook": {"digest": scan.rulebook.digest, "version": scan.rulebook.version},
         "profile": scan.profile,
         "taken_at": scan.snapshot.taken_at,
-        "findings": [msgspec.to_builtins(f) for f in scan.findings],
+        "findings": [{"evidence": [], **msgspec.to_builtins(f)} for f in scan.findings],
         "facts": {
             "known": sum(isinstance(f, Known) for f in facts.values()),
             "unavailable": [

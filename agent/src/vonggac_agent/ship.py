@@ -128,40 +128,38 @@ class Shipper:
 
     def _round(self) -> bool:
         """True if something is left to send."""
-        for link in self._spool.unsent():
-            verdict = self._send_link(link)
-            if verdict is Verdict.STOP:
-                return True
+        items: list[Link | Beat] = [*self._spool.unsent()]
+        beat = self._spool.beat(self._chain)
+        if beat is not None and beat.state == "unsent" and not self._spool.quarantined(self._chain):
+            items.append(beat)
+        for item in items:
+            verdict = self._send_in_order(item)
             if verdict is Verdict.PENDING:
+                self._trouble = "the collector waits for earlier reports that it does not take"
+            if verdict in (Verdict.STOP, Verdict.PENDING):
                 return True
-        if self._send_beat() is Verdict.STOP:
-            return True
         self._fetch_rulebook()
         return bool(self._spool.unsent())
 
-    def _send_link(self, link: Link) -> Verdict:
-        verdict, missing = self._send(link)
+    def _send_in_order(self, item: Link | Beat) -> Verdict:
+        """Send it; if the collector misses what comes before it, send that, oldest first, and it once more."""
+        verdict, missing = self._send(item)
         if verdict is not Verdict.PENDING or missing is None:
             return verdict
-        for earlier in self._spool.between(link.chain, missing[0], min(missing[1], link.sequence - 1)):
+        # A heartbeat comes after the report it names, a report after the one before it.
+        last = item.sequence if isinstance(item, Beat) else item.sequence - 1
+        for earlier in self._spool.between(item.chain, missing[0], min(missing[1], last)):
             if earlier.digest in self._sent or not self._may_go_again(earlier):
                 continue
             if self._send(earlier)[0] is Verdict.STOP:
                 return Verdict.STOP
-        self._sent.discard(link.digest)
-        return self._send(link)[0]
+        return self._send(item)[0]
 
     def _may_go_again(self, link: Link) -> bool:
         """A refused envelope goes out again only when it is asked for; if it was refused for itself, once a day."""
         if not link.tried_at or link.reason[:3] in {str(status) for status in OF_THE_MACHINE}:
             return True
         return self._now() - datetime.fromisoformat(link.tried_at) >= REFUSED_AGAIN
-
-    def _send_beat(self) -> Verdict:
-        beat = self._spool.beat(self._chain)
-        if beat is None or beat.state != "unsent" or self._spool.quarantined(self._chain):
-            return Verdict.RECEIVED
-        return self._send(beat)[0]
 
     def _send(self, item: Link | Beat) -> tuple[Verdict, tuple[int, int] | None]:
         answer = self._transport.ask("POST", ENVELOPES, self._spool.envelope(item))
@@ -218,7 +216,6 @@ class Shipper:
         except ContractError as error:
             self._spool.count("posture_bad_ack_total")
             raise BadAnswer(f"202 that can't be read: {error}") from error
-        self._trouble = "the collector waits for earlier reports"
         return Verdict.PENDING, pending.missing
 
     def _fetch_rulebook(self) -> None:

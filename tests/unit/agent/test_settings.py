@@ -82,3 +82,10 @@ def test_any_text_is_a_value_or_refused_by_name(declared: object, text: str) -> 
         load_settings(None, {PREFIX + name.upper(): text})
     except AgentError as refused:
         assert name in str(refused)  # noqa: PT017 - whether it is refused depends on the text
+
+
+def test_the_file_that_is_shipped_holds_every_setting_at_its_default(tmp_path: Path) -> None:
+    shipped = Path(__file__).parents[3] / "packaging/systemd/agent.yaml"
+    shown = _load(tmp_path, shipped.read_text(encoding="utf-8"))
+    assert {source for _, source in shown.values()} == {str(tmp_path / "agent.yaml")}
+    assert {name: value for name, (value, _) in shown.items()} == {d.name: d.default for d in DECLARED}

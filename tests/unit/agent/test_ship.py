@@ -223,6 +223,17 @@ def test_a_machine_that_is_known_again_delivers_what_was_refused(machine: Machin
     assert machine.spool.refused() == []
 
 
+def test_a_heartbeat_brings_back_the_reports_that_the_collector_misses(machine: Machine) -> None:
+    for name in "ab":
+        machine.report(name)
+    ship(machine)
+    machine.collector.committed.clear()
+    machine.heartbeat()
+    assert ship(machine) == Outcome(3, 0, False, "")
+    assert sorted(machine.collector.committed[machine.chain]) == [1, 2]
+    assert machine.collector.heartbeats == {machine.chain: 1}
+
+
 def test_a_report_refused_for_itself_is_sent_again_at_most_once_a_day(machine: Machine) -> None:
     machine.report("a")
     machine.collector.refusals = [problem(422, "malformed", "no")]
