@@ -93,8 +93,8 @@ def client_of(app: FastAPI) -> TestClient:
     )
 
 
-def signed_in(app: FastAPI, name: str = "admin") -> TestClient:
-    """A browser with a session, opened without the slow hash of a password."""
+def session_secret(app: FastAPI, name: str) -> str:
+    """The cookie of a new session, opened without the slow hash of a password."""
     secret = secrets.token_urlsafe(32)
     session = Session(
         sessions.secret_hash(secret),
@@ -106,6 +106,11 @@ def signed_in(app: FastAPI, name: str = "admin") -> TestClient:
     )
     with app.state.ledger.write() as tx:
         tx.people.open_session(session)
+    return secret
+
+
+def signed_in(app: FastAPI, name: str = "admin") -> TestClient:
+    """A browser with a session."""
     client = client_of(app)
-    client.cookies.set(web.PLAIN_COOKIE, secret)
+    client.cookies.set(web.PLAIN_COOKIE, session_secret(app, name))
     return client
