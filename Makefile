@@ -1,6 +1,6 @@
 # The commands of this repository. Each does the set-up it needs by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lock format clean
+.PHONY: help setup demo test bench docs lock format clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -16,6 +16,9 @@ test: setup  ## the whole suite; LANES="unit flow" runs only those
 
 bench: setup  ## every figure the docs give; ONLY=name for one
 	@.venv/bin/python -m tests.bench $(ONLY)
+
+docs: setup  ## write docs/commands.md from the programs' own help
+	@.venv/bin/python packaging/setup/commands_doc.py
 
 lock: setup  ## compile requirements/*.txt anew; UPGRADE=1 for newer versions
 	@.venv/bin/python packaging/setup/lock.py $(if $(UPGRADE),--upgrade)
