@@ -20,7 +20,8 @@ CONNECT_SECONDS: Final = 0.5
 HANDSHAKE_SECONDS: Final = 1.5
 MAX_HANDSHAKE: Final = 256 * 1024
 """Bytes that a server may send in one handshake."""
-Silence = Literal["silent", "refused", "closed", "not-tls"]
+Silence = Literal["silent", "refused", "closed", "not-tls", "broken"]
+"""Why an endpoint is not described; broken: it began as TLS and then broke the form or the bounds."""
 Trust = Literal["accepted", "refused", "not-asked"]
 
 
@@ -72,19 +73,22 @@ def _context(verify: ssl.VerifyMode) -> ssl.SSLContext:
 
 def ask(address: str, port: int, contexts: Contexts, until: float) -> Heard:
     """Ask `address`:`port`, done by `time.monotonic()` = `until`. Raises nothing for what the server does."""
+    otherwise: Silence = "closed"
     try:
         first = _say_hello(address, port, "TLSv1.2", until)
     except TimeoutError:
         return Heard("silent")
     except ConnectionRefusedError:
         return Heard("refused")
-    except ValueError:
+    except hello.NotTls:
         return Heard("not-tls")
+    except ValueError:
+        first, otherwise = None, "broken"
     except OSError:
         first = None  # closed without a word: a server of TLS 1.3 alone may do so too
     agreed, trusted = _shake_hands(address, port, contexts, until, speaks_tls=first is not None)
     if first is None and agreed is None:
-        return Heard("closed")
+        return Heard(otherwise)
     oldest = _oldest(address, port, first, agreed, until)
     return Heard(None, first, agreed, trusted, oldest)
 

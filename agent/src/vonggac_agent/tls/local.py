@@ -107,7 +107,7 @@ def _ask_all(asked: Sequence[Question], contexts: Contexts, until: float) -> dic
 def look(listeners: Iterable[Listener], names: Sequence[str], seconds: float = ALL_SECONDS) -> TlsListeners:
     """The fact about `listeners`, after `seconds` at most. `names` are this machine's names and addresses.
 
-    A listener whose turn did not come counts as silent.
+    A listener whose turn did not come, or whose answer broke off, counts as silent: nothing is known of it.
     """
     found = questions(listeners)
     asked = found[:MAX_ASKED]
@@ -123,6 +123,6 @@ def look(listeners: Iterable[Listener], names: Sequence[str], seconds: float = A
     silent = {
         question.listener.port
         for place, question in enumerate(found)
-        if place not in heard or heard[place].silence == "silent"
+        if place not in heard or heard[place].silence in ("silent", "broken")
     }
     return TlsListeners(endpoints, len(asked), sorted(silent))

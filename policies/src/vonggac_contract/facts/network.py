@@ -87,7 +87,10 @@ class TlsListeners(msgspec.Struct, frozen=True):
 
     endpoints: Annotated[list[TlsEndpoint], about("Listeners that speak TLS from the first byte")]
     asked: Annotated[int, about("Listeners asked")]
-    silent: Annotated[list[int], about("Ports that neither answered nor refused within the time limit")]
+    silent: Annotated[
+        list[int],
+        about("Ports that neither answered nor refused within the time limits, or whose answer was broken"),
+    ]
 
 
 @topic("firewall.state", main="active", privileged=True)
