@@ -72,11 +72,11 @@ def _account(
     lets_in = state in ("set", "empty", "not-seen") or keys is None or keys > 0
     in_groups = dict.fromkeys([*by_number.get(entry.gid, []), *members.get(entry.name, [])])
     return Account(
-        name=bounded(entry.name),
-        uid=entry.uid,
-        gid=entry.gid,
-        shell=bounded(entry.shell),
-        home=bounded(entry.home),
+        bounded(entry.name),
+        entry.uid,
+        entry.gid,
+        bounded(entry.shell),
+        bounded(entry.home),
         system=entry.uid < seen.uid_min or entry.uid == NOBODY or entry.name == "nobody",
         can_log_in=has_shell and lets_in and (expires is None or expires > seen.today),
         groups=[bounded(group) for group in in_groups],
