@@ -69,14 +69,12 @@ def section(sub: argparse.ArgumentParser) -> Iterator[str]:
     if shown:
         yield "| argument | what it is |\n|---|---|"
     for action in shown:
-        name = ", ".join(action.option_strings) or (action.metavar or action.dest)
+        name = ", ".join(action.option_strings) or str(action.metavar or action.dest)
         if action.option_strings and action.nargs != 0:
-            value = action.metavar or (
-                action.dest.upper() if not action.choices else "|".join(action.choices)
-            )
-            name += f" {value}"
+            choices = "|".join(str(choice) for choice in action.choices or ())
+            name += f" {action.metavar or choices or action.dest.upper()}"
         required = " (required)" if action.required and action.option_strings else ""
-        yield f"| {code(str(name))} | {(action.help or '') % vars(action)}{required} |"
+        yield f"| {code(name)} | {(action.help or '') % vars(action)}{required} |"
     if sub.epilog:
         yield f"\n{sub.epilog.strip()}\n".replace("example:", "Example:")
     yield ""

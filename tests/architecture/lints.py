@@ -168,10 +168,10 @@ def _is_text(node: ast.expr) -> bool:
 def starts_programs_by_fixed_argv(source: Source) -> Iterator[Complaint]:
     """A program is started by a list whose first item is fixed in the code, never by a line of text."""
     for place, call, name in _calls(source):
-        if any(keyword.arg == "shell" for keyword in call.keywords):
-            yield Complaint(place, call.lineno, "shell=: programs are started by argv")
         if name not in STARTERS:
             continue
+        if any(keyword.arg == "shell" for keyword in call.keywords):
+            yield Complaint(place, call.lineno, "shell=: programs are started by argv")
         if name == "asyncio.create_subprocess_exec":
             if not call.args or isinstance(call.args[0], ast.JoinedStr | ast.BinOp):
                 yield Complaint(place, call.lineno, "the program to start is not fixed in the code")

@@ -139,7 +139,7 @@ def _migrate(args: argparse.Namespace) -> int:
 def _settings(args: argparse.Namespace) -> int:
     settings = load_settings(args.config)
     origins = sources(args.config)
-    rows = [(name, str(getattr(settings, name)), origins[name]) for name in Settings.model_fields]
+    rows = [(name, str(value), origins[name]) for name, value in settings.model_dump().items()]
     if args.json:
         show_json([{"name": n, "value": v, "source": s} for n, v, s in rows])
     else:
