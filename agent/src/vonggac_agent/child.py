@@ -30,6 +30,9 @@ def main(argv: list[str]) -> int:
     except ContractError as error:
         log("error", f"{kind}-failed", kind=error.code, message=str(error), hint=error.hint)
         return WRONG
+    except OSError as error:
+        log("error", f"{kind}-failed", kind=type(error).__name__, message=str(error))
+        return AGAIN
 
 
 def _work(kind: str, config: Path | None) -> int:

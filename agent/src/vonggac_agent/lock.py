@@ -6,6 +6,7 @@ safe is asked by `state`.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 
@@ -35,7 +36,13 @@ def take_lock(folder: str | os.PathLike[str]) -> Lock:
     inherited = os.environ.get(LOCK_FD, "")
     if inherited.isdecimal() and _is_open_as(int(inherited), path):
         return Lock(int(inherited), inherited=True)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    flags = os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o600)
+    except OSError as error:
+        if error.errno not in (errno.EROFS, errno.ENOSPC):
+            raise
+        fd = os.open(path, os.O_RDONLY | flags)  # flock(2) asks for no right to write
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

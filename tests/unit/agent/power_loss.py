@@ -23,7 +23,7 @@ class PowerCut(Exception):
 
 
 class Disk:
-    """What each file surely holds (`synced`), and the writes since (`loose`), in order. `left`: writes until the cut."""
+    """What each file surely holds (`synced`), the writes since (`loose`), in order; `left`: writes until the cut."""
 
     def __init__(self) -> None:
         self.synced: dict[str, bytes] = {}

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from vonggac_agent import VERSION
-from vonggac_agent.errors import WRONG, AgentError
+from vonggac_agent.errors import AGAIN, WRONG, AgentError
 
 from . import enrol, run, scan, service, settings, status
 
@@ -52,6 +52,9 @@ def main(argv: list[str] | None = None) -> int:
         # Whoever read the output has gone (`| head`); what is left to print goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return WRONG
+    except OSError as error:
+        _complain(f"the system refused: {error}", "Is the disk full, read-only or failing?")
+        return AGAIN
 
 
 def _complain(message: str, hint: str) -> None:
