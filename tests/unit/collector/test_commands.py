@@ -130,7 +130,7 @@ def test_wrong_use_and_a_missing_ledger_end_with_2(
 ) -> None:
     monkeypatch.setenv("VONGGAC_STATE_DIR", str(tmp_path))
     assert cli.main(["host", "list"]) == 2
-    assert "migrate" in capsys.readouterr().err
+    assert "vonggac-collector init" in capsys.readouterr().err
     with pytest.raises(SystemExit, match="2"):
         cli.main(["no-such-command"])
 

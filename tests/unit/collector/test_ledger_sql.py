@@ -94,6 +94,10 @@ def test_migrations_make_exactly_the_tables(tmp_path: Path) -> None:
 
 
 def test_a_ledger_without_schema_names_the_command_that_helps(tmp_path: Path) -> None:
+    with pytest.raises(LedgerDamaged, match="vonggac-collector init"):
+        open_ledger(url_of(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "ledger.db").touch()
     with pytest.raises(LedgerDamaged, match="vonggac-collector migrate"):
         open_ledger(url_of(tmp_path))
 

@@ -20,7 +20,7 @@ from vonggac_collector.rollup import Worker
 from vonggac_collector.rulebooks import Shelf
 from vonggac_collector.score.parameters import load_parameters
 from vonggac_collector.server import make_server
-from vonggac_collector.settings import Settings, load_settings, sources
+from vonggac_collector.settings import load_settings, sources
 from vonggac_collector.state import load_key, make_state, write_secret
 from vonggac_collector.structure import NewUnit, add_units
 from vonggac_rules.builtin import default_rulebook_bytes

@@ -29,6 +29,7 @@ _SHARED: Final = (
     ("PRAGMA temp_store=MEMORY", ""),
     ("PRAGMA trusted_schema=OFF", ""),
 )
+_POOL_S: Final = 5.0
 BUSY_MS = 5_000
 """How long a writer waits for another process's transaction before it is Busy."""
 _READS_ONLY: Final = (("PRAGMA query_only=ON", ""),)
@@ -42,7 +43,7 @@ def is_safe_sqlite(version: tuple[int, ...]) -> bool:
     return least is not None and version[2] >= least
 
 
-def open_engines(url: str) -> tuple[sa.Engine, sa.Engine]:
+def open_engines(url: str, *, create: bool = True) -> tuple[sa.Engine, sa.Engine]:
     """The engine that writes and the one that reads.
 
     `url`: SQLAlchemy's; sqlite:///path is opened with apsw. Raises LedgerDamaged, StoreFailed.
@@ -59,6 +60,8 @@ def open_engines(url: str) -> tuple[sa.Engine, sa.Engine]:
             "a ledger in memory would be lost; give a file, such as sqlite:////var/lib/vonggac/ledger.db"
         )
     apsw_dialect.register()
+    if not create and not Path(parsed.database).is_file():
+        raise LedgerDamaged(f"{parsed.database}: there is no ledger yet; run `vonggac-collector init` first")
     # The file is made with these rights before SQLite opens it; its -wal and -shm files take them over.
     Path(parsed.database).touch(mode=0o600)
     address = parsed.set(drivername="sqlite+apsw")
@@ -75,6 +78,7 @@ def open_engines(url: str) -> tuple[sa.Engine, sa.Engine]:
             address,
             pool_size=8,
             max_overflow=8,
+            pool_timeout=_POOL_S,
             connect_args={"begin": "DEFERRED", "pragmas": _SHARED + _READS_ONLY},
         )
     return writer, reader
@@ -91,6 +95,8 @@ def store_errors() -> Iterator[None]:
         if apsw_dbapi.is_input_output(e.orig) or e.connection_invalidated:
             raise StoreFailed(str(e.orig)) from e
         raise
+    except sa.exc.TimeoutError as e:
+        raise Busy("every connection to the ledger is in use") from e
     except apsw_dbapi.OperationalError as e:
         # COMMIT and BEGIN reach the driver without SQLAlchemy's wrapping.
         if apsw_dbapi.is_busy(e):

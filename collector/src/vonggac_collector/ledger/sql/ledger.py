@@ -102,7 +102,7 @@ def open_ledger(url: str, *, upgrade: bool = False) -> SqlLedger:
 
     Raises LedgerDamaged (naming the command that helps) if the schema is another than this release's; StoreFailed.
     """
-    writer, reader = open_engines(url)
+    writer, reader = open_engines(url, create=upgrade)
     if upgrade:
         migrate.upgrade(writer)
     with store_errors(), writer.connect() as connection:

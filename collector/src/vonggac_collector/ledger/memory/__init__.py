@@ -1,0 +1,77 @@
+"""The ledger's in-memory twin, for tests: the same promises, nothing on disk. The tests run both through the same.
+
+A transaction that raises is undone by putting back a copy of the lists and dictionaries it started with; rows are
+frozen, so a shallow copy is enough.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from .agents import MemoryAgents, MemoryTokens
+from .chain import MemoryChain, MemoryHeartbeats
+from .people import MemoryPeople, MemoryTrail
+from .store import Store
+from .tree import MemoryRulebooks, MemoryScores, MemoryTree
+
+
+class MemoryTransaction:
+    """The rooms over one store."""
+
+    def __init__(self, store: Store) -> None:
+        self.committed = False
+        self.tree = MemoryTree(store)
+        self.agents = MemoryAgents(store)
+        self.chain = MemoryChain(store)
+        self.heartbeats = MemoryHeartbeats(store)
+        self.tokens = MemoryTokens(store)
+        self.rulebooks = MemoryRulebooks(store)
+        self.scores = MemoryScores(store)
+        self.people = MemoryPeople(store)
+        self.trail = MemoryTrail(store)
+
+
+class MemoryLedger:
+    """See interface.Ledger."""
+
+    def __init__(self) -> None:
+        self._store = Store()
+        self._lock = threading.RLock()
+        self._open: MemoryTransaction | None = None
+        self._version = 0
+
+    @contextmanager
+    def write(self) -> Iterator[MemoryTransaction]:
+        with self._lock:
+            if self._open is not None:
+                yield self._open
+                return
+            before = self._store.copy()
+            transaction = self._open = MemoryTransaction(self._store)
+            try:
+                yield transaction
+            except BaseException:
+                self._store.put_back(before)
+                raise
+            finally:
+                self._open = None
+            transaction.committed = True
+            self._version += 1
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        with self.write():
+            yield
+
+    @contextmanager
+    def read(self) -> Iterator[MemoryTransaction]:
+        with self._lock:
+            yield MemoryTransaction(self._store)
+
+    def version(self) -> int:
+        return self._version
+
+    def close(self) -> None:
+        """Nothing to close."""

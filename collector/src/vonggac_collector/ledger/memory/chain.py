@@ -1,0 +1,153 @@
+"""Envelopes, looks and sections; heartbeats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+import msgspec
+
+from .. import rows
+from .store import Store, put_new
+
+_DAYS_BACK = 3
+
+
+def head_of(e: rows.Envelope) -> rows.EnvelopeHead:
+    """The envelope without its bytes."""
+    return rows.EnvelopeHead(
+        e.digest,
+        e.agent,
+        e.epoch,
+        e.sequence,
+        e.previous,
+        e.state,
+        e.keyid,
+        e.sealed_at,
+        e.received_at,
+        e.size,
+        e.receipt,
+    )
+
+
+class MemoryChain:
+    """See interface.Chain."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def find(self, digest: str) -> rows.EnvelopeHead | None:
+        found = self._store.envelopes.get(digest)
+        return None if found is None else head_of(found)
+
+    def at(self, agent: str, epoch: int, sequence: int) -> list[rows.EnvelopeHead]:
+        place = (agent, epoch, sequence)
+        return [head_of(e) for e in self._store.envelopes.values() if (e.agent, e.epoch, e.sequence) == place]
+
+    def envelope(self, digest: str) -> rows.Envelope | None:
+        return self._store.envelopes.get(digest)
+
+    def first_pending(self, agent: str, epoch: int) -> int | None:
+        waiting = [
+            e.sequence
+            for e in self._store.envelopes.values()
+            if (e.agent, e.epoch, e.state) == (agent, epoch, "pending")
+        ]
+        return min(waiting, default=None)
+
+    def count(self, agent: str, state: rows.EnvelopeState) -> int:
+        return sum(e.agent == agent and e.state == state for e in self._store.envelopes.values())
+
+    def add(self, envelope: rows.Envelope) -> None:
+        put_new(self._store.envelopes, envelope.digest, envelope)
+
+    def settle(
+        self, digest: str, state: rows.EnvelopeState, committed_at: datetime | None, receipt: bytes | None
+    ) -> None:
+        self._store.envelopes[digest] = msgspec.structs.replace(
+            self._store.envelopes[digest], state=state, committed_at=committed_at, receipt=receipt
+        )
+
+    def of_agent(self, agent: str, limit: int) -> list[rows.EnvelopeHead]:
+        mine = [head_of(e) for e in self._store.envelopes.values() if e.agent == agent]
+        return sorted(mine, key=lambda e: (e.epoch, e.sequence, e.received_at), reverse=True)[:limit]
+
+    def walk(self, agent: str, after: tuple[int, int], limit: int) -> list[rows.Envelope]:
+        mine = [
+            e
+            for e in self._store.envelopes.values()
+            if e.agent == agent and e.state == "committed" and (e.epoch, e.sequence) > after
+        ]
+        return sorted(mine, key=lambda e: (e.epoch, e.sequence))[:limit]
+
+    def add_look(self, look: rows.Look) -> None:
+        put_new(self._store.looks, look.digest, look)
+
+    def look(self, digest: str) -> rows.Look | None:
+        return self._store.looks.get(digest)
+
+    def newest_look(self, agent: str, as_of: datetime) -> rows.Look | None:
+        mine = [x for x in self._store.looks.values() if x.agent == agent and x.committed_at <= as_of]
+        return max(mine, key=lambda x: (x.epoch, x.sequence), default=None)
+
+    def newest_looks(self, as_of: datetime) -> list[rows.LookHead]:
+        newest = [self.newest_look(agent, as_of) for agent in {x.agent for x in self._store.looks.values()}]
+        return [
+            rows.LookHead(x.digest, x.agent, x.looked_at, x.rulebook, x.profile, x.outcomes_digest, x.flags)
+            for x in newest
+            if x is not None
+        ]
+
+    def outcomes(self, digests: Sequence[str]) -> dict[str, bytes]:
+        return {d: self._store.looks[d].outcomes for d in digests if d in self._store.looks}
+
+    def add_section(self, section: rows.Section) -> None:
+        self._store.sections.setdefault((section.agent, section.name, section.digest), section)
+
+    def held(self, agent: str) -> set[tuple[str, str]]:
+        return {(name, digest) for of, name, digest in self._store.sections if of == agent}
+
+    def section(self, agent: str, name: str, digest: str) -> rows.Section | None:
+        return self._store.sections.get((agent, name, digest))
+
+
+class MemoryHeartbeats:
+    """See interface.Heartbeats."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def day(self, agent: str, day: date) -> rows.HeartbeatDay | None:
+        return self._store.heartbeats.get((agent, day))
+
+    def put(self, row: rows.HeartbeatDay, *, first: bool) -> None:
+        if first:
+            put_new(self._store.heartbeats, (row.agent, row.day), row)
+        self._store.heartbeats[row.agent, row.day] = row
+
+    def add_late(self, row: rows.LateHeartbeat) -> None:
+        self._store.late.setdefault((row.agent, row.epoch, row.counter), row)
+
+    def recent(self, until: date) -> list[tuple[str, date, bytes]]:
+        days: dict[str, list[rows.HeartbeatDay]] = {}
+        for row in self._store.heartbeats.values():
+            if row.day <= until:
+                days.setdefault(row.agent, []).append(row)
+        return [
+            (r.agent, r.day, r.mask)
+            for found in days.values()
+            for r in sorted(found, key=lambda r: r.day)[-_DAYS_BACK:]
+        ]
+
+    def newest_late(self, as_of: datetime) -> dict[str, datetime]:
+        found: dict[str, datetime] = {}
+        for row in self._store.late.values():
+            if row.received_at <= as_of:
+                found[row.agent] = max(row.looked_at, found.get(row.agent, row.looked_at))
+        return found
+
+    def newest(self, agent: str, as_of: datetime) -> datetime | None:
+        every: list[rows.HeartbeatDay | rows.LateHeartbeat] = [*self._store.heartbeats.values()]
+        every += self._store.late.values()
+        times = [r.looked_at for r in every if r.agent == agent and r.received_at <= as_of]
+        return max(times, default=None)

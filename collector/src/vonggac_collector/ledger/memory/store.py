@@ -1,0 +1,48 @@
+"""What the in-memory ledger holds."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from .. import rows
+
+
+class Store:
+    """Everything a ledger holds."""
+
+    def __init__(self) -> None:
+        self.units: dict[str, rows.Unit] = {}
+        self.systems: dict[str, rows.System] = {}
+        self.levels: list[tuple[str, datetime, int]] = []
+        self.hosts: dict[str, rows.Host] = {}
+        self.placements: list[rows.Placement] = []
+        self.agents: dict[str, rows.Agent] = {}
+        self.keys: dict[str, tuple[str, bytes, int, datetime, datetime | None]] = {}
+        self.tokens: dict[str, rows.Token] = {}
+        self.envelopes: dict[str, rows.Envelope] = {}
+        self.looks: dict[str, rows.Look] = {}
+        self.sections: dict[tuple[str, str, str], rows.Section] = {}
+        self.heartbeats: dict[tuple[str, date], rows.HeartbeatDay] = {}
+        self.late: dict[tuple[str, int, int], rows.LateHeartbeat] = {}
+        self.books: dict[str, rows.PublishedRulebook] = {}
+        self.scores: dict[tuple[str, str, date], rows.DailyScore] = {}
+        self.users: dict[str, rows.User] = {}
+        self.sessions: dict[str, rows.Session] = {}
+        self.audit: list[rows.AuditRow] = []
+        self.refusals: dict[str, tuple[int, int, int]] = {}
+
+    def copy(self) -> dict[str, Any]:
+        """Shallow copies of every collection."""
+        return {name: value.copy() for name, value in vars(self).items()}
+
+    def put_back(self, copies: dict[str, Any]) -> None:
+        """Undo to `copies`."""
+        vars(self).update(copies)
+
+
+def put_new(store: dict[Any, Any], key: Any, value: Any) -> None:
+    """Insert; ValueError if the key is taken, as a primary key is."""
+    if key in store:
+        raise ValueError(f"{key} is there already")
+    store[key] = value

@@ -1,0 +1,102 @@
+"""Units, systems, hosts and their placements; rulebooks; daily scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+
+import msgspec
+
+from .. import rows
+from ..sql.tree import parents_first
+from .store import Store, put_new
+
+
+class MemoryTree:
+    """See interface.Tree."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def add_unit(self, unit: rows.Unit) -> None:
+        put_new(self._store.units, unit.code, unit)
+
+    def add_system(self, system: rows.System) -> None:
+        put_new(self._store.systems, system.id, system)
+        self.set_level(system.id, system.level, system.created_at)
+
+    def set_level(self, system: str, level: int, since: datetime) -> None:
+        self._store.levels.append((system, since, level))
+
+    def add_host(self, host: rows.Host) -> None:
+        put_new(self._store.hosts, host.id, host)
+
+    def describe_host(self, host: str, hostname: str, os: str) -> None:
+        self._store.hosts[host] = msgspec.structs.replace(self._store.hosts[host], hostname=hostname, os=os)
+
+    def place(self, placement: rows.Placement) -> None:
+        self._store.placements.append(placement)
+
+    def units(self, as_of: datetime) -> list[rows.Unit]:
+        return parents_first(u for u in self._store.units.values() if u.created_at <= as_of)
+
+    def systems(self, as_of: datetime) -> list[rows.System]:
+        levels = {s: level for s, since, level in self._store.levels if since <= as_of}
+        return [
+            msgspec.structs.replace(self._store.systems[s], level=level)
+            for s, level in sorted(levels.items())
+        ]
+
+    def hosts(self, as_of: datetime) -> list[rows.Host]:
+        found = [h for h in self._store.hosts.values() if h.expected_since <= as_of]
+        return sorted(found, key=lambda h: h.id)
+
+    def placements(self, as_of: datetime) -> list[rows.Placement]:
+        return list({p.host: p for p in self._store.placements if p.since <= as_of}.values())
+
+
+class MemoryRulebooks:
+    """See interface.Rulebooks."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def add(self, book: rows.PublishedRulebook) -> None:
+        put_new(self._store.books, book.digest, book)
+
+    def get(self, digest: str) -> rows.PublishedRulebook | None:
+        return self._store.books.get(digest)
+
+    def published(self, as_of: datetime) -> list[tuple[str, datetime]]:
+        found = [(b.digest, b.published_at) for b in self._store.books.values() if b.published_at <= as_of]
+        return sorted(found, key=lambda b: (b[1], b[0]))
+
+
+class MemoryScores:
+    """See interface.Scores."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def put(self, scores: Iterable[rows.DailyScore]) -> None:
+        given = list(scores)
+        days = {s.day for s in given}
+        for key in [k for k in self._store.scores if k[2] in days]:
+            del self._store.scores[key]
+        for score in given:
+            self._store.scores[score.kind, score.id, score.day] = score
+
+    def series(
+        self, kind: str, ids: Sequence[str], since: date, until: date
+    ) -> dict[str, dict[date, int | None]]:
+        found: dict[str, dict[date, int | None]] = {i: {} for i in ids}
+        for (of_kind, identifier, day), score in self._store.scores.items():
+            if of_kind == kind and identifier in found and since <= day <= until:
+                found[identifier][day] = score.score
+        return found
+
+    def day(self, day: date) -> list[rows.DailyScore]:
+        return [s for s in self._store.scores.values() if s.day == day]
+
+    def newest_day(self) -> date | None:
+        return max((s.day for s in self._store.scores.values()), default=None)
