@@ -35,7 +35,7 @@ def test_debian_12_as_it_is_installed(tmp_path: Path) -> None:
         ("%sudo", True, False),
     ]
     assert (found.use_pty, found.logged, found.timestamp_minutes) == (True, True, 15)
-    assert found.rules[0].source == "etc/sudoers:47"
+    assert found.rules[0].source == "etc/sudoers:5"
 
 
 @pytest.mark.parametrize(
