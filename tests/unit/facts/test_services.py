@@ -77,6 +77,20 @@ def test_a_unit_is_enabled_by_its_files_and_links(name: str, enabled: str, tmp_p
     assert found == ServiceUnit(exists=enabled != "absent", enabled=enabled, active=None)  # type: ignore[arg-type]
 
 
+def test_an_alias_has_the_processes_of_its_unit(tmp_path: Path) -> None:
+    units = systemd.Units(mounted(tmp_path, TREE))
+    names = ("sshd.service", "renamed.service", "cron.service", "forbidden.service", "getty@tty1.service")
+    assert [units.real_name(name) for name in names] == [
+        "ssh.service",
+        "cron.service",
+        *names[2:],
+    ]
+
+
+def test_a_masked_unit_has_no_text(tmp_path: Path) -> None:
+    assert systemd.Units(mounted(tmp_path, TREE)).text("forbidden.service") == ""
+
+
 @pytest.mark.hostile
 def test_aliases_in_a_circle_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CouldNotLook, match="malformed: the aliases of circle-"):

@@ -12,9 +12,10 @@ from . import systemd
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[ServiceUnit, str]:
     """Topic service.unit, selector: the unit's name with its suffix."""
     name = systemd.check_name(selector[0])
-    enabled = systemd.units(host).enabled(name)
+    units = systemd.units(host)
+    enabled = units.enabled(name)
     return (
-        ServiceUnit(exists=enabled != "absent", enabled=enabled, active=_active(host, name)),
+        ServiceUnit(exists=enabled != "absent", enabled=enabled, active=_active(host, units.real_name(name))),
         "unit files and links; proc/*/cgroup",
     )
 

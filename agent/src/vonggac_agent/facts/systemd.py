@@ -102,10 +102,23 @@ class Units:
         """A unit file, an alias, a mask or a System V script of that name is there."""
         return self.enabled(name) != "absent"
 
+    def real_name(self, name: str) -> str:
+        """The unit that `name` is an alias of; any other name as it is. Only that one has processes."""
+        for _ in range(8):
+            path = self._file(name)
+            link = None if path is None else self._host.readlink(path)
+            target = name if link is None else link.rsplit("/", 1)[-1]
+            if target in (name, _template(name)) or not _NAME.fullmatch(target):
+                return name
+            name = target
+        return name
+
     def text(self, name: str) -> str:
         """The unit file's text; empty if there is none or it is masked."""
         found = self._file(name)
-        return "" if found is None else self._host.text(found) or ""
+        if found is None or self._host.readlink(found) == "/dev/null":
+            return ""
+        return self._host.text(found) or ""
 
     def _enabled(self, name: str, depth: int) -> Enabled:
         path = self._file(name)
