@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.flow.systemd import debian, product
+from tests.flow.systemd.station import Station, station
 
 PROGRAMS = ("debootstrap", "unshare", "nsenter", "setpriv", "pivot_root", "ip", "mount")
 
@@ -44,3 +45,21 @@ def agent_layer(debian_root: Path) -> Iterator[Path]:
     """What installing the agent adds to that root."""
     with product.installed(debian_root) as layer:
         yield layer
+
+
+@pytest.fixture(scope="module")
+def enrolled(
+    agent_layer: Path, debian_root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Station]:
+    """A machine on which the agent is installed and enrolled, with its collector."""
+    with station([agent_layer, debian_root], tmp_path_factory.mktemp("station")) as made:
+        made.enrol()
+        yield made
+
+
+@pytest.fixture
+def reporting(enrolled: Station) -> Station:
+    """That machine with its service at work, whatever the test before left."""
+    if not enrolled.is_at_work():
+        enrolled.install()
+    return enrolled
