@@ -10,6 +10,7 @@ from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_decimal
 from markupsafe import Markup, escape
 
+from .inert import visible, words_of
 from .language import VIETNAMESE, Language
 
 VIETNAM_TIME: Final = timezone(timedelta(hours=7), "Asia/Ho_Chi_Minh")
@@ -107,6 +108,13 @@ def age(language: Language, seconds: float | None) -> str:
     return format_timedelta(
         timedelta(seconds=max(0, int(seconds))), granularity="minute", threshold=1.5, locale=language.locale
     )
+
+
+def parameter(language: Language, value: object) -> str:
+    """A rule's parameter: numbers as numbers, lists joined, everything else as it is."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return visible(words_of(value))
+    return number(language, value, 0 if isinstance(value, int) else 2)
 
 
 def size(language: Language, amount: int) -> str:

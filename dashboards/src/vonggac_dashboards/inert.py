@@ -82,9 +82,12 @@ def inert_name(value: object) -> Markup:
 
 
 def words_of(value: Any) -> str:
-    """A value of evidence as one line: text as it is, lists joined by commas, everything else as JSON."""
+    """A value of evidence as one line: text as it is, lists and flat records joined, everything else as JSON."""
     if isinstance(value, str):
         return value
     if isinstance(value, list) and all(isinstance(v, (str, int, float)) for v in value):
         return ", ".join(words_of(v) for v in value)
+    if isinstance(value, dict) and value and all(isinstance(v, (str, int, float)) for v in value.values()):
+        (_, first), *rest = value.items()
+        return " · ".join([words_of(first), *(f"{k}: {words_of(v)}" for k, v in rest)])
     return msgspec.json.encode(value).decode()

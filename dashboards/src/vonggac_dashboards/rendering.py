@@ -21,7 +21,7 @@ from .inert import inert, inert_name, visible
 from .instructions import instructions
 from .language import CODES, Language, language
 from .preferences import THEMES, Preferences, Theme, here_with, preferences_of, remember
-from .words import word
+from .words import operator_words, profile_name, word
 
 CONTENT_SECURITY_POLICY: Final = "; ".join(
     (
@@ -103,7 +103,10 @@ def environment(code: str) -> Environment:
         "mark": marks.mark,
         "moment": format.moment,
         "number": format.number,
+        "operator_words": operator_words,
+        "parameter": format.parameter,
         "percent": format.percent,
+        "profile_name": profile_name,
         "score": format.score,
         "severity": marks.severity,
         "size": format.size,

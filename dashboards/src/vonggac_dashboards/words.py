@@ -98,6 +98,11 @@ OPERATORS: Final = {
     "absent": translatable("is not there"),
     "newer_than": translatable("newer than"),
     "older_than": translatable("older than"),
+    "is": translatable("is"),
+    "each": translatable("in each"),
+    "any": translatable("in at least one"),
+    "none": translatable("in none"),
+    "count": translatable("number"),
 }
 CAUSES: Final = {
     "silence": translatable("Silent hosts, or data grown old"),
@@ -140,3 +145,16 @@ def word(language: Language, group: str, code: str) -> str:
     """The word for `code` of `group`. Raises KeyError for a group that is not there."""
     known = GROUPS[group].get(code)
     return language.gettext(known) if known else visible(code)
+
+
+def operator_words(language: Language, operator: str) -> str:
+    """An operator of evidence, which may be two of them, such as `count at_most`."""
+    return " ".join(word(language, "operator", part) for part in operator.split(" ")[:3])
+
+
+def profile_name(language: Language, profile: str) -> str:
+    """A profile as people call it: the built-in ones by their level (`tcvn14423-level3`)."""
+    level = profile.rpartition("-level")[2]
+    if level in ("1", "2", "3", "4", "5"):
+        return language.gettext("Level %(level)s") % {"level": level}
+    return visible(profile)

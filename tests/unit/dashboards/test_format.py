@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from tests.unit.dashboards import sample
 
 from vonggac_dashboards import format
-from vonggac_dashboards.inert import MAX_SHOWN, inert, is_hidden, visible
+from vonggac_dashboards.inert import MAX_SHOWN, inert, is_hidden, visible, words_of
 from vonggac_dashboards.instructions import instructions
 from vonggac_dashboards.language import language
+from vonggac_dashboards.words import operator_words, profile_name, word
 
 VI, EN = language("vi"), language("en")
 
@@ -101,9 +102,35 @@ def test_a_command_that_hides_a_character_shows_it() -> None:
     assert "U+202E" in instructions(VI, "  rm \u202e x")
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("no", "no"),
+        (["no", "yes"], "no, yes"),
+        (34, "34"),
+        (True, "true"),
+        (None, "null"),
+        ({"name": "apt", "installed": "2.6.1", "security": True}, "apt · installed: 2.6.1 · security: true"),
+        ({"a": [1]}, '{"a":[1]}'),
+        ([], ""),
+    ],
+)
+def test_values_of_evidence_are_one_readable_line(value: object, shown: str) -> None:
+    assert words_of(value) == shown
+
+
+def test_codes_have_words_and_unknown_codes_are_shown_harmless() -> None:
+    assert operator_words(EN, "count at_most") == "number at most"
+    assert profile_name(VI, "tcvn14423-level3") == "Cấp độ 3"
+    assert profile_name(VI, "own\u202e") == "ownU+202E"
+    assert word(VI, "severity", "x\x1b") == "x␛"
+    assert format.parameter(VI, 2_592_000) == "2.592.000"
+    assert format.parameter(VI, True) == "true"
+
+
 @given(st.text(max_size=300))
 def test_instructions_never_lose_a_letter(text: str) -> None:
     made = instructions(VI, text)
-    for word in text.split():
-        if word.isalnum() and word.isascii():
-            assert word in made
+    for part in text.split():
+        if part.isalnum() and part.isascii():
+            assert part in made

@@ -18,7 +18,7 @@ from tests.unit.dashboards.house import PASSWORD, SampleQueries, client_of, make
 from vonggac_collector.views import HostPage
 from vonggac_dashboards import static_files
 from vonggac_dashboards.language import language
-from vonggac_dashboards.pages.enrol import two_lines
+from vonggac_dashboards.pages.enrol import listed, two_lines
 from vonggac_dashboards.pages.forms import MAX_BYTES
 from vonggac_dashboards.pages.host import grouped
 from vonggac_dashboards.pages.sign_in import own_address
@@ -389,6 +389,29 @@ def test_a_host_page_loses_no_finding_however_much_is_wrong(failing: int) -> Non
     assert sum(g.count for g in groups) == len(findings)
     assert all(g.in_full <= g.count for g in groups)
     assert groups[0].in_full > 0 or not failing
+
+
+def test_a_finding_that_is_only_named_opens_with_its_evidence_by_one_click() -> None:
+    queries = SampleQueries()
+    last = msgspec.structs.replace(sample.finding(3, "fail"), rule="linux.the.last", points=1)
+    queries.host_page = msgspec.structs.replace(
+        sample.host(), findings=[*sample.host(findings=60).findings, last]
+    )
+    client = signed_in(make_app(queries))
+    first = client.get(f"/hosts/{sample.HOST_ID}").text
+    assert 'href="?rule=linux.the.last#chosen"' in first
+    assert "<code><bdi>linux.the.last</bdi></code>" not in first
+    opened = client.get(f"/hosts/{sample.HOST_ID}?rule=linux.the.last").text
+    assert opened.count('<details id="chosen" open>') == 1
+    assert "<code><bdi>linux.the.last</bdi></code>" in opened
+    assert weight(opened) < LARGEST
+
+
+def test_of_many_tokens_those_that_still_enrol_come_first() -> None:
+    tokens = [msgspec.structs.replace(t, id=f"{t.id}-{i}") for i in range(60) for t in sample.tokens()]
+    shown = listed(tokens, sample.NOW)
+    assert len(shown) == 50
+    assert [t.id[15] for t in shown[:40]] == ["1"] * 40
 
 
 def test_the_heaviest_pages_stay_light() -> None:

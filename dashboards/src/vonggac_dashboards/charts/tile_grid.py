@@ -59,8 +59,14 @@ class Tile(msgspec.Struct, frozen=True):
 def map_code(code: str, name: str) -> str:
     """The official code of a province that a tree calls `code`: its last part, or what its name stands for."""
     last = code.rpartition("/")[2]
-    bare = folded(name).removeprefix("tinh ").removeprefix("thanh pho ")
-    return last if last in PLACES else _BY_NAME.get(bare, code)
+    return last if last in PLACES else _BY_NAME.get(folded(bare_name(name)), code)
+
+
+def bare_name(name: str) -> str:
+    """The name of a province or city without its kind, for a narrow tile."""
+    for kind in ("Tỉnh ", "Thành phố "):
+        name = name.removeprefix(kind)
+    return name
 
 
 def lines_of(name: str) -> tuple[str, str]:

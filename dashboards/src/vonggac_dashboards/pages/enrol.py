@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -26,6 +26,9 @@ from .session import Visit, visit
 router = APIRouter(include_in_schema=False)
 MAX_USES: Final = 1_000
 MAX_DAYS: Final = 90
+USABLE: Final = 40
+ENDED: Final = 10
+"""Tokens in the list: those that still enrol, and those that don't any more."""
 FormFields = Annotated[Form, Depends(form_of)]
 
 
@@ -70,6 +73,14 @@ def chosen_unit(view: EnrolPage, code: str) -> UnitLink | None:
     return next(iter([*asked, *real[-1:], *view.units]), None)
 
 
+def listed(tokens: Sequence[TokenRow], now: datetime) -> list[TokenRow]:
+    """The tokens that still enrol, then the latest of those that don't any more."""
+    newest = sorted(tokens, key=lambda t: t.created_at, reverse=True)
+    usable = [t for t in newest if t.uses_left and not t.revoked and t.expires_at > now]
+    ended = [t for t in newest if t not in usable]
+    return [*usable[:USABLE], *ended[:ENDED]]
+
+
 def context(
     language: Language,
     view: EnrolPage,
@@ -84,6 +95,7 @@ def context(
         "view": view,
         "chosen": chosen,
         "systems": systems,
+        "tokens": listed(view.tokens, view.as_of),
         "given": given,
         "made": made,
         "commands": made and command_block(language, two_lines(view.collector_url, made.text)),

@@ -21,9 +21,9 @@ from .shared import explained
 router = APIRouter(include_in_schema=False)
 WAIVED: Final = "waived"
 WRONG: Final = ("fail", "partial", "unknown")
-FULL_TEXT: Final = 26_000
+FULL_TEXT: Final = 28_000
 """Bytes of text of the findings shown with their steps, and REPORTS of the chain: the page has to stay under 100 kB."""
-AROUND: Final = 1_900
+AROUND: Final = 1_700
 """Bytes of markup around one finding, roughly."""
 REPORTS: Final = 8
 ORDER: Final = ("fail", "partial", "unknown", WAIVED, "pass", "not-applicable")
@@ -43,18 +43,22 @@ class Group(msgspec.Struct, frozen=True):
         return len(self.findings)
 
 
-def grouped(language: Language, findings: list[FindingRow]) -> list[Group]:
-    """Findings by outcome in ORDER; what is waived stands apart, for it is accepted, not fixed."""
+def grouped(language: Language, findings: list[FindingRow], chosen: str = "") -> list[Group]:
+    """Findings by outcome in ORDER, worst first, the one of the rule `chosen` before all of its group.
+
+    What is waived stands apart, for it is accepted, not fixed.
+    """
     by_outcome: dict[str, list[FindingRow]] = {name: [] for name in ORDER}
     for row in findings:
         waived = row.waived_until is not None and row.outcome in WRONG
         by_outcome.setdefault(WAIVED if waived else row.outcome, []).append(row)
     used, groups = 0, list[Group]()
     for name, rows in by_outcome.items():
-        ordered, in_full = sorted(rows, key=_worst_first), 0
+        ordered = sorted(rows, key=lambda r: (r.rule != chosen, *_worst_first(r)))
+        in_full = 0
         for row in ordered if name in WRONG else ():
             used += size_of(language, row)
-            if used > FULL_TEXT:
+            if used > FULL_TEXT and row.rule != chosen:
                 break
             in_full += 1
         groups.append(Group(name, ordered, in_full))
@@ -77,10 +81,12 @@ def _worst_first(row: FindingRow) -> tuple[int, int, str]:
 
 def context(language: Language, view: HostPage, path: str, query: list[tuple[str, str]]) -> dict[str, Any]:
     """What the template needs beside the read model."""
-    groups = grouped(language, view.findings)
+    chosen = dict(query).get("rule", "")
+    groups = grouped(language, view.findings, chosen)
     return {
         "view": view,
         "groups": groups,
+        "chosen": chosen,
         "shown_reports": min(REPORTS, len(view.reports)),
         "failing": sum(g.count for g in groups if g.outcome in WRONG),
         "age_of_look": None if view.looked_at is None else (view.as_of - view.looked_at).total_seconds(),

@@ -19,7 +19,7 @@ from ..preferences import here_with
 from .sections import SECTIONS, Head
 from .shared import asked_text
 
-ROWS: Final = 30
+ROWS: Final = 20
 """Rows of one table; the page has to stay under 100 kB."""
 
 

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse
 from vonggac_collector.views import Overview, UnitRow
 
 from ..charts.sparkline import sparkline
-from ..charts.tile_grid import Tile, map_code, tile_grid
+from ..charts.tile_grid import Tile, bare_name, map_code, tile_grid
 from ..language import Language
 from .session import visit
 from .shared import (
@@ -53,7 +53,7 @@ def tile_of(language: Language, row: UnitRow) -> Tile:
     enough = row.standing.sufficient
     return Tile(
         map_code(row.unit.code, row.unit.name_vi),
-        language.pick(row.unit.name_vi, row.unit.name_en),
+        language.pick(bare_name(row.unit.name_vi), row.unit.name_en),
         "/units/" + quote(row.unit.code),
         row.standing.score if enough else None,
         row.standing.grade if enough else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -16,6 +16,8 @@ from .session import visit
 from .shared import asked_text
 
 router = APIRouter(include_in_schema=False)
+UNITS: Final = 40
+"""Units of which the failing hosts are named; the page has to stay under 100 kB."""
 
 
 def chosen(rows: list[RuleListRow], find: str, domain: str) -> list[RuleListRow]:
@@ -57,7 +59,7 @@ def rules(request: Request) -> HTMLResponse:
     query = request.query_params
     rows = visitor.queries.rules(visitor.caller)
     values = list_context(rows, asked_text(query.get("find")), query.get("domain") or "")
-    return visitor.answer("rules.html", **values)
+    return visitor.answer("rules.html", as_of=visitor.queries.now(), **values)
 
 
 @router.get("/rules/{rule_id}")
@@ -65,4 +67,4 @@ def rule(request: Request, rule_id: str) -> HTMLResponse:
     """One rule."""
     visitor = visit(request)
     view = visitor.queries.rule(visitor.caller, rule_id)
-    return visitor.answer("rule.html", as_of=view.as_of, sample=shows_sample(view), view=view)
+    return visitor.answer("rule.html", as_of=view.as_of, sample=shows_sample(view), view=view, shown=UNITS)
