@@ -92,7 +92,9 @@ def scan_to_text(
         scan.findings, key=lambda f: (rank[f.outcome], SEVERITIES.index(f.severity), f.rule)
     ):
         yield from _finding(finding, scan, words, language, width, colour)
-    unseen = [(str(k), f.reason) for k, f in sorted(scan.snapshot.facts.items()) if isinstance(f, Unavailable)]
+    unseen = [
+        (str(k), f.reason) for k, f in sorted(scan.snapshot.facts.items()) if isinstance(f, Unavailable)
+    ]
     if unseen:
         yield ""
         named = ", ".join(f"{key} ({reason})" for key, reason in unseen)

@@ -22,7 +22,8 @@ from .report import build_report
 from .scan import scan_host
 from .seal import Chain, seal_heartbeat, seal_report
 from .settings import Settings
-from .spool import Link, Spool
+from .spool import Spool
+from .spool_rows import Link
 
 
 class Looked(NamedTuple):

@@ -28,7 +28,8 @@ from .failpoints import Failpoint, reach
 from .identity import Identity
 from .link import Answer, Transport
 from .seal import Chain
-from .spool import Beat, Link, Spool
+from .spool import Spool
+from .spool_rows import Beat, Link
 
 ENVELOPES: Final = "/agent/v1/envelopes"
 RULEBOOKS: Final = "/agent/v1/rulebooks"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -23,75 +23,15 @@ from .errors import SpoolFull
 from .failpoints import Failpoint, reach
 from .report import section_digests, without_known_sections
 from .seal import Chain
+from .spool_rows import LINK_COLUMNS, SCHEMA, VERSION, Beat, Execute, Link, beat_of, link_of, tail_of
 
 FILE: Final = "spool.db"
-VERSION: Final = 1
 KEPT_ENVELOPES: Final = 50
 """Receipted envelopes kept, so that a collector that was restored from a backup can ask for them again."""
 KEPT_LINKS: Final = 2000
 """Receipted links whose digest and receipt are kept."""
 SPARE_BYTES: Final = 64 * KIB
 """Room that a report leaves for receipts and counters below the size limit."""
-
-_SCHEMA: Final = """
-CREATE TABLE link (
-    number INTEGER PRIMARY KEY,
-    agent_id TEXT NOT NULL, epoch INTEGER NOT NULL, sequence INTEGER NOT NULL CHECK (sequence >= 1),
-    digest TEXT NOT NULL, previous TEXT, content TEXT NOT NULL, profile TEXT NOT NULL, rulebook TEXT NOT NULL,
-    sections BLOB NOT NULL, sealed_at TEXT NOT NULL, envelope BLOB,
-    state TEXT NOT NULL DEFAULT 'unsent' CHECK (state IN ('unsent', 'refused', 'received')),
-    reason TEXT NOT NULL DEFAULT '', tried_at TEXT NOT NULL DEFAULT '', receipt BLOB,
-    UNIQUE (agent_id, epoch, sequence),
-    CHECK (envelope IS NOT NULL OR state = 'received')
-) STRICT;
-CREATE INDEX link_state ON link (state, number);
-CREATE TABLE heartbeat (
-    agent_id TEXT NOT NULL, epoch INTEGER NOT NULL, counter INTEGER NOT NULL CHECK (counter >= 1),
-    sequence INTEGER NOT NULL, digest TEXT NOT NULL, looked_at TEXT NOT NULL, envelope BLOB NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('unsent', 'refused', 'received', 'replaced')),
-    reason TEXT NOT NULL DEFAULT '', PRIMARY KEY (agent_id, epoch)
-) STRICT;
-CREATE TABLE quarantine (
-    agent_id TEXT NOT NULL, epoch INTEGER NOT NULL, at TEXT NOT NULL, reason TEXT NOT NULL,
-    PRIMARY KEY (agent_id, epoch)
-) STRICT;
-CREATE TABLE note (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-"""
-
-Execute = Callable[..., list[tuple[Any, ...]]]
-_LINK: Final = (
-    "agent_id, epoch, sequence, digest, previous, content, profile, rulebook, sections, sealed_at, state, reason,"
-    " tried_at"
-)
-
-
-class Link(NamedTuple):
-    """One sealed report. `state`: unsent, refused (with `reason`), received. `tried_at`: "" if it was never refused."""
-
-    chain: Chain
-    sequence: int
-    digest: str
-    previous: str | None
-    content: str
-    profile: str
-    rulebook: str
-    sections: dict[str, str]
-    sealed_at: datetime
-    state: str
-    reason: str
-    tried_at: str
-
-
-class Beat(NamedTuple):
-    """The newest heartbeat of a chain. `state`: unsent, refused, received, or replaced by a later report."""
-
-    chain: Chain
-    counter: int
-    sequence: int
-    digest: str
-    looked_at: datetime
-    state: str
-    reason: str
 
 
 class Spool:
@@ -100,7 +40,7 @@ class Spool:
     def __init__(self, folder: Path, *, max_bytes: int, read_only: bool = False) -> None:
         """Raises what `database.Database` raises."""
         self.max_bytes = max_bytes
-        self._database = Database(folder / FILE, schema=_SCHEMA, version=VERSION, read_only=read_only)
+        self._database = Database(folder / FILE, schema=SCHEMA, version=VERSION, read_only=read_only)
 
     def close(self) -> None:
         """Close the file."""
@@ -108,7 +48,7 @@ class Spool:
 
     def tail(self, chain: Chain) -> Link | None:
         """The last link of the chain."""
-        return _tail(self._database.rows, chain)
+        return tail_of(self._database.rows, chain)
 
     def add_report(
         self, chain: Chain, report: Report, seal: Callable[[Report, int, str | None], Envelope]
@@ -121,7 +61,7 @@ class Spool:
         made: list[str] = []
 
         def work(execute: Execute) -> Link:
-            tail = _tail(execute, chain)
+            tail = tail_of(execute, chain)
             if tail is not None and tail.digest in made:
                 return tail  # the attempt before the I/O error had reached the disk
             sequence = tail.sequence + 1 if tail is not None else 1
@@ -141,7 +81,7 @@ class Spool:
             execute("UPDATE heartbeat SET state = 'replaced' WHERE agent_id = ? AND epoch = ?", tuple(chain))
             self._note_io_errors(execute)
             reach(Failpoint.INSERTED)
-            link = _tail(execute, chain)
+            link = tail_of(execute, chain)
             if link is None:
                 raise SpoolFull("the row that was written is not there")
             return link
@@ -156,7 +96,7 @@ class Spool:
         """Count, seal and keep a heartbeat in place of the one before; `seal(counter)`. Raises as `add_report`."""
 
         def work(execute: Execute) -> Beat:
-            last = _beat(execute, chain)
+            last = beat_of(execute, chain)
             counter = last.counter + 1 if last is not None else 1
             envelope = seal(counter)
             reach(Failpoint.SEALED)
@@ -199,7 +139,7 @@ class Spool:
 
     def beat(self, chain: Chain) -> Beat | None:
         """The newest heartbeat of the chain."""
-        return _beat(self._database.rows, chain)
+        return beat_of(self._database.rows, chain)
 
     def envelope(self, item: Link | Beat) -> bytes:
         """The exact bytes that were sealed, as JSON. Raises KeyError if they are no longer here."""
@@ -307,7 +247,8 @@ class Spool:
         return (int(found[0][0]), bytes(found[0][1])) if found else None
 
     def _links(self, where: str, values: tuple[Any, ...] = ()) -> list[Link]:
-        return [_link(row) for row in self._database.rows(f"SELECT {_LINK} FROM link WHERE {where}", values)]  # noqa: S608 - `where` is written in this class
+        question = f"SELECT {LINK_COLUMNS} FROM link WHERE {where}"  # noqa: S608 - `where` is written in this class
+        return [link_of(row) for row in self._database.rows(question, values)]
 
     def _make_room(self, execute: Execute, size: int) -> None:
         wanted = size + SPARE_BYTES
@@ -343,33 +284,6 @@ class Spool:
         if self._database.io_errors:
             _count(execute, "posture_spool_io_errors_total", self._database.io_errors)
             self._database.io_errors = 0
-
-
-def _tail(execute: Execute, chain: Chain) -> Link | None:
-    found = execute(
-        f"SELECT {_LINK} FROM link WHERE agent_id = ? AND epoch = ? ORDER BY sequence DESC LIMIT 1",  # noqa: S608 - constants
-        tuple(chain),
-    )
-    return _link(found[0]) if found else None
-
-
-def _link(row: tuple[Any, ...]) -> Link:
-    agent_id, epoch, sequence, digest, previous, content, profile, rulebook, sections, sealed_at, *rest = row
-    return Link(
-        Chain(agent_id, epoch), sequence, digest, previous, content, profile, rulebook,
-        msgspec.json.decode(sections, type=dict[str, str]), datetime.fromisoformat(sealed_at), *rest,
-    )  # fmt: skip
-
-
-def _beat(execute: Execute, chain: Chain) -> Beat | None:
-    found = execute(
-        "SELECT counter, sequence, digest, looked_at, state, reason FROM heartbeat WHERE agent_id = ? AND epoch = ?",
-        tuple(chain),
-    )
-    if not found:
-        return None
-    counter, sequence, digest, looked_at, state, reason = found[0]
-    return Beat(chain, counter, sequence, digest, datetime.fromisoformat(looked_at), state, reason)
 
 
 def _mark_beat(execute: Execute, beat: Beat, state: str, reason: str) -> None:

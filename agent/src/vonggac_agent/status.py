@@ -19,7 +19,8 @@ from .errors import NotEnrolled
 from .identity import Identity
 from .seal import Chain
 from .settings import Settings
-from .spool import FILE, Beat, Link, Spool
+from .spool import FILE, Spool
+from .spool_rows import Beat, Link
 from .state import open_state
 
 

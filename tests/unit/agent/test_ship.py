@@ -15,7 +15,7 @@ from vonggac_agent import rulebooks
 from vonggac_agent.errors import Unreachable
 from vonggac_agent.link import MAX_ANSWER_BYTES, Answer
 from vonggac_agent.ship import CAP_S, Outcome, Shipper, backoff
-from vonggac_agent.spool import Link
+from vonggac_agent.spool_rows import Link
 from vonggac_contract.envelope import REPORT, envelope_to_bytes, seal
 
 

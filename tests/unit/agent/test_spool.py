@@ -20,7 +20,8 @@ from vonggac_agent.database import is_fixed
 from vonggac_agent.errors import NewerState, SpoolFull, StateDamaged
 from vonggac_agent.seal import seal_report
 from vonggac_agent.ship import Shipper
-from vonggac_agent.spool import FILE, KEPT_ENVELOPES, Link, Spool
+from vonggac_agent.spool import FILE, KEPT_ENVELOPES, Spool
+from vonggac_agent.spool_rows import Link
 from vonggac_contract.envelope import envelope_from_bytes, verify
 from vonggac_contract.report import statement_from_envelope
 

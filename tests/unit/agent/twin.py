@@ -20,7 +20,8 @@ from vonggac_agent.errors import BadAnswer
 from vonggac_agent.identity import Identity
 from vonggac_agent.link import MAX_ANSWER_BYTES, Answer
 from vonggac_agent.seal import Chain, seal_heartbeat, seal_report
-from vonggac_agent.spool import Beat, Link, Spool
+from vonggac_agent.spool import Spool
+from vonggac_agent.spool_rows import Beat, Link
 from vonggac_contract.enrolment import SCHEMA, Enrolled, open_request
 from vonggac_contract.envelope import (
     ENROLLED,

@@ -1,0 +1,105 @@
+"""The spool's tables and what a row means: a link of the chain, the newest heartbeat.
+
+How rows come about and change is the work of `spool`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from .seal import Chain
+
+VERSION: Final = 1
+SCHEMA: Final = """
+CREATE TABLE link (
+    number INTEGER PRIMARY KEY,
+    agent_id TEXT NOT NULL, epoch INTEGER NOT NULL, sequence INTEGER NOT NULL CHECK (sequence >= 1),
+    digest TEXT NOT NULL, previous TEXT, content TEXT NOT NULL, profile TEXT NOT NULL, rulebook TEXT NOT NULL,
+    sections BLOB NOT NULL, sealed_at TEXT NOT NULL, envelope BLOB,
+    state TEXT NOT NULL DEFAULT 'unsent' CHECK (state IN ('unsent', 'refused', 'received')),
+    reason TEXT NOT NULL DEFAULT '', tried_at TEXT NOT NULL DEFAULT '', receipt BLOB,
+    UNIQUE (agent_id, epoch, sequence),
+    CHECK (envelope IS NOT NULL OR state = 'received')
+) STRICT;
+CREATE INDEX link_state ON link (state, number);
+CREATE TABLE heartbeat (
+    agent_id TEXT NOT NULL, epoch INTEGER NOT NULL, counter INTEGER NOT NULL CHECK (counter >= 1),
+    sequence INTEGER NOT NULL, digest TEXT NOT NULL, looked_at TEXT NOT NULL, envelope BLOB NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('unsent', 'refused', 'received', 'replaced')),
+    reason TEXT NOT NULL DEFAULT '', PRIMARY KEY (agent_id, epoch)
+) STRICT;
+CREATE TABLE quarantine (
+    agent_id TEXT NOT NULL, epoch INTEGER NOT NULL, at TEXT NOT NULL, reason TEXT NOT NULL,
+    PRIMARY KEY (agent_id, epoch)
+) STRICT;
+CREATE TABLE note (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+"""
+
+Execute = Callable[..., list[tuple[Any, ...]]]
+LINK_COLUMNS: Final = (
+    "agent_id, epoch, sequence, digest, previous, content, profile, rulebook, sections, sealed_at, state, reason,"
+    " tried_at"
+)
+
+
+class Link(NamedTuple):
+    """One sealed report. `state`: unsent, refused (with `reason`), received. `tried_at`: "" if it was never refused."""
+
+    chain: Chain
+    sequence: int
+    digest: str
+    previous: str | None
+    content: str
+    profile: str
+    rulebook: str
+    sections: dict[str, str]
+    sealed_at: datetime
+    state: str
+    reason: str
+    tried_at: str
+
+
+class Beat(NamedTuple):
+    """The newest heartbeat of a chain. `state`: unsent, refused, received, or replaced by a later report."""
+
+    chain: Chain
+    counter: int
+    sequence: int
+    digest: str
+    looked_at: datetime
+    state: str
+    reason: str
+
+
+def tail_of(execute: Execute, chain: Chain) -> Link | None:
+    """The last link of the chain."""
+    found = execute(
+        f"SELECT {LINK_COLUMNS} FROM link WHERE agent_id = ? AND epoch = ? ORDER BY sequence DESC LIMIT 1",  # noqa: S608 - constants
+        tuple(chain),
+    )
+    return link_of(found[0]) if found else None
+
+
+def link_of(row: tuple[Any, ...]) -> Link:
+    """A row of LINK_COLUMNS."""
+    agent_id, epoch, sequence, digest, previous, content, profile, rulebook, sections, sealed_at, *rest = row
+    return Link(
+        Chain(agent_id, epoch), sequence, digest, previous, content, profile, rulebook,
+        msgspec.json.decode(sections, type=dict[str, str]), datetime.fromisoformat(sealed_at), *rest,
+    )  # fmt: skip
+
+
+def beat_of(execute: Execute, chain: Chain) -> Beat | None:
+    """The newest heartbeat of the chain."""
+    found = execute(
+        "SELECT counter, sequence, digest, looked_at, state, reason FROM heartbeat WHERE agent_id = ? AND epoch = ?",
+        tuple(chain),
+    )
+    if not found:
+        return None
+    counter, sequence, digest, looked_at, state, reason = found[0]
+    return Beat(chain, counter, sequence, digest, datetime.fromisoformat(looked_at), state, reason)
