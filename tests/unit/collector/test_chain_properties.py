@@ -133,12 +133,12 @@ def test_a_failure_between_any_two_statements_leaves_nothing_and_acknowledges_no
     if kind == "joining":
         side.arrive(2, 1)
     before = side.chain()
-    what: int | str = {"next": 1, "joining": 1, "fork": "twin", "beat": "beat"}[kind]
-    raw = {"fork": side.twin.report(NOW, {13})}.get(kind)
-    if kind == "beat":
+    sent = side.raws[1]
+    if kind == "fork":
+        sent = side.twin.report(NOW, {13})
+    elif kind == "beat":
         side.machine.sequence, side.machine.content = 1, side.machine.statement(NOW, {0}).report.content
-        raw = side.machine.heartbeat(NOW + 10 * MINUTE)
-    sent = raw if raw is not None else side.raws[int(what)]
+        sent = side.machine.heartbeat(NOW + 10 * MINUTE)
     points = 0
     for at in range(1, 200):
         with failing(at, monkeypatch) as fault:
