@@ -129,11 +129,11 @@ def life_of(host: SampleHost, rules: Known) -> list[Span]:
     chance = random.Random(host.seed)
     spans = []
     for name in sorted({*FAULTS, *rules.bad}):
-        likely = (1 - host.care) * (0.75 if name in FAULTS else 0.45)
+        likely = (1 - host.care) * (1.1 if name in FAULTS else 0.8)
         if chance.random() >= likely:
             continue
-        start = 0 if chance.random() < 0.8 else chance.randrange(1, DAYS)
-        mended = chance.random() < 0.25 + 0.35 * host.care
+        start = 0 if chance.random() < 0.88 else chance.randrange(1, DAYS)
+        mended = chance.random() < 0.1 + 0.3 * host.care
         spans.append(Span(name, start, chance.randrange(start + 1, DAYS + 2) if mended else 10**6))
     return spans
 
