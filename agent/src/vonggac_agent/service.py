@@ -44,7 +44,7 @@ def unit_text(settings: Settings, config: Path | None) -> str:
 
 
 def install(settings: Settings, config: Path | None, *, path: Path = UNIT_PATH) -> None:
-    """Write the unit, enable and start the service. Raises AgentError, UnsafePath.
+    """Write the unit, enable the service and start it, anew if it runs already. Raises AgentError, UnsafePath.
 
     Refused if somebody else could change the program that would run as root.
     """
@@ -61,7 +61,8 @@ def install(settings: Settings, config: Path | None, *, path: Path = UNIT_PATH) 
     except OSError as error:
         raise AgentError(f"cannot write {path}: {error.strerror}", hint="Run it as root.") from error
     _systemctl("daemon-reload")
-    _systemctl("enable", "--now", UNIT)
+    _systemctl("enable", UNIT)
+    _systemctl("restart", UNIT)
 
 
 def remove(*, path: Path = UNIT_PATH) -> bool:

@@ -47,7 +47,7 @@ def agent_layer(debian_root: Path) -> Iterator[Path]:
         yield layer
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def enrolled(
     agent_layer: Path, debian_root: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Station]:

@@ -67,6 +67,12 @@ class Collector:
             "system", "add", "--id", "hsyt", "--unit", "so-y-te", "--level", "3", "--name-vi", "Hồ sơ"
         )
 
+        self._ledger = open_ledger(f"sqlite:///{folder}/ledger.db")
+
+    def close(self) -> None:
+        """Let go of the ledger."""
+        self._ledger.close()
+
     def command(self, *words: str) -> str:
         """Run `vonggac-collector` and return what it said. Raises Failed if it leaves with another status than 0."""
         done = subprocess.run(
@@ -106,7 +112,7 @@ class Collector:
 
     def chain(self) -> list[Link]:
         """What the only agent has reported, in order. Every signature and every link to the one before is checked."""
-        with closing(open_ledger(f"sqlite:///{self.folder}/ledger.db")) as ledger, ledger.read() as tx:
+        with self._ledger.read() as tx:
             (agent,) = tx.agents.all()
             keys = tx.agents.keys(agent.id)
             rows = tx.chain.walk(agent.id, (0, 0), 1000)
@@ -234,7 +240,10 @@ def child_of(pid: int, *, seconds: float = 20) -> int:
 @contextmanager
 def station(layers: Sequence[Path], folder: Path) -> Iterator[Station]:
     """Boot the machine and serve the collector. `folder`: empty, for what is kept on this side."""
-    collector = Collector(folder / "collector")
-    with Booted(layers) as machine, collector.serving(machine):
+    with (
+        closing(Collector(folder / "collector")) as collector,
+        Booted(layers) as machine,
+        collector.serving(machine),
+    ):
         machine.write("/etc/ssh/sshd_config.d/test.conf", SSHD)
         yield Station(machine, collector)

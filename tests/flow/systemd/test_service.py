@@ -6,10 +6,11 @@ import json
 import re
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
-from tests.flow.systemd.booted import wait_until
+from tests.flow.systemd.booted import Booted, wait_until
 from tests.flow.systemd.product import AGENT
 from tests.flow.systemd.station import STATE, UNIT, Station, child_of, seen_of
 
@@ -193,6 +194,26 @@ def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
 def outside_state(paths: set[str]) -> set[str]:
     """Those that are not in the state folder."""
     return {path for path in paths if not path.startswith(f"{STATE}/")}
+
+
+def test_a_service_that_is_installed_over_a_running_one_runs_by_the_new_unit(reporting: Station) -> None:
+    pid = reporting.supervisor()
+    reporting.machine.run("sed", "--in-place", "s/^Nice=.*/Nice=19/", UNIT_FILE)
+    reporting.install()
+    assert reporting.supervisor() != pid
+    assert seen_of(reporting.supervisor()).nice == 5
+    assert reporting.machine.properties(UNIT, "NeedDaemonReload") == {"NeedDaemonReload": "no"}
+
+
+def test_a_machine_that_was_never_enrolled_is_told_so_and_gets_no_service(
+    agent_layer: Path, debian_root: Path
+) -> None:
+    with Booted([agent_layer, debian_root]) as machine:
+        before = machine.files(*WATCHED)
+        done = machine.run(AGENT, "service", "install", check=False)
+        assert done.returncode == 78
+        assert "`vonggac-agent enrol` makes it" in done.stderr
+        assert changed(before, machine.files(*WATCHED)) == set()
 
 
 def test_a_service_that_was_removed_and_is_installed_again_goes_on_with_its_chain(reporting: Station) -> None:

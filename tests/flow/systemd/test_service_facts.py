@@ -111,10 +111,11 @@ def test_running_services_are_those_that_systemctl_lists(enrolled: Station) -> N
 
 def test_every_unit_is_enabled_and_active_as_systemctl_says(enrolled: Station) -> None:
     machine = enrolled.machine
-    machine.run("systemctl", "mask", "--now", "systemd-logind.service")
+    machine.run("systemctl", "mask", "--now", "--runtime", "systemd-logind.service")
     listed = machine.run("systemctl", "list-unit-files", "--no-legend", "--plain").stdout
     states = {line.split()[0]: line.split()[1] for line in listed.splitlines() if "@." not in line.split()[0]}
-    shown = {name: machine.properties(name, "ActiveState")["ActiveState"] for name in states}
+    told = machine.run("systemctl", "show", "--property=ActiveState", "--value", *states).stdout
+    shown = dict(zip(states, told.split(), strict=True))
     looked = facts_of(machine, [FactKey("service.unit", (name,)) for name in states])
     found = {key.selector[0]: value_of(fact, ServiceUnit) for key, fact in looked.items()}
     assert found.keys() == states.keys()

@@ -45,12 +45,15 @@ def add(commands: Any) -> list[argparse.ArgumentParser]:
 
 def _install(args: argparse.Namespace) -> int:
     from vonggac_agent import service
+    from vonggac_agent.identity import read_identity
     from vonggac_agent.settings import load_settings
+    from vonggac_agent.state import open_state
 
     settings, _ = load_settings(args.config)
     if args.print:
         print(service.unit_text(settings, args.config), end="")
         return GOOD
+    read_identity(open_state(settings.state_dir))  # without one the service could not start
     service.install(settings, args.config)
     print(f"installed and started: {service.UNIT_PATH}; see: vonggac-agent service status")
     return GOOD
