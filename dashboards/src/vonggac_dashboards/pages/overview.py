@@ -70,6 +70,7 @@ def context(
         "view": view,
         "trend": sparkline(language, trend_points(view.trend), width=320, height=44),
         "tiles": tile_grid(language, [tile_of(language, r) for r in view.tiles]) if view.tiles else None,
+        "sample_tiles": any(r.unit.sample for r in view.tiles),
         "quiet": sum(r.silent for r in everybody),
         "movers_up": movers(view.ranked, up=True) if many else [],
         "movers_down": movers(view.ranked, up=False) if many else [],

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vonggac_collector.errors import PROBLEM_TYPE, LoginRequired
-from vonggac_collector.ingest.answer import PROBLEM_JSON
+from vonggac_contract.envelope import PROBLEM_MEDIA
 
 from ..language import Language, language, translatable
 from ..preferences import preferences_of
@@ -119,7 +119,7 @@ class ProblemPages:
             nonlocal held
             if message["type"] == "http.response.start":
                 kinds = [v for k, v in message["headers"] if k.lower() == b"content-type"]
-                if kinds and kinds[0].startswith(PROBLEM_JSON.encode()):
+                if kinds and kinds[0].startswith(PROBLEM_MEDIA.encode()):
                     held = message["headers"]
                     return
             if held is None:
