@@ -1,4 +1,4 @@
-"""How a figure is taken and shown: whole processes by the kernel's own account, medians, ratios beside a peer or a limit."""
+"""How a figure is taken and shown: whole processes as the kernel counts, medians, ratios beside a peer or a limit."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Process(NamedTuple):
 def run(argv: list[str], *, env: dict[str, str] | None = None) -> Process:
     """Run to its end, its output thrown away."""
     began = time.monotonic()
-    child = subprocess.Popen(  # noqa: S603 - fixed programs of this clone
+    child = subprocess.Popen(
         argv, env=os.environ | (env or {}), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     _, status, usage = os.wait4(child.pid, 0)

@@ -1,4 +1,4 @@
-"""What a look costs: the scan beside the bare cost of the interpreter with the same imports; the resident supervisor."""
+"""What a look costs: the scan beside the bare cost of the interpreter with the same imports."""
 
 from __future__ import annotations
 
