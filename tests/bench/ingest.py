@@ -23,7 +23,8 @@ from vonggac_collector.ledger.sql.ledger import open_ledger
 from vonggac_collector.structure import NewUnit, add_units
 from vonggac_contract.enrolment import SCHEMA, EnrolmentRequest, open_enrolled
 from vonggac_contract.envelope import ENROLMENT, envelope_from_bytes, envelope_to_bytes, seal
-from vonggac_contract.report import Report
+from vonggac_contract.finding import Outcome
+from vonggac_contract.report import Report, content_digest
 from vonggac_rules.builtin import default_rulebook_bytes
 
 from .figures import Beside, Figure
@@ -57,7 +58,9 @@ def figures() -> Iterator[Figure]:
         yield Figure(f"changed reports of {len(raws[0]):,} bytes", per_second(raws, take), "/s", beside=floor)
         beats = [
             envelope_to_bytes(
-                seal_heartbeat(Chain(agent, 1), counter, ROUNDS, _content(report, ROUNDS), now, secret)
+                seal_heartbeat(
+                    Chain(agent, 1), counter, ROUNDS, _changed(report, ROUNDS).content, now, secret
+                )
             )
             for counter in range(1, ROUNDS + 1)
             for agent, secret in agents
@@ -83,8 +86,8 @@ def sealed_round(
 ) -> list[bytes]:
     """The reports of one round, each the link after the round before."""
     found = []
+    changed = _changed(report, sequence)
     for agent, secret in agents:
-        changed = msgspec.structs.replace(report, content=_content(report, sequence))
         envelope = seal_report(changed, Chain(agent, 1), sequence, _HEADS.get(agent), now, secret)
         _HEADS[agent] = envelope.digest
         found.append(envelope_to_bytes(envelope))
@@ -94,9 +97,13 @@ def sealed_round(
 _HEADS: dict[str, str] = {}
 
 
-def _content(report: Report, sequence: int) -> str:
-    """Another content digest for each round."""
-    return f"{sequence:02x}" + report.content[2:]
+def _changed(report: Report, sequence: int) -> Report:
+    """Another outcome in each round: what a machine that changed would say."""
+    first = report.findings[0]
+    outcome = Outcome.FAIL if sequence % 2 else Outcome.PASS
+    findings = [msgspec.structs.replace(first, outcome=outcome), *report.findings[1:]]
+    content = content_digest(findings, report.sections)
+    return msgspec.structs.replace(report, findings=findings, content=content)
 
 
 def bare(folder: Path, secret: Ed25519PrivateKey) -> Callable[[bytes], None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import statistics
 import sys
 import tempfile
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import structlog
 from fastapi.testclient import TestClient
 
 from vonggac_collector import rulebooks
@@ -33,6 +35,7 @@ def figures() -> Iterator[Figure]:
     from vonggac_demo.country import ROOT, country
     from vonggac_demo.sample import Memory, carry_on, enrol_all, first_day, provinces, settle
 
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with tempfile.TemporaryDirectory() as folder:
         state = Path(folder)
         make_state(state)

@@ -37,6 +37,7 @@ from .sample import (
     carry_on,
     enrol_all,
     first_day,
+    fits,
     provinces,
     read_memory,
     settle,
@@ -99,8 +100,10 @@ def show(said: Said, children: list[subprocess.Popen[bytes]]) -> None:
     """Prepare, start, tell; then wait."""
     memory_file = FOLDER / "memory.json"
     memory = read_memory(memory_file)
+    if memory is not None and not fits(memory):
+        memory = None
     if memory is None and FOLDER.exists():
-        said.line("an earlier run did not get to its end; beginning anew")
+        said.line("an earlier run did not get to its end, or had another sample country; beginning anew")
         shutil.rmtree(FOLDER)
     port = memory.port if memory is not None else free_port()
     require_free(port)

@@ -86,11 +86,13 @@ def days_of(host: SampleHost, world: World, after: datetime, now: datetime) -> I
     minute = host.seed % 120
     for day in range((now - world.start).days + 1):
         at = world.start + timedelta(days=day, hours=1, minutes=minute)
-        if after < at <= silent_from:
+        if after < at <= min(silent_from, now - timedelta(hours=1)):
             yield day, at
-    # Heard a moment ago, as a machine that looks every quarter of an hour is.
-    if silent_from == now and after < now - timedelta(minutes=5):
-        yield (now - world.start).days, now - timedelta(minutes=host.seed % 5)
+    # Heard of late, as a machine that looks every quarter of an hour is.
+    if silent_from == now:
+        for ago in (50 + host.seed % 7, host.seed % 5):
+            if after < now - timedelta(minutes=ago):
+                yield (now - world.start).days, now - timedelta(minutes=ago)
 
 
 def seal_history(

@@ -44,6 +44,13 @@ def read_memory(path: Path) -> Memory | None:
     return msgspec.json.decode(path.read_bytes(), type=Memory) if path.is_file() else None
 
 
+def fits(memory: Memory) -> bool:
+    """Whether what was kept is of the country that this release samples."""
+    return {m.hostname for m in memory.members} == {
+        h.hostname for h in country(r["code"] for r in provinces())
+    }
+
+
 def write_memory(path: Path, memory: Memory) -> None:
     """Keep it for the next run, readable by nobody else; the old file stays until the new one is whole."""
     new = path.with_suffix(".new")
