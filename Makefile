@@ -1,6 +1,6 @@
 # The commands of this repository. Each does the set-up it needs by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench docs lock format clean
+.PHONY: help setup demo test bench docs wheels lock format clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -19,6 +19,9 @@ bench: setup  ## every figure the docs give; ONLY=name for one
 
 docs: setup  ## write docs/commands.md from the programs' own help
 	@.venv/bin/python packaging/setup/commands_doc.py
+
+wheels: setup  ## build/wheels: the product and all it needs, for machines without a network
+	@.venv/bin/python packaging/setup/wheels.py
 
 lock: setup  ## compile requirements/*.txt anew; UPGRADE=1 for newer versions
 	@.venv/bin/python packaging/setup/lock.py $(if $(UPGRADE),--upgrade)
