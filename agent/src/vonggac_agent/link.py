@@ -19,13 +19,12 @@ from urllib.parse import urlsplit
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from vonggac_contract.envelope import ENVELOPE_MEDIA
 from vonggac_contract.limits import KIB, MAX_WIRE_BYTES
 
 from . import VERSION
 from .errors import BadAnswer, Unreachable, WrongSetting
 
-ENVELOPE_TYPE: Final = "application/vnd.dsse.envelope+json"
-"""Media type of an envelope on the wire (docs/wire.md, HTTP)."""
 DEADLINE_S: Final = 60.0
 """From the first packet to the last byte of the answer, however slowly they come."""
 SILENCE_S: Final = 20.0
@@ -120,7 +119,7 @@ class HttpLink:
         if body is not None:
             if len(body) > MAX_WIRE_BYTES:
                 raise BadAnswer(f"{len(body)} bytes to send; a collector takes at most {MAX_WIRE_BYTES}")
-            headers["Content-Type"] = ENVELOPE_TYPE
+            headers["Content-Type"] = ENVELOPE_MEDIA
         with self._watch.deadline(self._deadline_s):
             try:
                 response = self._pool.urlopen(

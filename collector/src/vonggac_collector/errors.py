@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from vonggac_contract.envelope import ENVELOPE_MEDIA
 from vonggac_contract.errors import ContractError
 
 PROBLEM_TYPE: Final = "urn:vonggac:problem:"
@@ -71,9 +72,7 @@ PROBLEMS: Final[dict[str, Problem]] = {
     ),
     "key-in-use": Problem(409, "This key is enrolled already", "Make a new key for a new enrolment."),
     "wrong-method": Problem(405, "This address does not take that method", "See the API description."),
-    "media-type": Problem(
-        415, "This media type is not taken here", "Send application/vnd.dsse.envelope+json."
-    ),
+    "media-type": Problem(415, "This media type is not taken here", f"Send {ENVELOPE_MEDIA}."),
     "content-encoding": Problem(
         415,
         "Only bodies without content encoding are taken",

@@ -29,6 +29,17 @@ RECEIPT: Final = "application/vnd.vonggac.receipt.v1+json"
 ENROLMENT: Final = "application/vnd.vonggac.enrolment.v1+json"
 ENROLLED: Final = "application/vnd.vonggac.enrolled.v1+json"
 KINDS: Final = frozenset({REPORT, HEARTBEAT, RECEIPT, ENROLMENT, ENROLLED})
+"""What a payload is: `payloadType` of the envelope around it."""
+
+ENVELOPE_MEDIA: Final = "application/vnd.dsse.envelope+json"
+"""Media type of an envelope on HTTP (DSSE envelope.md, "File Types")."""
+JSON_MEDIA: Final = "application/json"
+"""Media type of a rulebook and of the answer 202 (RFC 8259 section 11)."""
+BYTES_MEDIA: Final = "application/octet-stream"
+PROBLEM_MEDIA: Final = "application/problem+json"
+"""Media type of a refusal (RFC 9457 section 6.1)."""
+TAKEN_MEDIA: Final = frozenset({ENVELOPE_MEDIA, JSON_MEDIA, BYTES_MEDIA})
+"""What an envelope may be called by whoever sends it: a relay or a carrier's own program may know only the bytes."""
 
 KEY_BYTES: Final = 32
 SIGNATURE_BYTES: Final = 64

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,7 +16,9 @@ from hypothesis import strategies as st
 from vonggac_contract import limits
 from vonggac_contract.envelope import (
     KINDS,
+    PROBLEM_MEDIA,
     REPORT,
+    TAKEN_MEDIA,
     Envelope,
     Signature,
     envelope_from_bytes,
@@ -155,3 +158,9 @@ def test_an_envelope_of_another_shape_is_refused_by_name(raw: bytes, error: type
 
 def test_as_many_signatures_as_the_limit_are_taken() -> None:
     assert len(envelope_from_bytes(_wire(signatures=[SIGNATURE] * limits.MAX_SIGNATURES)).signatures) == 4
+
+
+def test_the_page_of_the_wire_names_every_media_type() -> None:
+    page = (Path(__file__).parents[3] / "docs/wire.md").read_text(encoding="utf-8")
+    for media_type in KINDS | TAKEN_MEDIA | {PROBLEM_MEDIA}:
+        assert f"`{media_type}`" in page

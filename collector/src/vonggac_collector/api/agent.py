@@ -14,22 +14,22 @@ from vonggac_collector.enrolment import enrol
 from vonggac_collector.errors import Refused
 from vonggac_collector.http.refusals import peer_of
 from vonggac_collector.ingest.accept import accept
-from vonggac_collector.ingest.answer import ENVELOPE_TYPE, PROBLEM_JSON, Answer
+from vonggac_collector.ingest.answer import Answer
 from vonggac_collector.rulebooks import Shelf
+from vonggac_contract.envelope import ENVELOPE_MEDIA, JSON_MEDIA, PROBLEM_MEDIA, TAKEN_MEDIA
 
-_TAKEN: Final = frozenset({ENVELOPE_TYPE, "application/json", "application/octet-stream"})
 _BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
         "content": {
-            ENVELOPE_TYPE: {"schema": {"type": "string", "format": "binary", "description": "DSSE v1"}}
+            ENVELOPE_MEDIA: {"schema": {"type": "string", "format": "binary", "description": "DSSE v1"}}
         },
     }
 }
 _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
     status: {
         "description": what,
-        "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        "content": {PROBLEM_MEDIA: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
     for status, what in (
         (401, "signature, key or token refused"),
@@ -44,7 +44,7 @@ _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
 }
 _SEALED: Final[dict[str, Any]] = {
     "description": "an envelope sealed by the collector",
-    "content": {ENVELOPE_TYPE: {}},
+    "content": {ENVELOPE_MEDIA: {}},
 }
 
 router = APIRouter(prefix="/agent/v1", tags=["agent"])
@@ -72,12 +72,12 @@ def rulebook(request: Request, digest: str = Path(pattern="^[0-9a-f]{64}$")) -> 
     """A published rulebook, whose SHA-256 is `digest`; it never changes."""
     shelf: Shelf = request.app.state.shelf
     headers = {"Cache-Control": "public, max-age=31536000, immutable", "ETag": f'"{digest}"'}
-    return Response(shelf.raw(digest), 200, headers, "application/json")
+    return Response(shelf.raw(digest), 200, headers, JSON_MEDIA)
 
 
 async def _taken(request: Request, take: Callable[..., Answer]) -> Response:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type not in _TAKEN:
+    if media_type not in TAKEN_MEDIA:
         raise Refused("media-type", f"{media_type[:100]!r} is not taken here")
     raw = bytearray()
     async for piece in request.stream():

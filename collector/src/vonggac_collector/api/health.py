@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from vonggac_collector.errors import Busy, StoreFailed
 from vonggac_collector.http.refusals import problem_response
+from vonggac_contract.envelope import JSON_MEDIA
 
 router = APIRouter(tags=["health"])
 _ALIVE: Final = msgspec.json.encode({"status": "alive"})
@@ -19,7 +20,7 @@ _ALIVE: Final = msgspec.json.encode({"status": "alive"})
 @router.get("/healthz")
 async def healthz() -> Response:
     """The process answers; nothing else is asked of it."""
-    return Response(_ALIVE, media_type="application/json")
+    return Response(_ALIVE, media_type=JSON_MEDIA)
 
 
 @router.get("/readyz")
@@ -38,7 +39,7 @@ def readyz(request: Request) -> Response:
         )
     if not published:
         return problem_response("no-rulebook", "no rulebook was published")
-    return Response(msgspec.json.encode({"status": "ready", "schema": have}), media_type="application/json")
+    return Response(msgspec.json.encode({"status": "ready", "schema": have}), media_type=JSON_MEDIA)
 
 
 @router.get("/metrics")

@@ -14,6 +14,7 @@ from vonggac_collector import enrolment, views
 from vonggac_collector.auth import sessions, web
 from vonggac_collector.errors import PROBLEM_TYPE, PROBLEMS, Invalid
 from vonggac_collector.queries import MAX_FOUND
+from vonggac_contract.envelope import JSON_MEDIA, PROBLEM_MEDIA
 
 router = APIRouter(prefix="/api/v1", tags=["people"])
 MAX_EXPIRY: Final = timedelta(days=365)
@@ -39,16 +40,16 @@ class NewToken(BaseModel):
 
 
 def _answer(value: object, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(value), status, media_type="application/json")
+    return Response(msgspec.json.encode(value), status, media_type=JSON_MEDIA)
 
 
 def _shown(kind: str, *, several: bool = False) -> dict[int | str, dict[str, Any]]:
     schema: dict[str, Any] = {"$ref": f"#/components/schemas/{kind}"}
     if several:
         schema = {"type": "array", "items": schema}
-    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    problem = {PROBLEM_MEDIA: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {
-        200: {"description": "found", "content": {"application/json": {"schema": schema}}},
+        200: {"description": "found", "content": {JSON_MEDIA: {"schema": schema}}},
         401: {"description": "nobody is signed in", "content": problem},
         404: {"description": "not there, or not for this caller", "content": problem},
     }

@@ -16,7 +16,8 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from vonggac_collector.errors import PROBLEMS
-from vonggac_collector.ingest.answer import PROBLEM_JSON, problem_body
+from vonggac_collector.ingest.answer import problem_body
+from vonggac_contract.envelope import PROBLEM_MEDIA
 
 HEAD_S: Final = 10.0
 LINGER_S: Final = 5.0
@@ -144,7 +145,7 @@ class BoundedProtocol(H11Protocol):
         self._limits.refuse(code, self._peer, detail)
         body = problem_body(code, detail)
         head = (
-            f"HTTP/1.1 {PROBLEMS[code].status} Refused\r\ncontent-type: {PROBLEM_JSON}\r\n"
+            f"HTTP/1.1 {PROBLEMS[code].status} Refused\r\ncontent-type: {PROBLEM_MEDIA}\r\n"
             f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)

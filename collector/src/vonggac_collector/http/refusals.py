@@ -14,7 +14,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from vonggac_collector.errors import PROBLEMS, CollectorError, Refused, code_of
-from vonggac_collector.ingest.answer import PROBLEM_JSON, problem_body
+from vonggac_collector.ingest.answer import problem_body
+from vonggac_contract.envelope import PROBLEM_MEDIA
 from vonggac_contract.errors import ContractError
 
 from .body import Application, Message, Receive, Send
@@ -39,7 +40,7 @@ _TRANSPORT_SECURITY: Final = (b"strict-transport-security", b"max-age=31536000")
 def problem_response(code: str, detail: str, **more: Any) -> Response:
     """The refusal as an HTTP answer."""
     headers = {"Retry-After": _RETRY_AFTER_S[code]} if code in _RETRY_AFTER_S else {}
-    return Response(problem_body(code, detail, **more), PROBLEMS[code].status, headers, PROBLEM_JSON)
+    return Response(problem_body(code, detail, **more), PROBLEMS[code].status, headers, PROBLEM_MEDIA)
 
 
 def install_refusals(app: FastAPI, refuse: Callable[[str, str, str], None]) -> None:

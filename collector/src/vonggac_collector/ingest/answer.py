@@ -11,11 +11,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from vonggac_collector.errors import PROBLEM_TYPE, PROBLEMS
 from vonggac_collector.ledger.interface import Transaction
-from vonggac_contract.envelope import RECEIPT, envelope_to_bytes, pre_authentication_encoding, seal
+from vonggac_contract.envelope import (
+    ENVELOPE_MEDIA,
+    JSON_MEDIA,
+    PROBLEM_MEDIA,
+    RECEIPT,
+    envelope_to_bytes,
+    pre_authentication_encoding,
+    seal,
+)
 
-ENVELOPE_TYPE: Final = "application/vnd.dsse.envelope+json"
-"""Media type of a DSSE envelope (DSSE envelope.md, "File Types")."""
-PROBLEM_JSON: Final = "application/problem+json"
 _MAX_DETAIL: Final = 500
 
 
@@ -52,13 +57,13 @@ def sealed(
             raise RuntimeError("an answer was asked for before its transaction was committed")
         return envelope_to_bytes(seal(payload_type, payload, key))
 
-    return Answer(200, ENVELOPE_TYPE, body, agent=agent)
+    return Answer(200, ENVELOPE_MEDIA, body, agent=agent)
 
 
 def pending(first: int, last: int, *, agent: str) -> Answer:
     """202: kept, or to be sent again, once the sequences `first` to `last` are here."""
     body = msgspec.json.encode({"status": "pending", "missing": [first, last]})
-    return Answer(202, "application/json", lambda: body, agent=agent)
+    return Answer(202, JSON_MEDIA, lambda: body, agent=agent)
 
 
 def problem_body(code: str, detail: str, **more: Any) -> bytes:
@@ -79,7 +84,7 @@ def problem_body(code: str, detail: str, **more: Any) -> bytes:
 def refusal(code: str, detail: str, *, agent: str = "", **more: Any) -> Answer:
     """The refusal of that code."""
     body = problem_body(code, detail, **more)
-    return Answer(PROBLEMS[code].status, PROBLEM_JSON, lambda: body, code=code, agent=agent)
+    return Answer(PROBLEMS[code].status, PROBLEM_MEDIA, lambda: body, code=code, agent=agent)
 
 
 def receipt_digest(payload: bytes) -> str:
