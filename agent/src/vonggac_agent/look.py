@@ -1,6 +1,7 @@
 """One look for the service: scan, build the report, and seal it or, if nothing changed, a heartbeat.
 
-The scan is the work of `scan`, the report's form of `report`, the numbering and keeping of `spool`, sending of `ship`.
+The scan is the work of `scan`, facts looked at once a day of `daily`, the report's form of `report`, the numbering and
+keeping of `spool`, sending of `ship`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from vonggac_contract.report import Report
 
-from . import rulebooks, skipped
+from . import daily, rulebooks, skipped
 from .failpoints import Failpoint, reach
 from .host import Host
 from .identity import Identity
@@ -45,7 +46,13 @@ def look(
 ) -> Looked:
     """Look once, seal what was seen. Raises SpoolFull, SpoolFailing, StateDamaged: then the look was not kept."""
     book, profile, notice = rulebooks.in_force(folder)
-    scan = scan_host(Host(now=now()), book, profile, disabled=settings.disabled_facts)
+    scan = scan_host(
+        Host(now=now()),
+        book,
+        profile,
+        disabled=settings.disabled_facts,
+        gather=lambda host, keys: daily.gather(folder, host, keys),
+    )
     told = skipped.count(folder)
     faults = spool.counter("posture_spool_io_errors_total") - int(spool.note("io_errors_told") or 0)
     notices = _notices(notice, told, faults)

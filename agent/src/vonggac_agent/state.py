@@ -1,7 +1,7 @@
 """The state folder: that it and everything in it is this user's alone.
 
-What the files hold is known to `identity`, `spool`, `rulebooks` and `skipped`; that one agent works on it at a time, to
-`lock`.
+What the files hold is known to `identity`, `spool`, `rulebooks`, `daily` and `skipped`; that one agent works on it at
+a time, to `lock`.
 """
 
 from __future__ import annotations

@@ -18,7 +18,8 @@ def add(commands: Any) -> list[argparse.ArgumentParser]:
     it = commands.add_parser(
         "run",
         help="the service: look every quarter of an hour and send",
-        description="Look again and again, seal what changed, send it. SIGHUP: look now; SIGTERM: stop.",
+        description="Look again and again, seal what changed, send it. Local listeners are asked for their TLS once a day, and "
+        "at once when they change. SIGHUP: look now; SIGTERM: stop.",
         epilog="example: vonggac-agent run --once --json",
     )
     it.add_argument("--once", action="store_true", help="look once, send once, end")

@@ -49,7 +49,7 @@ class Topic(msgspec.Struct, frozen=True):
     main: str | None
     """The field a rule compares when it names none."""
     cadence: Cadence
-    """`daily` for facts that are dear to gather; they stay known until the next look is due."""
+    """`daily` for facts that are dear to gather or that others notice; they stay known until the next look is due."""
     privileged: bool
     """True if an ordinary user sees less or nothing."""
     live: bool

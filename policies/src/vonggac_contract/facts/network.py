@@ -81,9 +81,12 @@ class TlsEndpoint(msgspec.Struct, frozen=True):
     ] = None
 
 
-@topic("tls.listener", live=True)
+@topic("tls.listener", live=True, cadence="daily")
 class TlsListeners(msgspec.Struct, frozen=True):
-    """TLS of the local TCP listeners, asked over a connection of the agent's own."""
+    """TLS of the local TCP listeners, asked over a connection of the agent's own.
+
+    Daily, because such a greeting shows in other programs' logs.
+    """
 
     endpoints: Annotated[list[TlsEndpoint], about("Listeners that speak TLS from the first byte")]
     asked: Annotated[int, about("Listeners asked")]
