@@ -17,9 +17,10 @@ from .errors import Malformed, TooLarge
 
 T = TypeVar("T")
 
-_STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
-_LONG_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.){%d}' % (limits.MAX_JSON_STRING_BYTES + 1), re.DOTALL)
+_STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+"""A string, or what is left of one that nothing closes: whoever opens one is matched, so no byte is looked at twice."""
 _BRACKETS_ONLY: Final = bytes(c for c in range(256) if c not in b"[]{}")
+_SQUARE: Final = bytes.maketrans(b"{}", b"[]")
 _LONG_INTEGER: Final = re.compile(rb"(?<![\d.eE+-])-?\d{16,}(?![\d.eE])")
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -45,7 +46,7 @@ def scan_json(raw: bytes, *, maximum: int) -> bytes:
     """Check the bounds on the bytes; returns `raw` without its strings. Raises TooLarge or Malformed."""
     if len(raw) > maximum:
         raise TooLarge(f"{len(raw)} bytes; at most {maximum} are taken")
-    if len(raw) > limits.MAX_JSON_STRING_BYTES and _LONG_STRING.search(raw):
+    if len(raw) > limits.MAX_JSON_STRING_BYTES and _longest_string(raw) > limits.MAX_JSON_STRING_BYTES:
         raise TooLarge(f"a string is longer than {limits.MAX_JSON_STRING_BYTES} bytes")
     bare = _without_strings(raw)
     if bare.count(b":") > limits.MAX_JSON_KEYS:
@@ -70,26 +71,28 @@ def _without_strings(raw: bytes) -> bytes:
     return b"".join(raw.split(b'"')[::2])
 
 
+def _longest_string(raw: bytes) -> int:
+    """Bytes between quotation marks, escapes as they are written."""
+    if b"\\" in raw:
+        return max((match.end() - match.start() - 2 for match in _STRING.finditer(raw)), default=0)
+    return max(map(len, raw.split(b'"')[1::2]), default=0)
+
+
 def _check_depth(bare: bytes) -> None:
-    """Take away the innermost pairs as often as the depth allows; what is left is too deep, or not balanced."""
-    brackets = bare.translate(None, _BRACKETS_ONLY)
+    """Take away the innermost pairs as often as the depth allows; what is left is too deep, or not balanced.
+
+    Which of the two kinds a bracket is does not matter for that, and the decoder that follows checks it.
+    """
+    brackets = bare.translate(_SQUARE, _BRACKETS_ONLY)
     for _ in range(limits.MAX_JSON_DEPTH):
         if not brackets:
             return
-        shorter = _without_pairs(brackets)
+        shorter = brackets.replace(b"[]", b"")
         if len(shorter) == len(brackets):
             raise Malformed("brackets do not match")
         brackets = shorter
     if brackets:
         raise TooLarge(f"nested deeper than {limits.MAX_JSON_DEPTH}")
-
-
-_PAIRS: Final = re.compile(rb"\[\]|\{\}")
-
-
-def _without_pairs(brackets: bytes) -> bytes:
-    """One layer of innermost pairs taken away."""
-    return _PAIRS.sub(b"", brackets)
 
 
 def decode_as(raw: bytes, kind: type[T], *, maximum: int = limits.MAX_WIRE_BYTES) -> T:

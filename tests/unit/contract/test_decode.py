@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -161,3 +162,26 @@ def test_cut_trailing_and_foreign_gzip_is_refused() -> None:
     for raw in (good[:-1], good[:4], good + b"x", good + good, b"PK\x03\x04", b"", b"\x28\xb5\x2f\xfd"):
         with pytest.raises(Malformed, match=r"gzip"):
             unpack_gzip(raw)
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'"' + b'\\"' * 520_000,
+        b'"' + b'\\"' * 520_000 + b"\\",
+        b'"' + b"\\\\" * 520_000,
+        b'["' + b'\\"' * 260_000 + b'",' + b'"' + b'\\"' * 260_000,
+        b'"' + b'\\"' * 2_000_000,
+        (b"[" * 63 + b"]" * 63 + b" ") * 33_000,
+        b"-" * 2_000_000,
+        b"1" * 2_000_000,
+        b'"\\\\' * 500_000,
+    ],
+    ids=lambda raw: f"{raw[:4]!r}-{len(raw)}",
+)
+def test_no_body_costs_more_than_its_length(raw: bytes) -> None:
+    began = time.process_time()
+    with pytest.raises((Malformed, TooLarge), match=r"."):
+        bounded_json(raw)
+    assert time.process_time() - began < 3, "a scan that looks twice at a byte takes minutes for these"
