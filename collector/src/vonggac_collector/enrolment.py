@@ -29,7 +29,7 @@ from .ingest.accept import refuse
 from .ingest.answer import Answer, sealed
 from .ingest.judgement import profile_for
 from .ledger.interface import Ledger, Transaction
-from .ledger.rows import Agent, Host, KeyHolder, Placement, Token, Unit
+from .ledger.rows import Agent, Host, KeyHolder, Placement, Token
 from .views import TokenRow, UnitLink
 
 PREFIX: Final = "vg1-"
@@ -85,7 +85,7 @@ def create_token(
         )
         tx.tokens.add(token)
         audit.record(tx, now, caller.name, "token-created", token.id, f"unit {unit}, {token.uses_left} uses")
-    return text, token_row(token, of)
+    return text, token_row(token, UnitLink(of.code, of.name_vi, of.name_en, of.sample))
 
 
 def revoke_token(ledger: Ledger, caller: Caller, token: str, now: datetime) -> None:
@@ -100,12 +100,11 @@ def revoke_token(ledger: Ledger, caller: Caller, token: str, now: datetime) -> N
         audit.record(tx, now, caller.name, "token-revoked", token)
 
 
-def token_row(token: Token, unit: Unit) -> TokenRow:
+def token_row(token: Token, unit: UnitLink) -> TokenRow:
     """A token as people see it."""
-    link = UnitLink(unit.code, unit.name_vi, unit.name_en, unit.sample)
     return TokenRow(
         token.id,
-        link,
+        unit,
         token.system or "",
         token.uses_left,
         token.expires_at,

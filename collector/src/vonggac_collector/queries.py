@@ -19,7 +19,7 @@ from .board import Board, BoardMaker
 from .enrolment import token_row
 from .ledger.interface import Ledger
 from .reads import hosts, rules, units
-from .reads.sight import Sight, host_row, host_rows, link, system_row
+from .reads.sight import Sight, host_row, host_rows, system_row
 from .reads.texts import Texts
 from .reads.trends import read_trends
 from .rollup import day_of
@@ -100,9 +100,9 @@ class Queries:
             lately.sort(key=lambda h: h.host.expected_since, reverse=True)
             return views.EnrolPage(
                 as_of=board.as_of,
-                units=[link(u) for u in sight.units.values()],
+                units=[sight.link(code) for code in sight.units],
                 systems=[system_row(board, s) for s in sight.systems()],
-                tokens=[token_row(t, sight.units[t.unit]) for t in tokens],
+                tokens=[token_row(t, sight.link(t.unit)) for t in tokens],
                 recent=[host_row(board, h) for h in lately[:RECENT]],
                 collector_url=self._url,
                 collector_keyid=self._keyid,

@@ -34,12 +34,16 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 class UnitLink(msgspec.Struct, frozen=True):
-    """A unit by name."""
+    """A unit by name. `within`: the name of the unit above, for agencies of different provinces often share theirs;
+    empty at the top of what the caller may see.
+    """
 
     code: str
     name_vi: str
     name_en: str
     sample: bool
+    within_vi: str = ""
+    within_en: str = ""
 
 
 class TrendPoint(msgspec.Struct, frozen=True):
@@ -63,6 +67,8 @@ class UnitRow(msgspec.Struct, frozen=True):
     rank_change: int | None = None
     """Places won (positive) or lost in 30 days."""
     kind: Literal["root", "province", "agency"] = "agency"
+    weight: int = 0
+    """Its part in the score of the unit above (docs/scoring.md)."""
 
 
 class DeductionRow(msgspec.Struct, frozen=True):
@@ -100,6 +106,9 @@ class HostRow(msgspec.Struct, frozen=True):
     os: str
     system: str
     sample: bool
+    system_vi: str = ""
+    system_en: str = ""
+    unit: UnitLink | None = None
 
 
 class SystemRow(msgspec.Struct, frozen=True):
@@ -112,6 +121,19 @@ class SystemRow(msgspec.Struct, frozen=True):
     score: int | None
     hosts: int
     sample: bool
+    weight: int = 0
+    """Its part in the agency's score (docs/scoring.md)."""
+
+
+class RuleListRow(msgspec.Struct, frozen=True):
+    """One rule in a list of rules."""
+
+    id: str
+    title: dict[str, str]
+    severity: str
+    domain: str
+    failing: int
+    of: int
 
 
 class Overview(msgspec.Struct, frozen=True):
@@ -145,6 +167,12 @@ class UnitPage(msgspec.Struct, frozen=True):
     hosts: list[HostRow]
     hosts_total: int
     children: list[UnitRow]
+    silent: int = 0
+    """Hosts that have fallen silent or were never heard from."""
+    worst: list[RuleListRow] = []
+    """The rules that fail on most hosts."""
+    unassigned: SystemRow | None = None
+    """The hosts in no information system, as the one group that they count as; None without any."""
 
 
 class FindingRow(msgspec.Struct, frozen=True):
@@ -215,6 +243,8 @@ class HostPage(msgspec.Struct, frozen=True):
     flags: list[str]
     """Such as clock-skew or carried-late."""
     sample: bool
+    weights: dict[str, int] = {}
+    """By domain: its part in the score."""
 
 
 class RuleFailure(msgspec.Struct, frozen=True):
@@ -251,17 +281,6 @@ class RulePage(msgspec.Struct, frozen=True):
     counts: dict[str, int]
     """Outcome -> hosts."""
     failures: list[RuleFailure]
-
-
-class RuleListRow(msgspec.Struct, frozen=True):
-    """One rule in the list of rules."""
-
-    id: str
-    title: dict[str, str]
-    severity: str
-    domain: str
-    failing: int
-    of: int
 
 
 class TokenRow(msgspec.Struct, frozen=True):

@@ -76,6 +76,7 @@ def host_page(tx: Transaction, sight: Sight, host_id: str, texts: Texts) -> view
         agent_version="" if host.agent is None else host.agent.agent_version,
         flags=[] if look is None else look.flags.split(),
         sample=host.host.sample,
+        weights={} if host.judged is None else {d.domain: d.weight for d in host.judged.score.domains},
     )
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any, Final
 
 from vonggac_collector import views
 from vonggac_collector.board import HostAt
 from vonggac_collector.errors import NotFound
-from vonggac_contract.finding import Outcome
+from vonggac_contract.finding import SEVERITIES, Outcome
 from vonggac_contract.rule import Rule
 from vonggac_rules.explain import explain
 from vonggac_rules.rulebook import Rulebook
 
-from .sight import FAILING, Sight, host_rows, link
+from .sight import FAILING, Sight, host_rows
 from .texts import Texts, both
 
 HOSTS_PER_UNIT: Final = 5
@@ -22,12 +23,17 @@ _TCVN: Final = "tcvn14423"
 
 def rule_list(sight: Sight, texts: Texts) -> list[views.RuleListRow]:
     """Every rule of the rulebook in force, those that fail most first."""
+    return rows_of(sight.hosts(), texts)
+
+
+def rows_of(hosts: Iterable[HostAt], texts: Texts) -> list[views.RuleListRow]:
+    """Every rule of the rulebook in force, with how many of these hosts fail it; those that fail most first."""
     book = texts.newest()
     if book is None:
         return []
     failing: Counter[str] = Counter()
     asked: Counter[str] = Counter()
-    for host in sight.hosts():
+    for host in hosts:
         for verdict in host.judged.input.rules if host.judged is not None else ():
             asked[verdict.rule] += 1
             failing[verdict.rule] += verdict.outcome in FAILING
@@ -35,7 +41,7 @@ def rule_list(sight: Sight, texts: Texts) -> list[views.RuleListRow]:
         views.RuleListRow(r.id, both(r.title), r.severity, r.domain, failing[r.id], asked[r.id])
         for r in book.rules.values()
     ]
-    return sorted(rows, key=lambda r: (-r.failing, r.id))
+    return sorted(rows, key=lambda r: (-r.failing, SEVERITIES.index(r.severity), r.id))
 
 
 def rule_page(sight: Sight, rule_id: str, texts: Texts) -> views.RulePage:
@@ -90,11 +96,11 @@ def _clauses(book: Rulebook, rule: Rule) -> dict[int, list[str]]:
 
 def _failures(sight: Sight, outcomes: dict[str, Outcome | None]) -> list[views.RuleFailure]:
     rows = []
-    for code, unit in sight.units.items():
+    for code in sight.units:
         hosts = [h for h in sight.board.hosts_of.get(code, []) if outcomes[h.host.id] is not None]
         failing = [h for h in hosts if outcomes[h.host.id] in FAILING]
         unknown = sum(outcomes[h.host.id] is Outcome.UNKNOWN for h in hosts)
         if failing or unknown:
             shown = host_rows(sight.board, failing)[:HOSTS_PER_UNIT]
-            rows.append(views.RuleFailure(link(unit), len(failing), unknown, len(hosts), shown))
+            rows.append(views.RuleFailure(sight.link(code), len(failing), unknown, len(hosts), shown))
     return sorted(rows, key=lambda r: (-r.failing, -r.unknown, r.unit.code))

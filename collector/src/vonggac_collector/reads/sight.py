@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+import msgspec
+
 from vonggac_collector import views
 from vonggac_collector.auth import Caller
 from vonggac_collector.auth.scope import subtree
@@ -63,6 +65,14 @@ class Sight:
         self.unit(code)
         return [link(self.units[c]) for c in self.board.path(code, self.root.code)]
 
+    def link(self, code: str) -> views.UnitLink:
+        """A unit by name and by that of the unit above, as far as it is in sight. Raises NotFound."""
+        unit = self.unit(code)
+        above = self.units.get(unit.parent or "") if code != self.root.code else None
+        if above is None or above.parent is None:
+            return link(unit)
+        return msgspec.structs.replace(link(unit), within_vi=above.name_vi, within_en=above.name_en)
+
     def score(self, code: str) -> GroupScore:
         """The unit's score. Raises NotFound."""
         self.unit(code)
@@ -97,6 +107,9 @@ def host_row(board: Board, host: HostAt) -> views.HostRow:
         os=host.host.os,
         system="" if system is None else system.id,
         sample=host.host.sample,
+        system_vi="" if system is None else system.name_vi,
+        system_en="" if system is None else system.name_en,
+        unit=link(board.units[host.place.unit]),
     )
 
 
@@ -120,4 +133,5 @@ def system_row(board: Board, system: System) -> views.SystemRow:
         score=None if score is None else score.score,
         hosts=hosts,
         sample=system.sample,
+        weight=0 if score is None or score.score is None else score.weight,
     )

@@ -10,14 +10,16 @@ import msgspec
 from vonggac_collector import views
 from vonggac_collector.ledger.rows import Unit
 from vonggac_collector.score.gain import Gain, agency_gains, parent_gains
-from vonggac_collector.score.system import by_cause
-from vonggac_collector.score.values import AgencyScore, Deduction
+from vonggac_collector.score.system import by_cause, unassigned_weight
+from vonggac_collector.score.values import AgencyScore, Deduction, GroupScore
 
+from .rules import rows_of
 from .sight import Sight, failing, host_rows, link, system_row
 from .texts import Texts
 from .trends import Trends, ranks, standing
 
 FIXES: Final = 5
+WORST: Final = 10
 HOSTS: Final = 100
 """Rows of the hosts' list; the page has to stay under 100 kB. The total is given beside it."""
 
@@ -82,6 +84,7 @@ def unit_row(sight: Sight, unit: Unit, trends: Trends) -> views.UnitRow:
         silent=sum(sight.board.is_silent(h) for h in hosts),
         critical=sum(failing(h)[1] for h in hosts),
         kind=unit.kind,
+        weight=sight.score(unit.code).weight,
     )
 
 
@@ -102,7 +105,19 @@ def unit_page(sight: Sight, code: str, trends: Trends, texts: Texts) -> views.Un
         hosts=host_rows(board, hosts)[:HOSTS],
         hosts_total=len(hosts),
         children=ranked_rows(sight, sight.children(code), trends),
+        silent=sum(board.is_silent(h) for h in hosts),
+        worst=[r for r in rows_of(hosts, texts)[:WORST] if r.failing],
+        unassigned=_unassigned(sight, code, score),
     )
+
+
+def _unassigned(sight: Sight, code: str, score: GroupScore) -> views.SystemRow | None:
+    if not isinstance(score, AgencyScore) or score.unassigned is None:
+        return None
+    group, unit = sight.board.agency_inputs[code], sight.unit(code)
+    weight = unassigned_weight([s.level for s in group.systems], sight.board.parameters)
+    hosts = sum(h.expected for h in group.unassigned)
+    return views.SystemRow("", "", "", 0, score.unassigned, hosts, unit.sample, weight)
 
 
 def fixes(sight: Sight, code: str, texts: Texts) -> list[views.FixRow]:

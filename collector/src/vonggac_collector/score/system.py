@@ -89,10 +89,15 @@ def agency_points(
     group = mean_points(unassigned)
     if group is None:
         return AgencyPoints(mean, weight, None, 0)
-    group_weight = max((weights[level] for level, _ in systems), default=1)
+    group_weight = unassigned_weight([level for level, _ in systems], parameters)
     if mean is not None:
         group = min(group, mean)
     return AgencyPoints(mean_points([*scored, (group_weight, group)]), weight, group, group_weight)
+
+
+def unassigned_weight(levels: Iterable[int], parameters: Parameters) -> int:
+    """What an agency's unassigned hosts weigh in it: like its highest level, 1 without any system."""
+    return max((parameters.level_weights[level] for level in levels), default=1)
 
 
 class _Leaf(NamedTuple):
