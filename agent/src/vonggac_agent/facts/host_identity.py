@@ -6,6 +6,7 @@ import os
 import re
 from typing import Final
 
+from vonggac_contract.facts import CouldNotLook
 from vonggac_contract.facts.system import HostIdentity
 
 from ..host import Host
@@ -62,7 +63,7 @@ def container_kind(environment: bytes) -> str:
     return ""
 
 
-def _container(host: Host) -> str:
+def _container(host: Host) -> str | None:
     told = (host.text("run/systemd/container", limit=4096) or "").strip()
     if told:
         return bounded(told, 64)
@@ -70,9 +71,11 @@ def _container(host: Host) -> str:
         return "docker"
     if host.exists("run/.containerenv"):
         return "podman"
-    # Only root may read it; an ordinary user is left with the files above.
-    readable = os.geteuid() == 0
-    return container_kind(host.read("proc/1/environ") or b"") if readable else ""
+    try:
+        return container_kind(host.read("proc/1/environ") or b"")
+    except CouldNotLook:
+        # An ordinary user, or root outside of the first process's namespaces, may not read it; the rest still stands.
+        return None
 
 
 def _addresses() -> list[str]:

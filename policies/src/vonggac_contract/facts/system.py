@@ -33,8 +33,11 @@ class HostIdentity(msgspec.Struct, frozen=True):
         int | None, about("Logical processors; none for a mounted root", source="sched_getaffinity, sysconf")
     ]
     container: Annotated[
-        str,
-        about("Kind of container it runs in, empty if none", source="proc/1/environ; run/systemd/container"),
+        str | None,
+        about(
+            "Kind of container it runs in, empty if none; none where nobody could look",
+            source="proc/1/environ; run/systemd/container",
+        ),
     ]
 
 
