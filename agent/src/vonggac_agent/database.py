@@ -45,8 +45,9 @@ class Database:
         """Raises NewerState, StateDamaged, SpoolFailing."""
         if not is_fixed(apsw.sqlite_lib_version()):
             raise StateDamaged(
-                f"SQLite {apsw.sqlite_lib_version()} can lose committed transactions",
+                "SQLite {version} can lose committed transactions",
                 hint="Install apsw 3.51.3 or newer from a wheel, which carries its own SQLite.",
+                version=apsw.sqlite_lib_version(),
             )
         self.path = path
         self._schema = schema
@@ -64,18 +65,18 @@ class Database:
             flags = apsw.SQLITE_OPEN_READONLY if self._read_only else apsw.SQLITE_OPEN_READWRITE
             connection = apsw.Connection(str(self.path), flags=flags)
         except (*_IO_ERRORS, OSError) as error:
-            raise SpoolFailing(f"cannot open {self.path}: {error}") from error
+            raise SpoolFailing("cannot open {path}: {error}", path=self.path, error=error) from error
         try:
             self._prepare(connection)
         except (apsw.CorruptError, apsw.NotADBError) as error:
             connection.close()
-            raise StateDamaged(f"{self.path} is damaged: {error}") from error
+            raise StateDamaged("{path} is damaged: {error}", path=self.path, error=error) from error
         except apsw.FullError as error:
             connection.close()
-            raise SpoolFull(f"no space for {self.path}: {error}") from error
+            raise SpoolFull("no space for {path}: {error}", path=self.path, error=error) from error
         except _IO_ERRORS as error:
             connection.close()
-            raise SpoolFailing(f"{self.path}: {error}") from error
+            raise SpoolFailing("{path}: {error}", path=self.path, error=error) from error
         except BaseException:
             connection.close()
             raise
@@ -86,15 +87,22 @@ class Database:
         connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
         found = connection.pragma("user_version")
         if found > self._version:
-            raise NewerState(f"{self.path} has schema {found}; this release knows {self._version}")
+            raise NewerState(
+                "{path} has schema {found}; this release knows {known}",
+                path=self.path,
+                found=found,
+                known=self._version,
+            )
         if self._read_only:
             return
         mode = connection.pragma("journal_mode", "wal")
         if mode != "wal":
-            raise SpoolFailing(f"{self.path} stays in journal mode {mode} instead of wal")
+            raise SpoolFailing(
+                "{path} stays in journal mode {mode} instead of wal", path=self.path, mode=mode
+            )
         connection.pragma("synchronous", _FULL)
         if connection.pragma("synchronous") != _FULL:
-            raise SpoolFailing(f"{self.path} does not take synchronous=FULL")
+            raise SpoolFailing("{path} does not take synchronous=FULL", path=self.path)
         connection.pragma("journal_size_limit", 1 << 20)
         if found == 0:
             connection.execute("BEGIN IMMEDIATE")
@@ -112,9 +120,9 @@ class Database:
         try:
             return list(self._connection.execute(sql, values))
         except (apsw.CorruptError, apsw.NotADBError) as error:
-            raise StateDamaged(f"{self.path} is damaged: {error}") from error
+            raise StateDamaged("{path} is damaged: {error}", path=self.path, error=error) from error
         except _IO_ERRORS as error:
-            raise SpoolFailing(f"{self.path}: {error}") from error
+            raise SpoolFailing("{path}: {error}", path=self.path, error=error) from error
 
     def used_bytes(self) -> int:
         """Size of the pages in use."""
@@ -138,7 +146,9 @@ class Database:
             return self._attempt(work)
         except _IO_ERRORS as error:
             self._reopen(error)
-            raise SpoolFailing(f"{self.path}: {error}, also after opening it anew") from error
+            raise SpoolFailing(
+                "{path}: {error}, also after opening it anew", path=self.path, error=error
+            ) from error
 
     def _attempt(self, work: Callable[[Callable[..., list[tuple[Any, ...]]]], T]) -> T:
         connection = self._connection
@@ -156,9 +166,9 @@ class Database:
                     connection.execute("ROLLBACK")
                 raise
         except apsw.FullError as error:
-            raise SpoolFull(f"no space for {self.path}: {error}") from error
+            raise SpoolFull("no space for {path}: {error}", path=self.path, error=error) from error
         except (apsw.CorruptError, apsw.NotADBError) as error:
-            raise StateDamaged(f"{self.path} is damaged: {error}") from error
+            raise StateDamaged("{path} is damaged: {error}", path=self.path, error=error) from error
         return result
 
     def _reopen(self, error: Exception) -> None:
@@ -169,8 +179,12 @@ class Database:
             # What an fsync that failed left in the journal is copied to the main file and synchronised there.
             busy, _, _ = next(self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)"))
         except _IO_ERRORS as again:
-            raise SpoolFailing(f"{self.path}: {error}; opening it anew: {again}") from again
+            raise SpoolFailing(
+                "{path}: {error}; opening it anew: {again}", path=self.path, error=error, again=again
+            ) from again
         if busy:
             raise SpoolFailing(
-                f"{self.path}: {error}; its journal cannot be written back while somebody reads"
+                "{path}: {error}; its journal cannot be written back while somebody reads",
+                path=self.path,
+                error=error,
             )

@@ -1,6 +1,7 @@
 """A scan as text for people, in Vietnamese or English: worst first, with what to do; machine text shown inert.
 
-The values come from `scan` and the rulebook; this module only words them.
+The values come from `scan` and the rulebook; this module only words them, in Vietnamese
+by the table of `messages`.
 """
 
 from __future__ import annotations
@@ -15,58 +16,36 @@ from vonggac_contract.finding import SEVERITIES, Evidence, Finding, Outcome
 from vonggac_contract.rule import Rule, Text
 from vonggac_rules.explain import Language, asked
 
+from .messages import translated
 from .scan import Scan, host_of
 
 ORDER: Final = (Outcome.FAIL, Outcome.PARTIAL, Outcome.UNKNOWN, Outcome.PASS, Outcome.NOT_APPLICABLE)
 SHOWN_TEXT: Final = 200
 SHOWN_ITEMS: Final = 5
 
-WORDS: Final[dict[Language, dict[str, str]]] = {
-    "vi": {
-        "fail": "KHÔNG ĐẠT",
-        "partial": "ĐẠT MỘT PHẦN",
-        "unknown": "KHÔNG RÕ",
-        "pass": "ĐẠT",
-        "not-applicable": "KHÔNG ÁP DỤNG",
-        "critical": "nghiêm trọng",
-        "high": "cao",
-        "medium": "trung bình",
-        "low": "thấp",
-        "expected": "yêu cầu",
-        "actual": "hiện tại",
-        "fix": "cách xử lý",
-        "because": "lý do",
-        "and": "và {n} mục khác",
-        "none": "không có",
-        "hidden": "không xem được các dữ kiện sau ({n})",
-        "root": "Chạy với quyền root sẽ thấy nhiều hơn.",
-        "summary": "{host}: {pass} đạt, {fail} không đạt, {partial} đạt một phần, {unknown} không rõ, "
-        "{na} không áp dụng, theo hồ sơ {profile} (bộ quy tắc {rulebook})",
-        "spent": "{wall:.2f} giây, bộ xử lý {cpu:.2f} giây, bộ nhớ cao nhất {rss:.0f} MiB",
-    },
-    "en": {
-        "fail": "FAIL",
-        "partial": "PARTIAL",
-        "unknown": "UNKNOWN",
-        "pass": "PASS",
-        "not-applicable": "NOT APPLICABLE",
-        "critical": "critical",
-        "high": "high",
-        "medium": "medium",
-        "low": "low",
-        "expected": "expected",
-        "actual": "actual",
-        "fix": "fix",
-        "because": "because",
-        "and": "and {n} more",
-        "none": "none",
-        "hidden": "these facts could not be looked at ({n})",
-        "root": "As root there is more to see.",
-        "summary": "{host}: {pass} pass, {fail} fail, {partial} partial, {unknown} unknown, {na} not applicable, "
-        "by profile {profile} (rulebook {rulebook})",
-        "spent": "{wall:.2f} s, {cpu:.2f} s of processor, {rss:.0f} MiB at most",
-    },
+WORDS: Final = {
+    "fail": "FAIL",
+    "partial": "PARTIAL",
+    "unknown": "UNKNOWN",
+    "pass": "PASS",
+    "not-applicable": "NOT APPLICABLE",
+    "critical": "critical",
+    "high": "high",
+    "medium": "medium",
+    "low": "low",
+    "expected": "expected",
+    "actual": "actual",
+    "fix": "fix",
+    "because": "because",
+    "and": "and {n} more",
+    "none": "none",
+    "hidden": "these facts could not be looked at ({n})",
+    "root": "As root there is more to see.",
+    "summary": "{host}: {pass} pass, {fail} fail, {partial} partial, {unknown} unknown, {na} not applicable, "
+    "by profile {profile} (rulebook {rulebook})",
+    "spent": "{wall:.2f} s, {cpu:.2f} s of processor, {rss:.0f} MiB at most",
 }
+"""In English, by what they are for."""
 COLOURS: Final = {Outcome.FAIL: "31", Outcome.PARTIAL: "33", Outcome.UNKNOWN: "35", Outcome.PASS: "32"}
 
 
@@ -86,7 +65,7 @@ def scan_to_text(
     scan: Scan, timing: dict[str, float], language: Language, *, width: int = 100, colour: bool = False
 ) -> Iterator[str]:
     """The lines to print."""
-    words = WORDS[language]
+    words = {name: translated(text, language) for name, text in WORDS.items()}
     rank = {outcome: place for place, outcome in enumerate(ORDER)}
     for finding in sorted(
         scan.findings, key=lambda f: (rank[f.outcome], SEVERITIES.index(f.severity), f.rule)

@@ -51,8 +51,10 @@ def enrol(
     before = _identity_before(folder)
     if before is not None and not again:
         raise AgentError(
-            f"this machine is enrolled already, as {before.enrolled.agent_id} with {before.collector}",
+            "this machine is enrolled already, as {agent} with {collector}",
             hint="--again gives it a new key and begins a new epoch; reports still unsent stay in the spool.",
+            agent=before.enrolled.agent_id,
+            collector=before.collector,
         )
     key = identity.key_for_enrolment(folder, before.keyid if before is not None else None)
     public = key.public_key().public_bytes_raw()
@@ -62,11 +64,13 @@ def enrol(
         "POST", PATH, envelope_to_bytes(seal(ENROLMENT, msgspec.json.encode(request), key))
     )
     if answer.status != 200:
-        raise Refused(f"the collector refused: {answer.status} {problem_of(answer)}")
+        raise Refused(
+            "the collector refused: {status} {problem}", status=answer.status, problem=problem_of(answer)
+        )
     try:
         enrolled = open_enrolled(envelope_from_bytes(answer.body), public)
     except ContractError as error:
-        raise BadAnswer(f"no answer of a collector: {error}") from error
+        raise BadAnswer("no answer of a collector: {error}", error=error) from error
     skipped.prepare(folder)
     rulebooks.note_judged_by(
         folder, rulebooks.JudgedBy(enrolled.profile, enrolled.rulebook, enrolled.enrolled_at)
@@ -89,18 +93,22 @@ def read_token(path: Path) -> str:
             raw = stream.read(KIB + 1)
     except OSError as error:
         raise AgentError(
-            f"cannot read the token file {path}: {error.strerror}",
+            "cannot read the token file {path}: {reason}",
             hint="Write the token into a file and name it.",
+            path=path,
+            reason=error.strerror,
         ) from error
     if stat.S_ISREG(mode) and mode & stat.S_IRWXO:
         raise UnsafePath(
-            f"the token file {path} may be reached by every user (mode {stat.S_IMODE(mode):04o})",
-            hint=f"chmod 600 {path}",
+            "the token file {path} may be reached by every user (mode {mode:04o})",
+            hint="Run: chmod 600 {path}",
+            path=path,
+            mode=stat.S_IMODE(mode),
         )
     text = raw.decode("ascii", "replace").strip()
     if not 16 <= len(text) <= 200 or not text.isascii() or len(text.split()) != 1:
         raise AgentError(
-            f"{path} holds no enrolment token", hint="It is one word, as the collector printed it."
+            "{path} holds no enrolment token", hint="It is one word, as the collector printed it.", path=path
         )
     return text
 

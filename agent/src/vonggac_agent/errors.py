@@ -5,7 +5,9 @@ What is wrong with values from outside is said by `vonggac_contract.errors`; why
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
+
+from .messages import Said
 
 GOOD: Final = 0
 FINDINGS: Final = 1
@@ -19,15 +21,20 @@ UNSAFE: Final = 78
 
 
 class AgentError(Exception):
-    """What stops a command. `hint` is for the reader; `exit_code` is the program's."""
+    """What stops a command. `hint` is for the reader; `exit_code` is the program's.
+
+    `message` and `hint` may hold placeholders for `values`; both are sentences of `messages`, so that a person is told
+    in his language and everything else reads English.
+    """
 
     exit_code = WRONG
     hint = "See `vonggac-agent --help`."
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, hint: str | None = None, **values: Any) -> None:
+        self.said = Said(message, **values)
+        super().__init__(self.said)
         if hint is not None:
-            self.hint = hint
+            self.hint = Said(hint, **values)
 
 
 class WrongSetting(AgentError):

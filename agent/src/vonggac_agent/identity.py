@@ -53,15 +53,18 @@ def read_identity(folder: Path) -> Identity:
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
-        raise NotEnrolled(f"no identity in {folder}") from None
+        raise NotEnrolled("no identity in {folder}", folder=folder) from None
     try:
         identity = decode_as(raw, Identity, maximum=2 * MIB)
     except ContractError as error:
-        raise StateDamaged(f"{path}: {error}") from error
+        raise StateDamaged("{path}: {error}", path=path, error=error) from error
     if identity.schema != SCHEMA:
         raise StateDamaged(
-            f"{path} has schema {identity.schema}; this release reads {SCHEMA}",
+            "{path} has schema {schema}; this release reads {known}",
             hint="Install the newer release again.",
+            path=path,
+            schema=identity.schema,
+            known=SCHEMA,
         )
     return identity
 
@@ -81,11 +84,11 @@ def read_key(folder: Path, keyid: str) -> Ed25519PrivateKey:
     try:
         key = load_pem_private_key(path.read_bytes()[: 4 * KIB], password=None)
     except FileNotFoundError:
-        raise StateDamaged(f"the key {path} is missing") from None
+        raise StateDamaged("the key {path} is missing", path=path) from None
     except ValueError as error:
-        raise StateDamaged(f"{path} holds no private key") from error
+        raise StateDamaged("{path} holds no private key", path=path) from error
     if not isinstance(key, Ed25519PrivateKey) or keyid_of(key.public_key().public_bytes_raw()) != keyid:
-        raise StateDamaged(f"{path} holds another key than its name says")
+        raise StateDamaged("{path} holds another key than its name says", path=path)
     return key
 
 

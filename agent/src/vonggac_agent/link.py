@@ -24,6 +24,7 @@ from vonggac_contract.limits import KIB, MAX_WIRE_BYTES
 
 from . import VERSION
 from .errors import BadAnswer, Unreachable, WrongSetting
+from .messages import Said
 
 DEADLINE_S: Final = 60.0
 """From the first packet to the last byte of the answer, however slowly they come."""
@@ -61,21 +62,23 @@ class Address(NamedTuple):
 
 def parse_address(url: str) -> Address:
     """Read a collector's URL. Raises WrongSetting: anything but https, or http to this machine."""
-    example = "Example: https://vonggac.tinh.gov.vn:8443"
+    example = Said("Example: https://vonggac.tinh.gov.vn:8443")
     if len(url) > 2000 or not url.isprintable() or " " in url:
-        raise WrongSetting(f"{url[:100]!r} is no address of a collector", hint=example)
+        raise WrongSetting("{url!r} is no address of a collector", hint=example, url=url[:100])
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError as error:
-        raise WrongSetting(f"{url!r} is no address of a collector: {error}", hint=example) from error
+        raise WrongSetting(
+            "{url!r} is no address of a collector: {error}", hint=example, url=url, error=error
+        ) from error
     if parts.scheme not in ("https", "http") or not host:
-        raise WrongSetting(f"{url!r} is no address of a collector", hint=example)
+        raise WrongSetting("{url!r} is no address of a collector", hint=example, url=url)
     if parts.username is not None or parts.query or parts.fragment:
-        raise WrongSetting(f"{url!r}: an address has no user name, query or fragment", hint=example)
+        raise WrongSetting("{url!r}: an address has no user name, query or fragment", hint=example, url=url)
     secure = parts.scheme == "https"
     if not secure and not _is_this_machine(host):
-        raise WrongSetting(f"{url!r}: plain http is only spoken to this machine itself", hint=example)
+        raise WrongSetting("{url!r}: plain http is only spoken to this machine itself", hint=example, url=url)
     return Address(secure, host, port or (443 if secure else 80), parts.path.rstrip("/"))
 
 
@@ -118,7 +121,11 @@ class HttpLink:
         headers = {"Accept-Encoding": "identity", "User-Agent": f"vonggac-agent/{VERSION}"}
         if body is not None:
             if len(body) > MAX_WIRE_BYTES:
-                raise BadAnswer(f"{len(body)} bytes to send; a collector takes at most {MAX_WIRE_BYTES}")
+                raise BadAnswer(
+                    "{size} bytes to send; a collector takes at most {limit}",
+                    size=len(body),
+                    limit=MAX_WIRE_BYTES,
+                )
             headers["Content-Type"] = ENVELOPE_MEDIA
         with self._watch.deadline(self._deadline_s):
             try:
@@ -132,14 +139,17 @@ class HttpLink:
                     response.close()
             except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
                 if self._watch.cut:
-                    raise Unreachable(f"no whole answer within {self._deadline_s:g} s") from error
+                    raise Unreachable(
+                        "no whole answer within {seconds:g} s", seconds=self._deadline_s
+                    ) from error
                 raise Unreachable(_reason(error)) from error
         if self._watch.cut:
-            raise Unreachable(f"no whole answer within {self._deadline_s:g} s")
+            raise Unreachable("no whole answer within {seconds:g} s", seconds=self._deadline_s)
         found = {name.lower(): value for name, value in response.headers.items()}
         if found.get("content-encoding", "identity") != "identity":
             raise BadAnswer(
-                f"an answer packed as {found['content-encoding'][:40]!r}, which was not asked for"
+                "an answer packed as {coding!r}, which was not asked for",
+                coding=found["content-encoding"][:40],
             )
         return Answer(response.status, found, content)
 
@@ -155,8 +165,9 @@ def _tls(ca: str) -> ssl.SSLContext:
             context.load_default_certs()
     except (ssl.SSLError, ValueError) as error:
         raise WrongSetting(
-            f"the CA holds no certificate that can be read: {error}",
+            "the CA holds no certificate that can be read: {error}",
             hint="Give a PEM file: --ca collector-ca.pem",
+            error=error,
         ) from error
     return context
 
@@ -164,14 +175,14 @@ def _tls(ca: str) -> ssl.SSLContext:
 def _read(response: urllib3.BaseHTTPResponse, limit: int) -> bytes:
     length = response.headers.get("Content-Length", "")
     if length.isdecimal() and int(length) > limit:
-        raise BadAnswer(f"an answer of {length[:20]} bytes; at most {limit} are read")
+        raise BadAnswer("an answer of {size} bytes; at most {limit} are read", size=length[:20], limit=limit)
     chunks: list[bytes] = []
     got = 0
     while chunk := response.read(min(16 * KIB, limit + 1 - got), decode_content=False):
         chunks.append(chunk)
         got += len(chunk)
         if got > limit:
-            raise BadAnswer(f"an answer of more than {limit} bytes")
+            raise BadAnswer("an answer of more than {limit} bytes", limit=limit)
     return b"".join(chunks)
 
 

@@ -47,7 +47,7 @@ def take_lock(folder: str | os.PathLike[str]) -> Lock:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(fd)
-        raise AlreadyRunning(f"another agent works on {os.fspath(folder)}") from None
+        raise AlreadyRunning("another agent works on {folder}", folder=os.fspath(folder)) from None
     return Lock(fd)
 
 

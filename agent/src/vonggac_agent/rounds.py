@@ -43,7 +43,9 @@ def look_round(settings: Settings) -> dict[str, object]:
         try:
             skipped.add(settings.state_dir, 1)
         except OSError as also:
-            raise SpoolFailing(f"{error}; counting it as skipped: {also.strerror}") from error
+            raise SpoolFailing(
+                "{error}; counting it as skipped: {reason}", error=error, reason=also.strerror
+            ) from error
         raise
     return done._asdict()
 
@@ -90,7 +92,9 @@ def restrain(settings: Settings, *, heavy: bool) -> None:
             resource.setrlimit(what, (limit, limit))
     except (OSError, ValueError) as error:
         raise StateDamaged(
-            f"cannot limit this process: {error}", hint="See nice, memory_bytes and cpu_s in the settings."
+            "cannot limit this process: {error}",
+            hint="See nice, memory_bytes and cpu_s in the settings.",
+            error=error,
         ) from error
     if heavy and settings.io_class != "none":
         _modest_disk(settings.io_class)

@@ -33,7 +33,11 @@ def check_path(path: Path, *, private: bool = False) -> None:
             continue
         _refuse_owner(folder, found)
         if found.st_mode & OTHERS_WRITE and not found.st_mode & stat.S_ISVTX:
-            raise UnsafePath(f"state-dir-unsafe: {folder} may be written by others ({_mode(found)})")
+            raise UnsafePath(
+                "state-dir-unsafe: {folder} may be written by others (mode {mode:04o})",
+                folder=folder,
+                mode=stat.S_IMODE(found.st_mode),
+            )
     check_entry(absolute, private=private)
 
 
@@ -41,25 +45,37 @@ def check_entry(path: Path, *, private: bool = False) -> None:
     """As `check_path`, without the folders above."""
     found = path.lstat()
     if stat.S_ISLNK(found.st_mode):
-        raise UnsafePath(f"state-dir-unsafe: {path} is a symbolic link")
+        raise UnsafePath("state-dir-unsafe: {path} is a symbolic link", path=path)
     if not (stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)):
-        raise UnsafePath(f"state-dir-unsafe: {path} is neither a regular file nor a folder ({_mode(found)})")
+        raise UnsafePath(
+            "state-dir-unsafe: {path} is neither a regular file nor a folder (mode {mode:04o})",
+            path=path,
+            mode=stat.S_IMODE(found.st_mode),
+        )
     if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
-        raise UnsafePath(f"state-dir-unsafe: {path} has {found.st_nlink} names (hard links)")
+        raise UnsafePath(
+            "state-dir-unsafe: {path} has {names} names (hard links)", path=path, names=found.st_nlink
+        )
     _refuse_owner(path, found)
     forbidden = OTHERS_ANY if private else OTHERS_WRITE
     if found.st_mode & forbidden:
-        verb = "reached" if private else "written"
-        raise UnsafePath(f"state-dir-unsafe: {path} may be {verb} by others ({_mode(found)})")
+        raise UnsafePath(
+            "state-dir-unsafe: {path} may be reached by others (mode {mode:04o})"
+            if private
+            else "state-dir-unsafe: {path} may be written by others (mode {mode:04o})",
+            path=path,
+            mode=stat.S_IMODE(found.st_mode),
+        )
 
 
 def _refuse_owner(path: Path, found: os.stat_result) -> None:
     if found.st_uid not in (0, os.geteuid()):
-        raise UnsafePath(f"state-dir-unsafe: {path} belongs to user {found.st_uid} ({_mode(found)})")
-
-
-def _mode(found: os.stat_result) -> str:
-    return f"mode {stat.S_IMODE(found.st_mode):04o}"
+        raise UnsafePath(
+            "state-dir-unsafe: {path} belongs to user {user} (mode {mode:04o})",
+            path=path,
+            user=found.st_uid,
+            mode=stat.S_IMODE(found.st_mode),
+        )
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -87,7 +87,10 @@ def read_snapshot(path: Path) -> Snapshot:
             raw = stream.read(limits.MAX_UNPACKED_BYTES + 1)
     except OSError as error:
         raise AgentError(
-            f"cannot read {path}: {error.strerror}", hint="Name a file written by `scan --save-facts`."
+            "cannot read {path}: {reason}",
+            hint="Name a file written by `scan --save-facts`.",
+            path=path,
+            reason=error.strerror,
         ) from error
     snapshot = snapshot_from_value(bounded_json(raw, maximum=limits.MAX_UNPACKED_BYTES))
     if snapshot.taken_at.tzinfo is None:
@@ -108,7 +111,10 @@ def read_rulebook(path: Path) -> Rulebook:
             raw = stream.read(MAX_RULEBOOK_BYTES + 1)
     except OSError as error:
         raise AgentError(
-            f"cannot read {path}: {error.strerror}", hint="Name a rulebook.json or a folder of rules."
+            "cannot read {path}: {reason}",
+            hint="Name a rulebook.json or a folder of rules.",
+            path=path,
+            reason=error.strerror,
         ) from error
     return load_rulebook(raw)
 

@@ -33,7 +33,7 @@ def unit_text(settings: Settings, config: Path | None) -> str:
     for word in (*command, folder):
         if not word.isprintable() or any(c in word for c in " \t\"'\\%$;@"):
             raise AgentError(
-                f"{word!r} cannot stand in a unit", hint="Install the agent below a plainer path."
+                "{word!r} cannot stand in a unit", hint="Install the agent below a plainer path.", word=word
             )
     if folder == DEFAULT_STATE_DIR:
         state = f"StateDirectory={Path(folder).name}\nStateDirectoryMode=0700"
@@ -59,7 +59,9 @@ def install(settings: Settings, config: Path | None, *, path: Path = UNIT_PATH) 
         path.chmod(0o644)
         sync_folder(path.parent)
     except OSError as error:
-        raise AgentError(f"cannot write {path}: {error.strerror}", hint="Run it as root.") from error
+        raise AgentError(
+            "cannot write {path}: {reason}", hint="Run it as root.", path=path, reason=error.strerror
+        ) from error
     _systemctl("daemon-reload")
     _systemctl("enable", UNIT)
     _systemctl("restart", UNIT)
@@ -103,6 +105,9 @@ def _systemctl(*words: str) -> str:
     )
     if done.returncode != 0:
         raise AgentError(
-            f"systemctl {words[0]} failed: {done.stderr.strip()[:400]}", hint="journalctl -u vonggac-agent"
+            "systemctl {word} failed: {said}",
+            hint="See: journalctl -u vonggac-agent",
+            word=words[0],
+            said=done.stderr.strip()[:400],
         )
     return done.stdout

@@ -15,6 +15,7 @@ import msgspec
 from vonggac_contract.limits import KIB, MIB
 
 from .errors import WrongSetting
+from .messages import Said
 from .safety import check_path
 
 DEFAULT_CONFIG: Final = Path("/etc/vonggac/agent.yaml")
@@ -62,9 +63,9 @@ class Shown(NamedTuple):
 def _number(low: int, high: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         if not text.isascii() or not text.isdecimal() or len(text) > 15:
-            raise ValueError("is not a whole number")
+            raise ValueError(Said("is not a whole number"))
         if not low <= int(text) <= high:
-            raise ValueError(f"is not between {low} and {high}")
+            raise ValueError(Said("is not between {low} and {high}", low=low, high=high))
         return int(text)
 
     return read
@@ -72,14 +73,14 @@ def _number(low: int, high: int) -> Callable[[str], int]:
 
 def _folder(text: str) -> Path:
     if not text.startswith("/") or "\0" in text:
-        raise ValueError("is not an absolute path")
+        raise ValueError(Said("is not an absolute path"))
     return Path(text)
 
 
 def _one_of(*words: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in words:
-            raise ValueError(f"is none of {', '.join(words)}")
+            raise ValueError(Said("is none of {words}", words=", ".join(words)))
         return text
 
     return read
@@ -97,7 +98,7 @@ def _topics(text: str) -> tuple[str, ...]:
     words = _words(text)
     unknown = [word for word in words if word not in TOPICS]
     if unknown:
-        raise ValueError(f"names {unknown[0]!r}, which is no declared fact")
+        raise ValueError(Said("names {name!r}, which is no declared fact", name=unknown[0]))
     return words
 
 
@@ -138,7 +139,10 @@ def load_settings(
     unknown = sorted(written.keys() - {d.name for d in DECLARED})
     if unknown:
         raise WrongSetting(
-            f"{path}: there is no setting {unknown[0]!r}; there is: {', '.join(d.name for d in DECLARED)}"
+            "{path}: there is no setting {name!r}; there is: {settings}",
+            path=path,
+            name=unknown[0],
+            settings=", ".join(d.name for d in DECLARED),
         )
     values: dict[str, Any] = {}
     shown: list[Shown] = []
@@ -154,7 +158,12 @@ def load_settings(
             values[declared.name] = declared.read(text)
         except ValueError as error:
             raise WrongSetting(
-                f"{declared.name} ({source}): {text[:100]!r} {error}. Example: {declared.name}: {declared.example}"
+                "{name} ({source}): {value!r} {error}. Example: {name}: {example}",
+                name=declared.name,
+                source=source,
+                value=text[:100],
+                error=error,
+                example=declared.example,
             ) from error
         shown.append(Shown(declared.name, text, source, declared.about))
     return Settings(**values), shown
@@ -168,24 +177,29 @@ def _read_config(path: Path, *, required: bool) -> dict[str, str]:
         check_path(path)
         raw = path.read_bytes()
     except OSError as error:
-        raise WrongSetting(f"cannot read {path}: {error.strerror}") from error
+        raise WrongSetting("cannot read {path}: {reason}", path=path, reason=error.strerror) from error
     if len(raw) > MAX_CONFIG_BYTES:
-        raise WrongSetting(f"{path} has {len(raw)} bytes; at most {MAX_CONFIG_BYTES} are read")
+        raise WrongSetting(
+            "{path} has {size} bytes; at most {limit} are read",
+            path=path,
+            size=len(raw),
+            limit=MAX_CONFIG_BYTES,
+        )
     import yaml
 
     try:
         # Scalars stay texts: each setting reads its own, so `010` or `no` mean what they look like.
         value = yaml.BaseLoader(raw).get_single_data()
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise WrongSetting(f"{path} is not YAML: {error}") from error
+        raise WrongSetting("{path} is not YAML: {error}", path=path, error=error) from error
     if value in (None, ""):
         return {}
     if not isinstance(value, dict):
-        raise WrongSetting(f"{path} is a mapping of settings. Example: interval_s: 900")
+        raise WrongSetting("{path} is a mapping of settings. Example: interval_s: 900", path=path)
     texts: dict[str, str] = {}
     for name, content in value.items():
         items = content if isinstance(content, list) else [content]
         if not isinstance(name, str) or not all(isinstance(item, str) for item in items):
-            raise WrongSetting(f"{path}: {name!r} takes a value or a list of values")
+            raise WrongSetting("{path}: {name!r} takes a value or a list of values", path=path, name=name)
         texts[name] = ", ".join(items)
     return texts

@@ -191,7 +191,7 @@ class Shipper:
             receipt = self._open_receipt(item, answer.body)
         except (ContractError, BadAnswer) as error:
             self._spool.count("posture_bad_ack_total")
-            raise BadAnswer(f"200 without a receipt for what was sent: {error}") from error
+            raise BadAnswer("200 without a receipt for what was sent: {error}", error=error) from error
         self._spool.mark_received(item, answer.body)
         self._received += 1
         said = rulebooks.JudgedBy(receipt.profile, receipt.rulebook, receipt.received_at)
@@ -216,7 +216,7 @@ class Shipper:
             pending = decode_as(answer.body, Pending, maximum=4 * KIB)
         except ContractError as error:
             self._spool.count("posture_bad_ack_total")
-            raise BadAnswer(f"202 that can't be read: {error}") from error
+            raise BadAnswer("202 that can't be read: {error}", error=error) from error
         return Verdict.PENDING, pending.missing
 
     def _fetch_rulebook(self) -> None:
@@ -266,11 +266,16 @@ def fetch_rulebook(folder: Path, transport: Transport, digest: str) -> None:
     """Fetch and keep the rulebook of this digest. Raises Unreachable, BadAnswer."""
     answer = transport.ask("GET", f"{RULEBOOKS}/{digest}", limit=MAX_RULEBOOK_BYTES)
     if answer.status != 200:
-        raise BadAnswer(f"rulebook {digest[:16]}: {answer.status} {problem_of(answer)}")
+        raise BadAnswer(
+            "rulebook {digest}: {status} {problem}",
+            digest=digest[:16],
+            status=answer.status,
+            problem=problem_of(answer),
+        )
     try:
         rulebooks.keep(folder, digest, answer.body)
     except (ContractError, ValueError) as error:
-        raise BadAnswer(f"rulebook {digest[:16]}: {error}") from error
+        raise BadAnswer("rulebook {digest}: {error}", digest=digest[:16], error=error) from error
 
 
 def problem_of(answer: Answer) -> Problem:

@@ -257,7 +257,9 @@ class Spool:
         execute("UPDATE link SET envelope = NULL WHERE state = 'received'")
         if self._used(execute) + wanted > self.max_bytes:
             raise SpoolFull(
-                f"the spool holds {self._used(execute)} of {self.max_bytes} bytes, all of it unsent"
+                "the spool holds {used} of {limit} bytes, all of it unsent",
+                used=self._used(execute),
+                limit=self.max_bytes,
             )
 
     def _used(self, execute: Execute) -> int:

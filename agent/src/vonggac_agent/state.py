@@ -25,14 +25,17 @@ def open_state(folder: Path, *, create: bool = False) -> Path:
             folder.mkdir(mode=0o700, parents=False)
         except OSError as error:
             raise UnsafePath(
-                f"cannot make the state folder {folder}: {error.strerror}",
+                "cannot make the state folder {folder}: {reason}",
                 hint="Make the folder above it, or name another one in VONGGAC_STATE_DIR.",
+                folder=folder,
+                reason=error.strerror,
             ) from error
         sync_folder(folder.parent)
     if not folder.exists() and not folder.is_symlink():
         raise UnsafePath(
-            f"there is no state folder {folder}",
+            "there is no state folder {folder}",
             hint="`vonggac-agent enrol` makes it; VONGGAC_STATE_DIR names another place.",
+            folder=folder,
         )
     try:
         check_path(folder, private=True)
@@ -43,7 +46,9 @@ def open_state(folder: Path, *, create: bool = False) -> Path:
                 check_entry(folder / name, private=True)
     except PermissionError as error:
         raise UnsafePath(
-            f"cannot look at {error.filename}: {error.strerror}",
+            "cannot look at {path}: {reason}",
             hint="Run it as the user the agent runs as (root).",
+            path=error.filename,
+            reason=error.strerror,
         ) from error
     return folder

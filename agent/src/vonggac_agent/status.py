@@ -17,6 +17,7 @@ from vonggac_contract.report import statement_from_envelope
 from . import VERSION, identity, rulebooks, skipped
 from .errors import NotEnrolled
 from .identity import Identity
+from .messages import Said
 from .seal import Chain
 from .settings import Settings
 from .spool import FILE, Spool
@@ -31,8 +32,8 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
     told["state_dir"] = str(folder)
     try:
         who = identity.read_identity(folder)
-    except NotEnrolled as error:
-        return told | {"health": "red", "problems": [f"{error}; {error.hint}"]}
+    except NotEnrolled:
+        return told | {"health": "red", "problems": [str(problem) for problem in problems(told)]}
     said = rulebooks.judged_by(folder)
     told |= {
         "enrolled": True,
@@ -55,13 +56,13 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
         return told | {
             "last_report": None,
             "health": "yellow",
-            "problems": ["this machine was never looked at"],
+            "problems": [str(problem) for problem in problems(told)],
         }
     with closing(Spool(folder, max_bytes=settings.spool_bytes, read_only=True)) as spool:
         told |= _spool_status(spool, who, settings)
-    problems = _problems(told)
+    found = [str(problem) for problem in problems(told)]
     red = told["quarantine"] or told["io_errors_untold"] or told["skipped_looks"]
-    return told | {"health": "red" if red else "yellow" if problems else "green", "problems": problems}
+    return told | {"health": "red" if red else "yellow" if found else "green", "problems": found}
 
 
 def last_statement(settings: Settings) -> dict[str, Any] | None:
@@ -141,28 +142,37 @@ def _beat(beat: Beat | None) -> dict[str, Any] | None:
     }
 
 
-def _problems(told: dict[str, Any]) -> list[str]:
-    """Everything that somebody should know or do, in plain words."""
-    problems = []
-    if told["quarantine"]:
-        problems.append(f"quarantined since {told['quarantine']['at']}: {told['quarantine']['reason']}")
-    if told["spool"]["refused"]:
-        problems.append(f"{len(told['spool']['refused'])} reports were refused and are kept")
-    if told["last_heartbeat"] and told["last_heartbeat"]["state"] == "refused":
-        problems.append(f"the last heartbeat was refused: {told['last_heartbeat']['reason']}")
-    if told["counters"]["posture_bad_ack_total"]:
-        problems.append(
-            f"{told['counters']['posture_bad_ack_total']} answers were no receipt for what was sent (ever)"
-        )
-    if told["io_errors_untold"]:
-        problems.append(f"{told['io_errors_untold']} input or output errors of the spool's disk")
-    if told["skipped_looks"]:
-        problems.append(f"{told['skipped_looks']} looks could not be kept")
-    if told["last_round"] and told["last_round"]["trouble"]:
-        problems.append(f"last sending: {told['last_round']['trouble']}")
+def problems(told: dict[str, Any]) -> list[Said]:
+    """Everything that somebody should know or do, in plain words, from what `status` tells."""
+    if not told["enrolled"]:
+        error = NotEnrolled("no identity in {folder}", folder=told["state_dir"])
+        return [Said("{error}; {hint}", error=error, hint=Said(error.hint))]
+    if "spool" not in told:
+        return [Said("this machine was never looked at")]
+    found = []
+    quarantine, beat, last = told["quarantine"], told["last_heartbeat"], told["last_round"]
+    if quarantine:
+        found.append(Said("quarantined since {at}: {why}", at=quarantine["at"], why=quarantine["reason"]))
+    if beat and beat["state"] == "refused":
+        found.append(Said("the last heartbeat was refused: {why}", why=beat["reason"]))
+    found += _counted(told)
+    if last and last["trouble"]:
+        found.append(Said("last sending: {trouble}", trouble=last["trouble"]))
     offset = told["clock_offset_s"]
     if offset is not None and abs(offset) > 300:
-        problems.append(f"this clock and the collector's differ by {offset:.0f} s")
+        found.append(Said("this clock and the collector's differ by {seconds:.0f} s", seconds=offset))
     if not told["rulebook"]["at_hand"]:
-        problems.append("the rulebook the collector named is not here yet")
-    return problems
+        found.append(Said("the rulebook the collector named is not here yet"))
+    return found
+
+
+def _counted(told: dict[str, Any]) -> list[Said]:
+    refused, bad = len(told["spool"]["refused"]), told["counters"]["posture_bad_ack_total"]
+    faults, looks = told["io_errors_untold"], told["skipped_looks"]
+    counted = (
+        (refused, Said("{n} reports were refused and are kept", n=refused)),
+        (bad, Said("{n} answers were no receipt for what was sent (ever)", n=bad)),
+        (faults, Said("{n} input or output errors of the spool's disk", n=faults)),
+        (looks, Said("{n} looks could not be kept", n=looks)),
+    )
+    return [said for n, said in counted if n]

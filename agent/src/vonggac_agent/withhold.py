@@ -14,6 +14,8 @@ from vonggac_contract.facts import TOPICS
 from vonggac_contract.finding import Evidence, Finding
 from vonggac_contract.report import SECTION_TOPICS
 
+from .messages import Said
+
 WITHHELD: Final = "(withheld by the machine's owner)"
 
 
@@ -21,10 +23,18 @@ def check_field(text: str) -> str:
     """Return `section.field` if there is such a field to withhold; raises ValueError saying what there is."""
     section, _, field = text.partition(".")
     if section not in SECTION_TOPICS:
-        raise ValueError(f"names no section of a report ({', '.join(SECTION_TOPICS)})")
+        raise ValueError(
+            Said("names no section of a report ({sections})", sections=", ".join(SECTION_TOPICS))
+        )
     names = _field_names(TOPICS[SECTION_TOPICS[section]].value)
     if field not in names:
-        raise ValueError(f"names no field of {section} that can be withheld ({', '.join(sorted(names))})")
+        raise ValueError(
+            Said(
+                "names no field of {section} that can be withheld ({fields})",
+                section=section,
+                fields=", ".join(sorted(names)),
+            )
+        )
     return text
 
 

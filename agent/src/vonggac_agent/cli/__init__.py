@@ -9,11 +9,16 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vonggac_agent import VERSION
 from vonggac_agent.errors import AGAIN, WRONG, AgentError
+from vonggac_agent.messages import Said, language_of, translated
 
 from . import enrol, run, scan, service, settings, status
+
+if TYPE_CHECKING:
+    from vonggac_rules.explain import Language
 
 
 def parser() -> argparse.ArgumentParser:
@@ -31,6 +36,12 @@ def parser() -> argparse.ArgumentParser:
             each.add_argument(
                 "--config", type=Path, metavar="FILE", help="settings (default: /etc/vonggac/agent.yaml)"
             )
+            each.add_argument(
+                "--lang",
+                choices=("vi", "en"),
+                default=language_of(),
+                help="language for people (default: as LANG says)",
+            )
     return top
 
 
@@ -43,21 +54,26 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return int(args.run(args))
     except AgentError as error:
-        _complain(str(error), error.hint)
+        _complain(error.said, error.hint, args.lang)
         return error.exit_code
     except ContractError as error:
-        _complain(str(error), error.hint)
+        _complain(Said(str(error)), error.hint, args.lang)
         return WRONG
     except BrokenPipeError:
         # Whoever read the output has gone (`| head`); what is left to print goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return WRONG
     except OSError as error:
-        _complain(f"the system refused: {error}", "Is the disk full, read-only or failing?")
+        _complain(
+            Said("the system refused: {error}", error=error),
+            Said("Is the disk full, read-only or failing?"),
+            args.lang,
+        )
         return AGAIN
 
 
-def _complain(message: str, hint: str) -> None:
+def _complain(message: Said, hint: str, language: Language) -> None:
     from vonggac_agent.display import inert
 
-    print(f"vonggac-agent: {inert(message)}\n  {hint}", file=sys.stderr)
+    advice = hint.spoken(language) if isinstance(hint, Said) else translated(hint, language)
+    print(f"vonggac-agent: {inert(message.spoken(language))}\n  {inert(advice)}", file=sys.stderr)

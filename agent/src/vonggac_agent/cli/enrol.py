@@ -37,9 +37,11 @@ def command(args: argparse.Namespace) -> int:
     """Do it."""
     from contextlib import closing
 
+    from vonggac_agent.display import inert
     from vonggac_agent.enrol import enrol, read_token
     from vonggac_agent.link import HttpLink, parse_address
     from vonggac_agent.lock import take_lock
+    from vonggac_agent.messages import Said, say
     from vonggac_agent.rounds import utc_now
     from vonggac_agent.settings import load_settings
     from vonggac_agent.state import open_state
@@ -70,10 +72,19 @@ def command(args: argparse.Namespace) -> int:
             msgspec.json.encode(about | {"profile": enrolled.profile, "rulebook": enrolled.rulebook}).decode()
         )
     else:
-        print(f"enrolled as {enrolled.agent_id} in unit {enrolled.unit}, judged by {enrolled.profile}")
-        print("next: vonggac-agent service install   (or one round by hand: vonggac-agent run --once)")
+        for said in (
+            Said(
+                "enrolled as {agent} in unit {unit}, judged by {profile}",
+                agent=enrolled.agent_id,
+                unit=enrolled.unit,
+                profile=enrolled.profile,
+            ),
+            Said("next: vonggac-agent service install   (or one round by hand: vonggac-agent run --once)"),
+        ):
+            print(inert(said.spoken(args.lang)))
     if trouble:
-        print(f"vonggac-agent: the rulebook was not fetched yet: {trouble}", file=sys.stderr)
+        told = say(args.lang, "the rulebook was not fetched yet: {trouble}", trouble=trouble)
+        print(f"vonggac-agent: {inert(told)}", file=sys.stderr)
     return GOOD
 
 
@@ -86,13 +97,15 @@ def _read_ca(path: Path | None) -> str:
         with path.open("rb") as stream:
             raw = stream.read(MAX_CA_BYTES + 1)
     except OSError as error:
-        raise AgentError(f"cannot read the CA {path}: {error.strerror}", hint="Name a PEM file.") from error
+        raise AgentError(
+            "cannot read the CA {path}: {reason}", hint="Name a PEM file.", path=path, reason=error.strerror
+        ) from error
     try:
         text = raw.decode("ascii")
     except UnicodeDecodeError:
         text = ""
     if len(raw) > MAX_CA_BYTES or "-----BEGIN CERTIFICATE-----" not in text:
         raise AgentError(
-            f"{path} holds no certificate in PEM", hint="Convert it: openssl x509 -inform der -in …"
+            "{path} holds no certificate in PEM", hint="Convert it: openssl x509 -inform der -in …", path=path
         )
     return text

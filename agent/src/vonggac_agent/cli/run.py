@@ -18,8 +18,8 @@ def add(commands: Any) -> list[argparse.ArgumentParser]:
     it = commands.add_parser(
         "run",
         help="the service: look every quarter of an hour and send",
-        description="Look again and again, seal what changed, send it. Local listeners are asked for their TLS once a day, and "
-        "at once when they change. SIGHUP: look now; SIGTERM: stop.",
+        description="Look again and again, seal what changed, send it. Local listeners are asked for their TLS once a "
+        "day, and at once when they change. SIGHUP: look now; SIGTERM: stop.",
         epilog="example: vonggac-agent run --once --json",
     )
     it.add_argument("--once", action="store_true", help="look once, send once, end")
@@ -36,23 +36,28 @@ def command(args: argparse.Namespace) -> int:
 
     settings, _ = load_settings(args.config)
     read_identity(open_state(settings.state_dir))
-    return _once(settings, as_json=args.json) if args.once else _stay(settings, args)
+    return _once(settings, args) if args.once else _stay(settings, args)
 
 
-def _once(settings: Settings, *, as_json: bool) -> int:
+def _once(settings: Settings, args: argparse.Namespace) -> int:
     import msgspec
 
+    from vonggac_agent.display import inert
+    from vonggac_agent.messages import say
     from vonggac_agent.rounds import look_round, ship_round
 
     looked = look_round(settings)
     shipped = ship_round(settings)
-    if as_json:
+    if args.json:
         print(msgspec.json.encode({"looked": looked, "shipped": shipped._asdict()}).decode())
     else:
-        print(f"looked: {looked['kind']} {looked['number']}, {looked['findings']} findings")
-        print(f"sent: {shipped.received} received, {shipped.refused} refused")
-    if shipped.trouble and not as_json:
-        print(f"vonggac-agent: {shipped.trouble}", file=sys.stderr)
+        lang, kind = args.lang, say(args.lang, str(looked["kind"]))
+        n, number = looked["findings"], looked["number"]
+        print(say(lang, "looked: {kind} {number}, {n} findings", kind=kind, number=number, n=n))
+        received, refused = shipped.received, shipped.refused
+        print(say(lang, "sent: {received} received, {refused} refused", received=received, refused=refused))
+    if shipped.trouble and not args.json:
+        print(f"vonggac-agent: {inert(shipped.trouble)}", file=sys.stderr)
     if shipped.again:
         return AGAIN
     return FINDINGS if shipped.refused else GOOD

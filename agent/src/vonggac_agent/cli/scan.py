@@ -43,7 +43,6 @@ def add(commands: Any) -> list[argparse.ArgumentParser]:
         help="exit with 1 if a rule of this severity or worse failed, or could not be decided",
     )
     it.add_argument("--json", action="store_true", help="for programs")
-    it.add_argument("--lang", choices=("vi", "en"), help="language for people (default: as LANG says)")
     it.set_defaults(run=command)
     return [it]
 
@@ -65,7 +64,7 @@ def command(args: argparse.Namespace) -> int:
         root = args.root or Path("/")
         if not root.is_dir():
             raise AgentError(
-                f"there is no folder {root}", hint="Name the folder where the system is mounted."
+                "there is no folder {root}", hint="Name the folder where the system is mounted.", root=root
             )
         host = Host(root, now=datetime.now(UTC))
         done = scan.scan_host(host, book, profile, disabled=settings.disabled_facts)
@@ -100,7 +99,9 @@ def _save(path: Path, done: Any) -> None:
     try:
         path.write_bytes(snapshot_to_bytes(done.snapshot))
     except OSError as error:
-        raise AgentError(f"cannot write {path}: {error.strerror}", hint="Name another file.") from error
+        raise AgentError(
+            "cannot write {path}: {reason}", hint="Name another file.", path=path, reason=error.strerror
+        ) from error
 
 
 def _print(args: argparse.Namespace, done: Any, timing: dict[str, float]) -> None:
@@ -117,13 +118,5 @@ def _print(args: argparse.Namespace, done: Any, timing: dict[str, float]) -> Non
 
     width = min(100, shutil.get_terminal_size((100, 24)).columns)
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    for line in scan_to_text(done, timing, args.lang or language(), width=width, colour=colour):
+    for line in scan_to_text(done, timing, args.lang, width=width, colour=colour):
         print(line)
-
-
-def language() -> Any:
-    """`vi` or `en`, as the environment says (locale(7): LC_ALL before LC_MESSAGES before LANG)."""
-    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
-        if os.environ.get(name):
-            return "vi" if os.environ[name].lower().startswith("vi") else "en"
-    return "en"

@@ -46,6 +46,7 @@ def add(commands: Any) -> list[argparse.ArgumentParser]:
 def _install(args: argparse.Namespace) -> int:
     from vonggac_agent import service
     from vonggac_agent.identity import read_identity
+    from vonggac_agent.messages import say
     from vonggac_agent.settings import load_settings
     from vonggac_agent.state import open_state
 
@@ -55,31 +56,42 @@ def _install(args: argparse.Namespace) -> int:
         return GOOD
     read_identity(open_state(settings.state_dir))  # without one the service could not start
     service.install(settings, args.config)
-    print(f"installed and started: {service.UNIT_PATH}; see: vonggac-agent service status")
+    print(
+        say(
+            args.lang,
+            "installed and started: {path}; see: vonggac-agent service status",
+            path=service.UNIT_PATH,
+        )
+    )
     return GOOD
 
 
 def _remove(args: argparse.Namespace) -> int:
     from vonggac_agent import service
+    from vonggac_agent.messages import say
     from vonggac_agent.settings import load_settings
 
     settings, _ = load_settings(args.config)
     if service.remove():
-        print(f"removed; key, identity and spool stay in {settings.state_dir}")
+        print(say(args.lang, "removed; key, identity and spool stay in {folder}", folder=settings.state_dir))
     else:
-        print("there is no service to remove")
+        print(say(args.lang, "there is no service to remove"))
     return GOOD
 
 
 def _status(args: argparse.Namespace) -> int:
     from vonggac_agent import service
+    from vonggac_agent.display import inert
+    from vonggac_agent.messages import say
 
     told = service.shown()
+    active = told.get("ActiveState") == "active"
     if args.json:
         import json
 
         print(json.dumps(told))
     else:
+        print(say(args.lang, "the service is running" if active else "the service is not running"))
         for name, value in told.items():
-            print(f"{name}: {value}")
-    return GOOD if told.get("ActiveState") == "active" else FINDINGS
+            print(f"{name}: {inert(value)}")
+    return GOOD if active else FINDINGS

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vonggac_agent.errors import FINDINGS, GOOD
+
+if TYPE_CHECKING:
+    from vonggac_agent.messages import Said
+    from vonggac_rules.explain import Language
 
 
 def add(commands: Any) -> list[argparse.ArgumentParser]:
@@ -41,33 +45,68 @@ def command(args: argparse.Namespace) -> int:
     if args.json:
         print(msgspec.json.encode(told).decode())
     else:
-        for line in _lines(told):
+        for line in _lines(told, args.lang):
             print(inert(line))
     return FINDINGS if told["health"] == "red" else GOOD
 
 
-def _lines(told: dict[str, Any]) -> list[str]:
-    lines = [f"health: {told['health']}"]
+def _lines(told: dict[str, Any], language: Language) -> list[str]:
+    from vonggac_agent.messages import Said
+    from vonggac_agent.status import problems
+
+    lines = [Said("health: {health}", health=Said(told["health"]))]
     if told["enrolled"]:
-        lines += [
-            f"agent: {told['agent_id']}, epoch {told['epoch']}, unit {told['unit']}",
-            f"collector: {told['collector']} ({'pinned CA' if told['pinned_ca'] else 'system trust store'})",
-            f"judged by: {told['profile']}, rulebook {told['rulebook']['digest'][:12]}",
-        ]
-        report, beat, spool = told.get("last_report"), told.get("last_heartbeat"), told.get("spool")
-        if report:
-            lines.append(
-                f"last report: {report['sequence']}, {report['sealed_at']:%Y-%m-%d %H:%M:%SZ}, {report['state']}"
+        lines += _standing(told)
+    return [line.spoken(language) for line in lines] + [
+        f"! {each.spoken(language)}" for each in problems(told)
+    ]
+
+
+def _standing(told: dict[str, Any]) -> list[Said]:
+    from vonggac_agent.messages import Said
+
+    address, book = told["collector"], told["rulebook"]["digest"][:12]
+    lines = [
+        Said(
+            "agent: {agent}, epoch {epoch}, unit {unit}",
+            agent=told["agent_id"],
+            epoch=told["epoch"],
+            unit=told["unit"],
+        ),
+        Said("collector: {collector} (pinned CA)", collector=address)
+        if told["pinned_ca"]
+        else Said("collector: {collector} (system trust store)", collector=address),
+        Said("judged by: {profile}, rulebook {rulebook}", profile=told["profile"], rulebook=book),
+    ]
+    report, beat, spool = told.get("last_report"), told.get("last_heartbeat"), told.get("spool")
+    if report:
+        lines.append(
+            Said(
+                "last report: {number}, {at:%Y-%m-%d %H:%M:%SZ}, {state}",
+                number=report["sequence"],
+                at=report["sealed_at"],
+                state=Said(report["state"]),
             )
-        if beat:
-            lines.append(
-                f"last heartbeat: {beat['counter']}, {beat['looked_at']:%Y-%m-%d %H:%M:%SZ}, {beat['state']}"
+        )
+    if beat:
+        lines.append(
+            Said(
+                "last heartbeat: {number}, {at:%Y-%m-%d %H:%M:%SZ}, {state}",
+                number=beat["counter"],
+                at=beat["looked_at"],
+                state=Said(beat["state"]),
             )
-        if spool:
-            lines.append(
-                f"spool: {spool['unsent']} to send, {len(spool['refused'])} refused, "
-                f"{spool['used_bytes']} of {spool['limit_bytes']} bytes"
+        )
+    if spool:
+        lines.append(
+            Said(
+                "spool: {unsent} to send, {refused} refused, {used} of {limit} bytes",
+                unsent=spool["unsent"],
+                refused=len(spool["refused"]),
+                used=spool["used_bytes"],
+                limit=spool["limit_bytes"],
             )
-        if told.get("last_contact"):
-            lines.append(f"last receipt: {told['last_contact']}")
-    return lines + [f"! {problem}" for problem in told["problems"]]
+        )
+    if told.get("last_contact"):
+        lines.append(Said("last receipt: {at}", at=told["last_contact"]))
+    return lines
