@@ -22,6 +22,7 @@ from .scan import Scan, host_of
 ORDER: Final = (Outcome.FAIL, Outcome.PARTIAL, Outcome.UNKNOWN, Outcome.PASS, Outcome.NOT_APPLICABLE)
 SHOWN_TEXT: Final = 200
 SHOWN_ITEMS: Final = 5
+NAMED_FIRST: Final = 3
 
 WORDS: Final = {
     "fail": "FAIL",
@@ -43,6 +44,8 @@ WORDS: Final = {
     "root": "As root there is more to see.",
     "summary": "{host}: {pass} pass, {fail} fail, {partial} partial, {unknown} unknown, {na} not applicable, "
     "by profile {profile} (rulebook {rulebook})",
+    "first": "do first: {rules}",
+    "next": "next: vonggac-rules show {rule} --lang en",
     "spent": "{wall:.2f} s, {cpu:.2f} s of processor, {rss:.0f} MiB at most",
 }
 """In English, by what they are for."""
@@ -85,6 +88,17 @@ def scan_to_text(
     yield words["spent"].format(
         wall=timing["wall_s"], cpu=timing["cpu_s"], rss=timing["peak_rss_bytes"] / 2**20
     )
+    first = [inert(rule) for rule in worst(scan.findings)[:NAMED_FIRST]]
+    if first:
+        yield from _wrapped(words["first"].format(rules=", ".join(first)), width, "")
+        yield words["next"].format(rule=first[0])
+
+
+def worst(findings: list[Finding]) -> list[str]:
+    """The rules that failed, the most severe first; of equal severity, whole failures before partial ones."""
+    failed = [f for f in findings if f.outcome in (Outcome.FAIL, Outcome.PARTIAL)]
+    failed.sort(key=lambda f: (SEVERITIES.index(f.severity), ORDER.index(f.outcome), f.rule))
+    return [f.rule for f in failed]
 
 
 def _finding(

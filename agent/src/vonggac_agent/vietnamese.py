@@ -29,6 +29,8 @@ TEXTS: Final[dict[str, str]] = {
     "{host}: {pass} pass, {fail} fail, {partial} partial, {unknown} unknown, {na} not applicable, "
     "by profile {profile} (rulebook {rulebook})": "{host}: {pass} đạt, {fail} không đạt, {partial} đạt một phần, "
     "{unknown} không rõ, {na} không áp dụng, theo hồ sơ {profile} (bộ quy tắc {rulebook})",
+    "do first: {rules}": "nên xử lý trước: {rules}",
+    "next: vonggac-rules show {rule} --lang en": "bước tiếp theo: vonggac-rules show {rule}",
     "{wall:.2f} s, {cpu:.2f} s of processor, {rss:.0f} MiB at most": "{wall:.2f} giây, bộ xử lý {cpu:.2f} giây, "
     "bộ nhớ cao nhất {rss:.0f} MiB",
     # How the machine stands

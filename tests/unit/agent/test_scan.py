@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.unit.agent.twin import NOW, PROFILE, rulebook_bytes
 
 from vonggac_agent.cli import main, parser
-from vonggac_agent.display import inert, scan_to_text
+from vonggac_agent.display import inert, scan_to_text, worst
 from vonggac_agent.host import Host
 from vonggac_agent.scan import Scan, reaches, read_snapshot, scan_host, scan_saved, scan_to_json
 from vonggac_contract.facts import FactKey, Known, Unavailable
@@ -170,6 +170,31 @@ def test_the_worst_stands_first_with_what_to_do(capsys: pytest.CaptureFixture[st
     assert "os.release: expected equals debian; actual fedora" in text
     assert "fix: Rule linux.test.release" in text
     assert "1 pass, 2 fail" in text
+
+
+def test_the_output_ends_with_what_to_do_first() -> None:
+    made = [
+        finding(Outcome.UNKNOWN, "critical", reason="timed-out"),
+        finding(Outcome.FAIL, "medium", rule="linux.test.passwd-owner"),
+        finding(Outcome.PARTIAL, "critical"),
+        finding(Outcome.PASS, "critical"),
+    ]
+    named = "linux.test.release, linux.test.passwd-owner"
+    assert worst(made) == named.split(", ")
+    assert shown(made).splitlines()[-2:] == [
+        f"do first: {named}",
+        "next: vonggac-rules show linux.test.release --lang en",
+    ]
+    assert shown(made, "vi").splitlines()[-2:] == [
+        f"nên xử lý trước: {named}",
+        "bước tiếp theo: vonggac-rules show linux.test.release",
+    ]
+
+
+def test_of_many_failures_three_are_named_and_of_none_nothing() -> None:
+    last = shown([finding(Outcome.FAIL)] * 5).splitlines()[-2]
+    assert last.count("linux.test.release") == 3
+    assert "do first" not in shown([finding(Outcome.PASS), finding(Outcome.UNKNOWN, reason="timed-out")])
 
 
 def test_vietnamese_is_spoken_where_it_is_asked_for() -> None:
