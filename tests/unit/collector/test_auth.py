@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -76,14 +77,45 @@ def test_whoever_does_not_fit_is_told_the_same(lan: Ledger, name: str, password:
 def test_guessing_is_throttled_by_pair_and_by_peer_and_forgotten() -> None:
     throttle = Throttle()
     for _ in range(PER_PAIR):
-        assert throttle.allows("lan", "p", NOW)
-        throttle.failed("lan", "p", NOW)
-    assert not throttle.allows("lan", "p", NOW)
-    assert throttle.allows("lan", "another peer", NOW)
-    assert throttle.allows("lan", "p", NOW + WINDOW)
+        assert throttle.begin("lan", "p", NOW)
+    assert not throttle.begin("lan", "p", NOW)
+    assert throttle.begin("lan", "another peer", NOW)
+    assert throttle.begin("lan", "p", NOW + WINDOW)
     for n in range(PER_PEER):
-        throttle.failed(f"account {n}", "q", NOW)
-    assert not throttle.allows("yet another", "q", NOW)
+        assert throttle.begin(f"account {n}", "q", NOW)
+    assert not throttle.begin("yet another", "q", NOW)
+
+
+def test_who_signs_in_again_and_again_is_not_throttled() -> None:
+    throttle = Throttle()
+    for _ in range(3 * PER_PEER):
+        assert throttle.begin("lan", "p", NOW)
+        throttle.succeeded("lan", "p")
+
+
+@pytest.mark.hostile
+def test_guesses_at_once_are_as_few_as_guesses_in_turn(lan: Ledger) -> None:
+    throttle, told = Throttle(), []
+
+    def guess(n: int) -> None:
+        with pytest.raises(Refused, match=r".") as refused:
+            sessions.sign_in(lan, throttle, "lan", f"guess {n}", now=NOW, peer="p")
+        told.append(refused.value.code)
+
+    threads = [threading.Thread(target=guess, args=(n,)) for n in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(told) == ["login-refused"] * PER_PAIR + ["throttled"] * (20 - PER_PAIR)
+
+
+@pytest.mark.hostile
+def test_tries_that_are_refused_take_no_memory() -> None:
+    throttle = Throttle()
+    for n in range(2_000):
+        throttle.begin(f"account {n}", "p", NOW)
+    assert len(throttle._tries) <= 2 * PER_PEER + 1
 
 
 def test_passwords_are_argon2id_and_made_ones_are_long() -> None:

@@ -33,13 +33,13 @@ def sign_in(ledger: Ledger, throttle: Throttle, name: str, password: str, *, now
     Raises Refused: `throttled`, or `login-refused` alike for an unknown name, a wrong password, a closed account.
     """
     account = name.strip().casefold()[:120]
-    if not throttle.allows(account, peer, now):
+    if not throttle.begin(account, peer, now):
         raise Refused("throttled", "too many attempts")
     with ledger.read() as tx:
         user = tx.people.by_name(account)
     if not fits(password, user.password if user is not None and user.active else None) or user is None:
-        throttle.failed(account, peer, now)
         raise Refused("login-refused", "name and password do not fit")
+    throttle.succeeded(account, peer)
     secret = secrets.token_urlsafe(_BYTES)
     session = Session(secret_hash(secret), user.id, secrets.token_urlsafe(_BYTES), now, now, now + LASTS)
     with ledger.write() as tx:

@@ -19,30 +19,40 @@ _MAX_KEYS: Final = 10_000
 
 
 class Throttle:
-    """Failed tries within WINDOW."""
+    """Tries within WINDOW. A try counts from its beginning, so that many at once are not more than one by one."""
 
     def __init__(self) -> None:
         self._tries: dict[tuple[str, str], deque[datetime]] = {}
         self._lock = threading.Lock()
 
-    def allows(self, account: str, peer: str, now: datetime) -> bool:
-        """Whether one more try may be made."""
-        with self._lock:
-            return all(len(self._recent(key, now)) < most for key, most in _keys(account, peer))
-
-    def failed(self, account: str, peer: str, now: datetime) -> None:
-        """Count a try that failed."""
+    def begin(self, account: str, peer: str, now: datetime) -> bool:
+        """Whether one more try may be made; if so, it is counted. One that may not be made leaves nothing behind."""
         with self._lock:
             if len(self._tries) >= _MAX_KEYS:
-                self._tries = {k: t for k, t in self._tries.items() if t and now - t[-1] < WINDOW}
+                self._tries = {k: t for k, t in self._tries.items() if now - t[-1] < WINDOW}
+            if any(self._recent(key, now) >= most for key, most in _keys(account, peer)):
+                return False
             for key, _ in _keys(account, peer):
-                self._recent(key, now).append(now)
+                self._tries.setdefault(key, deque()).append(now)
+            return True
 
-    def _recent(self, key: tuple[str, str], now: datetime) -> deque[datetime]:
-        tries = self._tries.setdefault(key, deque())
+    def succeeded(self, account: str, peer: str) -> None:
+        """A try that was begun was no guess: it counts no more."""
+        with self._lock:
+            for key, _ in _keys(account, peer):
+                tries = self._tries.get(key)
+                if tries:
+                    tries.pop()
+                    if not tries:
+                        del self._tries[key]
+
+    def _recent(self, key: tuple[str, str], now: datetime) -> int:
+        tries = self._tries.get(key, deque())
         while tries and now - tries[0] >= WINDOW:
             tries.popleft()
-        return tries
+        if not tries:
+            self._tries.pop(key, None)
+        return len(tries)
 
 
 def _keys(account: str, peer: str) -> tuple[tuple[tuple[str, str], int], ...]:
