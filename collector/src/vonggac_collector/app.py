@@ -109,6 +109,7 @@ def create_app(
         refuse=app.state.refuse,
         observe=app.state.metrics.observe,
         secure=settings.tls_certificate is not None or settings.behind_proxy,
+        behind_proxy=settings.behind_proxy,
     )
     if pages:
         for entry in entry_points(group=PAGES):

@@ -36,7 +36,9 @@ class Settings(BaseSettings):
     tls_certificate: Path | None = Field(None, description="PEM file with the certificate chain")
     tls_key: Path | None = Field(None, description="PEM file with the certificate's key")
     behind_proxy: bool = Field(
-        False, description="a proxy on this network speaks TLS and limits each source's connections"
+        False,
+        description="a proxy alone reaches it, speaks TLS, limits each source's connections and names the source in "
+        "X-Forwarded-For, whose last address is believed",
     )
     insecure_cookies: bool = Field(
         False, description="sign in over plain http; only for a listen address on the loopback interface"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import ipaddress
 import secrets
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any, Final
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from vonggac_collector.errors import PROBLEMS, CollectorError, Refused, code_of
@@ -80,8 +82,22 @@ def install_refusals(app: FastAPI, refuse: Callable[[str, str, str], None]) -> N
 
 
 def peer_of(request: Request) -> str:
-    """The address at the other end of the connection; headers that claim another are not believed."""
+    """The address at the other end of the connection, or that the proxy names (`named_by_proxy`)."""
     return request.client.host if request.client else ""
+
+
+def named_by_proxy(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The last address of the last X-Forwarded-For, which the proxy itself wrote; "" if there is none.
+
+    What stands before it came from the sender, and is not believed.
+    """
+    lines = [value for name, value in headers if name == b"x-forwarded-for"]
+    try:
+        return (
+            str(ipaddress.ip_address(lines[-1].rpartition(b",")[2].strip().decode("ascii"))) if lines else ""
+        )
+    except ValueError:
+        return ""
 
 
 class Shell:
@@ -94,8 +110,11 @@ class Shell:
         refuse: Callable[[str, str, str], None],
         observe: Callable[[str, int, float], None],
         secure: bool,
+        behind_proxy: bool = False,
     ) -> None:
+        """`behind_proxy`: every connection is a proxy's, which names the sender in X-Forwarded-For."""
         self._app = app
+        self._behind_proxy = behind_proxy
         self._refuse = refuse
         self._observe = observe
         self._added = (*_HEADERS, _TRANSPORT_SECURITY) if secure else _HEADERS
@@ -106,6 +125,8 @@ class Shell:
             await self._app(scope, receive, send)
             return
         began, status = time.monotonic(), 0
+        if self._behind_proxy and (sender := named_by_proxy(scope["headers"])):
+            scope["client"] = (sender, 0)
 
         async def protected(message: Message) -> None:
             nonlocal status
@@ -122,7 +143,14 @@ class Shell:
                 raise
             client = scope.get("client")
             self._refuse(e.code, client[0] if client else "", str(e))
-            await problem_response(e.code, str(e))(scope, receive, protected)
+            answer = problem_response(e.code, str(e))
+            if e.code == "malformed":
+                # Where this request ends is not certain, so what follows is no request (RFC 9112 section 6.1).
+                answer.headers["Connection"] = "close"
+            await answer(scope, receive, protected)
+        except ClientDisconnect:
+            # Whoever sent it is gone, or sent what is no HTTP and was told so by the protocol: nothing failed here.
+            _LOG.info("the sender left", path=scope["path"])
         except Exception as e:
             number = secrets.token_hex(8)
             _LOG.error("request failed", number=number, path=scope["path"], exc_info=e)
