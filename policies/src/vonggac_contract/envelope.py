@@ -42,6 +42,11 @@ TAKEN_MEDIA: Final = frozenset({ENVELOPE_MEDIA, JSON_MEDIA, BYTES_MEDIA})
 """What an envelope may be called by whoever sends it: a relay or a carrier's own program may know only the bytes."""
 
 KEY_BYTES: Final = 32
+_PRIME: Final = 2**255 - 19
+_ORDER_8: Final = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+_WEAK: Final = frozenset({0, 1, _PRIME - 1, _PRIME, _PRIME + 1, _ORDER_8, _PRIME - _ORDER_8})
+"""y of the points of order 1, 2, 4 and 8, with those that are not reduced. Under such a key a signature made without
+any secret fits many payloads (RFC 8032 section 8.9; the list is that of libsodium's `ge25519_has_small_order`)."""
 SIGNATURE_BYTES: Final = 64
 
 
@@ -92,6 +97,8 @@ def seal(payload_type: str, payload: bytes, key: Ed25519PrivateKey) -> Envelope:
 
 def verify(envelope: Envelope, public_key: bytes) -> None:
     """Return if one of the signatures is by `public_key` (32 raw bytes); raises BadSignature otherwise."""
+    if int.from_bytes(public_key, "little") % 2**255 in _WEAK:
+        raise BadSignature("a key that anybody can sign for is no key")
     wanted = keyid_of(public_key)
     signature = next((s for s in envelope.signatures if s.keyid == wanted), None)
     if signature is None:

@@ -9,12 +9,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vonggac_contract import limits
 from vonggac_contract.envelope import (
+    HEARTBEAT,
     KINDS,
     PROBLEM_MEDIA,
     REPORT,
@@ -164,3 +166,39 @@ def test_the_page_of_the_wire_names_every_media_type() -> None:
     page = (Path(__file__).parents[3] / "docs/wire.md").read_text(encoding="utf-8")
     for media_type in KINDS | TAKEN_MEDIA | {PROBLEM_MEDIA}:
         assert f"`{media_type}`" in page
+
+
+ORDER_8 = bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05")
+PRIME = 2**255 - 19
+WEAK = [
+    (y | sign << 255).to_bytes(32, "little")
+    for y in (
+        0,
+        1,
+        PRIME - 1,
+        PRIME,
+        PRIME + 1,
+        int.from_bytes(ORDER_8, "little"),
+        PRIME - int.from_bytes(ORDER_8, "little"),
+    )
+    for sign in (0, 1)
+]
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("key", WEAK, ids=bytes.hex)
+def test_no_signature_counts_under_a_key_that_anybody_can_sign_for(key: bytes) -> None:
+    fits = 0
+    for number in range(40):
+        payload = b"%d" % number
+        signed = pre_authentication_encoding(HEARTBEAT, payload)
+        for point in WEAK:
+            signature = point + bytes(32)
+            try:
+                Ed25519PublicKey.from_public_bytes(key).verify(signature, signed)
+            except InvalidSignature:
+                continue
+            fits += 1
+            with pytest.raises(BadSignature, match="anybody"):
+                verify(Envelope(payload, HEARTBEAT, (Signature(keyid_of(key), signature),)), key)
+    assert fits, "the library refuses this key by itself now: the project's own list may go"
