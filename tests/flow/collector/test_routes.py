@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -90,7 +91,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder: Path = tmp_path_factory.mktemp("routes")
     ledger = open_ledger(f"sqlite:///{folder}/ledger.db", upgrade=True)
     plant(ledger, datetime.now(UTC) - timedelta(days=2))
-    app = create_app(Settings(state_dir=folder, insecure_cookies=True), ledger, KEY)
+    given: dict[str, Any] = {"state_dir": folder, "insecure_cookies": True}
+    app = create_app(Settings(**given), ledger, KEY)
     with TestClient(app, raise_server_exceptions=False) as client:
         yield House(app, ledger, client)
     ledger.close()
