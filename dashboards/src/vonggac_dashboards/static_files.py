@@ -11,6 +11,8 @@ import msgspec
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from vonggac_collector.errors import NotFound
+
 PREFIX: Final = "/static"
 TYPES: Final = {
     "style.css": "text/css; charset=utf-8",
@@ -50,9 +52,9 @@ def address(name: str) -> str:
 
 @router.get(PREFIX + "/{name:path}")
 async def serve(name: str) -> Response:
-    """One file of TYPES, or 404."""
+    """One file of TYPES. Raises NotFound."""
     if name not in TYPES:
-        return Response(status_code=404)
+        raise NotFound
     found = asset(name)
     headers = {
         "Cache-Control": "public, max-age=31536000, immutable",

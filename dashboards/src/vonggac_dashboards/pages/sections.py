@@ -75,7 +75,8 @@ def _support(language: Language, content: Any) -> Shape:
 
 
 def _kernel(language: Language, content: Any) -> Shape:
-    fact = msgspec.convert({"booted_at": _NO_TIME, **content}, KernelRunning)
+    given = {"booted_at": _NO_TIME, **content} if isinstance(content, dict) else content
+    fact = msgspec.convert(given, KernelRunning)
     yes, no = language.gettext("yes"), language.gettext("no")
     return Shape(
         [
