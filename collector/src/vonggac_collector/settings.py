@@ -171,7 +171,7 @@ def _file(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
     try:
         value = yaml.safe_load(raw)
-    except (yaml.YAMLError, UnicodeDecodeError) as e:
+    except (yaml.YAMLError, ValueError, RecursionError) as e:  # a day that no month has is a ValueError
         raise SettingsError(f"{path}: not YAML: {e}") from e
     if value is None:
         return {}

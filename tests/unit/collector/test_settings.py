@@ -60,8 +60,21 @@ def test_the_environment_comes_before_the_file_and_the_file_before_the_default(
     assert [origins[n] for n in ("listen", "state_dir", "role")] == ["environment", str(file), "default"]
 
 
+@pytest.mark.hostile
 @pytest.mark.parametrize(
-    "text", ["lisen: x", "- a", "listen: [", "!!python/object/apply:os.system [id]", "\x00", "a" * 70_000]
+    "text",
+    [
+        "lisen: x",
+        "- a",
+        "listen: [",
+        "!!python/object/apply:os.system [id]",
+        "\x00",
+        "a" * 70_000,
+        "[" * 60_000,
+        "listen: 2026-99-99",
+        "? [a]: b",
+    ],
+    ids=lambda text: text[:20],
 )
 def test_a_file_that_is_no_settings_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "collector.yaml"

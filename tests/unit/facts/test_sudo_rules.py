@@ -1,5 +1,6 @@
 """Rules of sudo are told with aliases opened; what cannot be read is never taken for nothing."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -258,3 +259,12 @@ def test_a_line_of_over_64_ki_characters_is_refused() -> None:
     assert list(sudoers.logical_lines(["a" * sudoers.MAX_LINE]))
     with pytest.raises(ValueError, match="over 65536 characters"):
         list(sudoers.logical_lines(["a" * (sudoers.MAX_LINE + 1)]))
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("line", ["a\\", '"\\', "@include a \\", "\\"])
+def test_a_line_continued_without_end_costs_its_length(line: str) -> None:
+    began = time.process_time()
+    with pytest.raises(ValueError, match="over 65536 characters"):
+        list(sudoers.logical_lines([line] * 70_000))
+    assert time.process_time() - began < 3, "reading each line from its beginning again takes a minute"

@@ -100,43 +100,51 @@ def logical_lines(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
     A comment ends its line even if that ends in a backslash. Raises ValueError for a logical line of over `MAX_LINE`
     characters.
     """
-    carried, start = "", 0
+    carried: list[str] = []
+    start = length = 0
+    quoted = False
     for number, line in enumerate(lines, 1):
         if not carried:
-            start = number
-        whole = carried + line
-        if len(whole) > MAX_LINE:
+            start, length, quoted = number, 0, False
+        length += len(line)
+        if length > MAX_LINE:
             raise ValueError(f"line {start} is over {MAX_LINE} characters")
-        text = _uncommented(whole)
-        if len(text) == len(whole) and _continues(line):
-            carried = whole[:-1] + " "
+        end, quoted = _comment_at(line, quoted, " " if carried else "")
+        if end == len(line) and _continues(line):
+            carried.append(line[:-1] + " ")
             continue
-        carried = ""
-        if text.strip():
-            yield start, text.strip()
-    if carried.strip():
-        yield start, carried.strip()
+        before, carried = "".join(carried), []
+        text = (before + line).strip()
+        if _INCLUDE.fullmatch(text) is None:
+            text = (before + line[:end]).strip()
+        if text:
+            yield start, text
+    text = "".join(carried).strip()
+    if text:
+        yield start, text
 
 
 def _continues(line: str) -> bool:
     return (len(line) - len(line.rstrip("\\"))) % 2 == 1
 
 
-def _uncommented(text: str) -> str:
-    """`#` starts a comment unless it is quoted, escaped, an include, or a number that names a user (`#1000`)."""
-    if _INCLUDE.fullmatch(text.strip()):
-        return text
-    quoted = escaped = False
-    for place, sign in enumerate(text):
+def _comment_at(line: str, quoted: bool, before: str) -> tuple[int, bool]:
+    """Where the comment of a line begins, its length if it has none; and whether a quotation is open at its end.
+
+    `#` starts a comment unless it is quoted, escaped, or a number that names a user (`#1000`). `quoted`: a quotation is
+    open at the start; `before`: what stands before the line, as far as it matters.
+    """
+    escaped = False
+    for place, sign in enumerate(line):
         if escaped:
             escaped = False
         elif sign == "\\":
             escaped = True
         elif sign == '"':
             quoted = not quoted
-        elif sign == "#" and not quoted and not _is_number(text, place):
-            return text[:place]
-    return text
+        elif sign == "#" and not quoted and not _is_number(before + line, len(before) + place):
+            return place, quoted
+    return len(line), quoted
 
 
 def _is_number(text: str, place: int) -> bool:
