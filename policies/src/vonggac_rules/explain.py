@@ -43,7 +43,6 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
     "self": {"vi": "giá trị", "en": "the value"},
     "true": {"vi": "đúng", "en": "true"},
     "false": {"vi": "sai", "en": "false"},
-    "now": {"vi": "thời điểm kiểm tra", "en": "the time of the look"},
     "check": {"vi": "Đạt khi {c}.", "en": "Passes when {c}."},
     "when": {"vi": "Chỉ áp dụng khi {c}.", "en": "Applies only when {c}."},
 }
@@ -60,8 +59,8 @@ def explain(rule: Rule, language: Language, parameters: Mapping[str, Any] | None
 
 _ASKED: Final[dict[str, dict[str, str]]] = {
     "each": {"vi": "mọi mục đều có {v}", "en": "every entry: {v}"},
-    "any": {"vi": "ít nhất một mục có {v}", "en": "at least one entry where {v}"},
-    "none": {"vi": "không mục nào có {v}", "en": "no entry where {v}"},
+    "any": {"vi": "ít nhất một mục có {v}", "en": "at least one entry with: {v}"},
+    "none": {"vi": "không mục nào có {v}", "en": "no entry with: {v}"},
 }
 _ASKED_OF_ITSELF: Final[dict[str, dict[str, str]]] = {
     "each": {"vi": "mọi mục đều {v}", "en": "every entry {v}"},
@@ -70,20 +69,26 @@ _ASKED_OF_ITSELF: Final[dict[str, dict[str, str]]] = {
 }
 """Of lists of plain values, where the comparison names no field."""
 _HOLDS: Final[dict[str, dict[str, str]]] = {
-    "True": {"vi": "{f}", "en": "{f} is true"},
-    "False": {"vi": "không {f}", "en": "{f} is false"},
+    "True": {"vi": "{f}", "en": "{f}"},
+    "False": {"vi": "không {f}", "en": "not {f}"},
 }
 _COMPARISON: Final = re.compile(
     rf"(?:(?P<field>[a-z_][a-z0-9_.]*) )?(?P<operator>{'|'.join(_OPERATORS)})(?: (?P<value>.*))?", re.DOTALL
 )
-_DAYS: Final = re.compile(r"(?P<ahead>-?)P(?P<days>\d{1,5})D")
+_AGE: Final = re.compile(r"(?P<ahead>-?)P(?P<n>\d{1,5})(?P<unit>[DWMY])")
+_UNITS: Final[dict[str, dict[str, tuple[str, str]]]] = {
+    "D": {"vi": ("ngày", "ngày"), "en": ("day", "days")},
+    "W": {"vi": ("tuần", "tuần"), "en": ("week", "weeks")},
+    "M": {"vi": ("tháng", "tháng"), "en": ("month", "months")},
+    "Y": {"vi": ("năm", "năm"), "en": ("year", "years")},
+}
 _AGES: Final[dict[str, dict[str, str]]] = {
-    "newer_than": {"vi": "trong vòng {n} ngày trở lại", "en": "is within the last {n} days"},
+    "newer_than": {"vi": "trong vòng {n} trở lại", "en": "is within the last {n}"},
     "newer_than now": {"vi": "chưa qua", "en": "is not past"},
-    "newer_than ahead": {"vi": "còn hơn {n} ngày", "en": "is more than {n} days ahead"},
-    "older_than": {"vi": "cách đây hơn {n} ngày", "en": "is more than {n} days ago"},
+    "newer_than ahead": {"vi": "còn hơn {n}", "en": "is more than {n} ahead"},
+    "older_than": {"vi": "cách đây hơn {n}", "en": "is more than {n} ago"},
     "older_than now": {"vi": "đã qua", "en": "is past"},
-    "older_than ahead": {"vi": "còn không quá {n} ngày", "en": "is at most {n} days ahead"},
+    "older_than ahead": {"vi": "còn không quá {n}", "en": "is at most {n} ahead"},
 }
 _EMPTY: Final[dict[str, str]] = {"vi": "để trống", "en": "is empty"}
 
@@ -101,11 +106,20 @@ def asked(operator: str, expected: str, language: Language, names: Mapping[str, 
     return _said_comparison(operator, expected, language) if operator in _OPERATORS else expected
 
 
+def duration(text: str, language: Language) -> str:
+    """A duration of one unit in words, such as `P30D`: 30 days; another text stays what it is."""
+    found = _AGE.fullmatch(text)
+    if found is None or found["ahead"]:
+        return text
+    one, several = _UNITS[found["unit"]][language]
+    return f"{int(found['n'])} {one if int(found['n']) == 1 else several}"
+
+
 def _said_comparison(operator: str, value: str, language: Language) -> str:
-    days = _DAYS.fullmatch(value)
-    if days is not None and operator in _AGES:
-        kind = " now" if int(days["days"]) == 0 else " ahead" if days["ahead"] else ""
-        return _AGES[operator + kind][language].format(n=int(days["days"]))
+    age = _AGE.fullmatch(value)
+    if age is not None and operator in _AGES:
+        kind = " now" if int(age["n"]) == 0 else " ahead" if age["ahead"] else ""
+        return _AGES[operator + kind][language].format(n=duration(value.removeprefix("-"), language))
     if operator == "equals" and not value:
         return _EMPTY[language]
     return _OPERATORS[operator][language].format(v=value)
@@ -162,13 +176,13 @@ def _words(condition: Condition, language: Language, values: Mapping[str, Any]) 
         return _WORDS["not"][language].format(c=_words(condition.of, language, values))
     field = _field(condition, language)
     if isinstance(condition, Compare):
-        value = _value(condition.operand, condition.operator, language, values)
-        return f"{field} {_OPERATORS[condition.operator][language].format(v=value)}"
+        value = _value(condition.operand, language, values)
+        return f"{field} {_said_comparison(condition.operator, value, language)}"
     where = ""
     if condition.where is not None:
         where = _WORDS["where"][language].format(c=_words(condition.where, language, values))
     if isinstance(condition, Count):
-        value = _value(condition.operand, condition.operator, language, values)
+        value = _value(condition.operand, language, values)
         inner = _OPERATORS[condition.operator][language].format(v=value)
         return _QUANTIFIERS["count"][language].format(f=field, w=where, c=inner)
     inner = _words(condition.check, language, values)
@@ -183,13 +197,10 @@ def _field(condition: Compare | Quantify | Count, language: Language) -> str:
     return f"`{condition.fact} {condition.field}`"
 
 
-def _value(operand: Any, operator: str, language: Language, values: Mapping[str, Any]) -> str:
+def _value(operand: Any, language: Language, values: Mapping[str, Any]) -> str:
     value = values[operand.name] if isinstance(operand, Parameter) else operand.value
     if isinstance(value, bool):
         return _WORDS["true" if value else "false"][language]
-    if operator in ("newer_than", "older_than") and isinstance(value, str) and not value[:1].isdigit():
-        now = _WORDS["now"][language]
-        return f"{now} + {value[1:]}" if value.startswith("-") else f"{now} − {value}"
     if isinstance(value, list):
         return ", ".join(f"`{v}`" for v in value)
-    return f"`{value}`"
+    return str(value) if _AGE.fullmatch(str(value)) else f"`{value}`"
