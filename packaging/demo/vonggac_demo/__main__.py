@@ -113,7 +113,7 @@ def show(said: Said, children: list[subprocess.Popen[bytes]]) -> None:
     try:
         memory = prepare(ledger, collector_dir, memory, port, said)
         write_memory(memory_file, memory)
-        token_file = None if (agent_dir / "enrolment.json").exists() else make_token(ledger)
+        token_file = None if (agent_dir / "identity.json").exists() else make_token(ledger)
     finally:
         ledger.close()
 
