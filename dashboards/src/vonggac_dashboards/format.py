@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, datetime, timedelta, timezone
 from typing import Final
 
 from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_decimal
 from markupsafe import Markup, escape
+
+from vonggac_rules.explain import duration
 
 from .inert import visible, words_of
 from .language import VIETNAMESE, Language
@@ -56,17 +57,12 @@ def percent(language: Language, share: float) -> str:
     return number(language, int(share * 100 + 1e-9)) + " %"
 
 
-def apportion(parts: Sequence[int], unit: int) -> list[int]:
-    """Round `parts` to multiples of `unit` so that they still add up to their own rounded-down total.
-
-    Largest remainder (Hamilton's method); equal remainders go to the earlier part. Returns whole units.
+def exact_points(language: Language, points: int) -> Markup:
+    """Points to the last of their four decimals, so that what is added up is exact. What comes after the first decimal
+    is set small: the beginning is the same figure that is shown everywhere else, rounded down.
     """
-    floors = [p // unit for p in parts]
-    missing = sum(parts) // unit - sum(floors)
-    by_remainder = sorted(range(len(parts)), key=lambda i: (-(parts[i] % unit), i))
-    for i in by_remainder[:missing]:
-        floors[i] += 1
-    return floors
+    text = exact(language, points)
+    return Markup("{}<small>{}</small>").format(text[:-3], text[-3:])
 
 
 def moment_text(language: Language, at: datetime) -> str:
@@ -112,6 +108,8 @@ def age(language: Language, seconds: float | None) -> str:
 
 def parameter(language: Language, value: object) -> str:
     """A rule's parameter: numbers as numbers, lists joined, everything else as it is."""
+    if isinstance(value, str):
+        return visible(duration(value, "vi" if language.code == VIETNAMESE else "en"))
     if isinstance(value, bool) or not isinstance(value, int | float):
         return visible(words_of(value))
     return number(language, value, 0 if isinstance(value, int) else 2)

@@ -20,6 +20,8 @@ MAX_SHOWN: Final = 600
 """Characters of one text on a page; the rest is counted, not shown."""
 MAX_MARKS: Final = 2
 """Combining marks on one letter, as decomposed Vietnamese needs; more would paint over the lines above."""
+MAX_ENTRY: Final = 160
+"""Characters of one entry of a list of evidence."""
 MAX_NAME: Final = 96
 """Characters of a name in a table or a heading; the rest is counted."""
 

@@ -15,13 +15,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from . import format, static_files
+from . import evidence, format, static_files
 from .charts import marks, score_bar
-from .inert import inert, inert_name, visible
+from .inert import MAX_ENTRY, inert, inert_name, visible
 from .instructions import instructions
 from .language import CODES, Language, language
 from .preferences import THEMES, Preferences, Theme, here_with, preferences_of, remember
-from .words import operator_words, profile_name, word
+from .words import profile_name, word
 
 CONTENT_SECURITY_POLICY: Final = "; ".join(
     (
@@ -94,18 +94,21 @@ def environment(code: str) -> Environment:
     install: Callable[..., None] = made.install_gettext_callables  # type: ignore[attr-defined]
     install(chosen.gettext, chosen.ngettext, newstyle=True)
     in_language: dict[str, Callable[..., object]] = {
+        "actual": evidence.actual,
         "age": format.age,
         "change": format.change,
         "day": format.day,
-        "exact": format.exact,
+        "exact_points": format.exact_points,
+        "expected": evidence.expected,
         "grade": marks.grade_badge,
         "instructions": instructions,
         "mark": marks.mark,
         "moment": format.moment,
         "number": format.number,
-        "operator_words": operator_words,
+        "offender": evidence.offender,
         "parameter": format.parameter,
         "percent": format.percent,
+        "place": evidence.place,
         "profile_name": profile_name,
         "score": format.score,
         "severity": marks.severity,
@@ -114,7 +117,15 @@ def environment(code: str) -> Environment:
     made.filters.update({name: partial(function, chosen) for name, function in in_language.items()})
     made.filters["inert"] = inert
     made.filters["inert_name"] = inert_name
+    made.filters["inert_entry"] = partial(inert, most=MAX_ENTRY)
     made.filters["named"] = lambda thing: inert_name(chosen.pick(thing.name_vi, thing.name_en))
+    made.filters["named_within"] = lambda unit: inert_name(
+        " · ".join(
+            n
+            for n in (chosen.pick(unit.name_vi, unit.name_en), chosen.pick(unit.within_vi, unit.within_en))
+            if n
+        )
+    )
     made.filters["visible"] = visible
     made.filters["text_of"] = chosen.text_of
     made.globals.update(
@@ -122,6 +133,7 @@ def environment(code: str) -> Environment:
             "asset": static_files.address,
             "name_of": lambda thing: chosen.pick(thing.name_vi, thing.name_en),
             "title_of": lambda thing: chosen.pick(thing.title_vi, thing.title_en),
+            "pick": chosen.pick,
             "symbols": marks.symbols,
             "score_bar": score_bar.score_bar,
             "word": partial(word, chosen),

@@ -85,25 +85,6 @@ PASSWORDS: Final = {
     "none": translatable("none"),
     "not-seen": translatable("not seen"),
 }
-OPERATORS: Final = {
-    "equals": translatable("equals"),
-    "one_of": translatable("one of"),
-    "at_least": translatable("at least"),
-    "at_most": translatable("at most"),
-    "between": translatable("between"),
-    "matches": translatable("matches"),
-    "contains": translatable("contains"),
-    "subset_of": translatable("nothing but"),
-    "exists": translatable("is there"),
-    "absent": translatable("is not there"),
-    "newer_than": translatable("newer than"),
-    "older_than": translatable("older than"),
-    "is": translatable("is"),
-    "each": translatable("in each"),
-    "any": translatable("in at least one"),
-    "none": translatable("in none"),
-    "count": translatable("number"),
-}
 CAUSES: Final = {
     "silence": translatable("Silent hosts, or data grown old"),
     "known-exploited-reachable": translatable(
@@ -124,6 +105,99 @@ FAMILIES: Final = {
     "other": translatable("Other systems"),
 }
 
+PLATFORMS: Final = {"linux": "Linux", "windows": "Windows"}
+SCHEMES: Final = {
+    "tcvn14423": translatable("Controls of TCVN 14423"),
+    "cis": "CIS Benchmark",
+    "nist80053": "NIST SP 800-53",
+}
+"""What the maps of rules point into."""
+FIELDS: Final = {
+    "active": translatable("running"),
+    "on_access": translatable("scanning at every access"),
+    "signatures": translatable("signatures of"),
+    "security": translatable("security update"),
+    "installed": translatable("installed"),
+    "version": translatable("version"),
+    "port": translatable("port"),
+    "protocol": translatable("protocol"),
+    "address": translatable("address"),
+    "scope": translatable("reach"),
+    "process": translatable("process"),
+    "package": translatable("package"),
+    "name": translatable("name"),
+    "who": translatable("who"),
+    "hosts": translatable("on hosts"),
+    "everything": translatable("any command"),
+    "no_password": translatable("no password asked"),
+    "password": translatable("password"),
+    "scheme": translatable("hash"),
+    "groups": translatable("groups"),
+    "maximum_age": translatable("days a password lasts"),
+    "changed": translatable("password changed"),
+    "last_login": translatable("last sign-in"),
+    "uid": translatable("user number"),
+    "can_log_in": translatable("can sign in"),
+    "system": translatable("system account"),
+    "oldest_version": translatable("oldest version offered"),
+    "cipher": translatable("cipher"),
+    "name_matches": translatable("name on the certificate fits"),
+    "certificate": translatable("certificate"),
+    "certificate.not_after": translatable("certificate's end"),
+    "certificate.key_type": translatable("key type"),
+    "certificate.key_bits": translatable("key bits"),
+    "certificate.signature": translatable("signature"),
+    "certificate.self_signed": translatable("self-signed"),
+    "permissions": translatable("permissions"),
+    "owner": translatable("owner"),
+    "group": translatable("group"),
+}
+"""Fields of entries and files, as evidence names them."""
+PLACES: Final = {
+    "account.users accounts": translatable("accounts"),
+    "account.users administrators": translatable("accounts with administrator's rights"),
+    "account.policy history": translatable("old passwords remembered"),
+    "account.policy lockout_after": translatable("wrong attempts before the lock"),
+    "account.policy lockout_seconds": translatable("seconds of the lock"),
+    "account.policy maximum_age": translatable("days a new password lasts"),
+    "account.policy minimum_classes": translatable("kinds of characters in a password"),
+    "account.policy minimum_length": translatable("characters in a password"),
+    "account.policy session_timeout": translatable("seconds until an idle session ends"),
+    "audit.state": translatable("kernel audit active"),
+    "audit.state installed": translatable("kernel audit installed"),
+    "audit.state rules": translatable("kernel audit rules"),
+    "firewall.state": translatable("firewall active"),
+    "firewall.state input_policy": translatable("firewall: incoming by default"),
+    "firewall.state forward_policy": translatable("firewall: forwarded by default"),
+    "kernel.running reboot_required": translatable("restart needed"),
+    "logging.state journal_storage": translatable("journal kept"),
+    "logging.state remote_targets": translatable("central log servers"),
+    "logging.state retention_days": translatable("days logs are kept"),
+    "logging.state syslog": translatable("syslog program"),
+    "logging.state syslog_active": translatable("syslog running"),
+    "mac.state": translatable("mandatory access control enforcing"),
+    "malware.protection products": translatable("malware protection"),
+    "os.support ended": translatable("support has ended"),
+    "os.support extended_end": translatable("end of extended support"),
+    "os.support product": translatable("product"),
+    "os.support": translatable("end of security support"),
+    "package.inventory packages": translatable("installed packages"),
+    "package.updates lists_updated": translatable("package lists fetched"),
+    "package.updates origins": translatable("package sources"),
+    "package.updates pending": translatable("updates waiting"),
+    "process": translatable("processes"),
+    "socket.listening sockets": translatable("listening ports"),
+    "sudo.rules rules": translatable("sudo rules"),
+    "sudo.rules logged": translatable("sudo writes a log"),
+    "sudo.rules timestamp_minutes": translatable("minutes sudo remembers the password"),
+    "sudo.rules use_pty": translatable("sudo uses a terminal of its own"),
+    "time.sync": translatable("clock synchronised"),
+    "tls.listener endpoints": translatable("TLS services"),
+    "update.automatic": translatable("automatic updates enabled"),
+    "update.automatic applies": translatable("automatic updates applied"),
+}
+"""Places of evidence that have words; settings, files and kernel parameters keep their names."""
+
 GROUPS: Final = {
     "outcome": OUTCOMES,
     "severity": SEVERITIES,
@@ -135,9 +209,10 @@ GROUPS: Final = {
     "role": ROLES,
     "scope": SCOPES,
     "password": PASSWORDS,
-    "operator": OPERATORS,
     "family": FAMILIES,
     "cause": CAUSES,
+    "platform": PLATFORMS,
+    "scheme": SCHEMES,
 }
 
 
@@ -145,11 +220,6 @@ def word(language: Language, group: str, code: str) -> str:
     """The word for `code` of `group`. Raises KeyError for a group that is not there."""
     known = GROUPS[group].get(code)
     return language.gettext(known) if known else visible(code)
-
-
-def operator_words(language: Language, operator: str) -> str:
-    """An operator of evidence, which may be two of them, such as `count at_most`."""
-    return " ".join(word(language, "operator", part) for part in operator.split(" ")[:3])
 
 
 def profile_name(language: Language, profile: str) -> str:

@@ -18,7 +18,7 @@ from vonggac_dashboards.charts.score_bar import score_bar
 from vonggac_dashboards.charts.sparkline import runs, sparkline, window
 from vonggac_dashboards.charts.tile_grid import ARCHIPELAGOS, COLUMNS, PLACES, Tile, tile_grid
 from vonggac_dashboards.charts.waterfall import FULL, SHOWN, Step, gathered, waterfall
-from vonggac_dashboards.format import POINT, apportion
+from vonggac_dashboards.format import POINT
 from vonggac_dashboards.language import CODES, language
 
 VI = language("vi")
@@ -97,24 +97,28 @@ def test_the_window_of_a_sparkline_holds_every_score_and_stays_within_the_scale(
     assert all(low - 1e-6 <= v / POINT <= high + 1e-6 for _, v in points if v is not None)
 
 
-@given(st.lists(st.integers(0, 3 * FULL), max_size=40), st.sampled_from([1, 10, 1_000]))
-def test_apportioned_figures_add_up_to_the_rounded_total(parts: list[int], unit: int) -> None:
-    shown = apportion(parts, unit)
-    assert sum(shown) == sum(parts) // unit
-    assert all(abs(s * unit - p) <= unit for s, p in zip(shown, parts, strict=True))
+def points_of(figure: str) -> int:
+    return int(re.sub(r"<[^>]*>|[.,]", "", figure).replace("−", "-"))
 
 
 @given(st.lists(st.integers(0, 40_000), min_size=1, max_size=25))
-def test_the_figures_of_a_waterfall_add_up_to_the_score_it_shows(taken: list[int]) -> None:
+def test_the_figures_of_a_waterfall_add_up_to_the_score_exactly(taken: list[int]) -> None:
     steps = [Step(Markup("x"), p, 1) for p in taken]
     left = FULL - sum(taken)
     drawn = waterfall(language("en"), steps, left)
     figures = [
-        round(float(f.replace("−", "-").replace(",", "")) * 10)
-        for f in re.findall(r'<td class="num"[^>]*>([−\d.]+)</td><td class="drawn">', drawn)
+        points_of(f) for f in re.findall(r'<td class="num">([^/]+</small>)</td><td class="drawn">', drawn)
     ]
-    assert figures[0] == 1_000
-    assert sum(figures[:-1]) == figures[-1]
+    assert figures[0] == FULL
+    assert sum(figures[:-1]) == figures[-1] == left
+
+
+@given(st.lists(st.integers(0, 40_000), min_size=SHOWN + 2, max_size=40))
+def test_what_a_waterfall_sums_up_is_listed_below_it_exactly(taken: list[int]) -> None:
+    steps = [Step(Markup("x"), p, 1) for p in taken]
+    drawn = waterfall(VI, steps, FULL - sum(taken))
+    listed = [points_of(f) for f in re.findall(r"<span class=figure>(.*?)</span>", drawn)]
+    assert -sum(listed) == gathered(VI, steps)[-1].points
 
 
 def test_a_waterfall_sums_up_what_it_does_not_show() -> None:

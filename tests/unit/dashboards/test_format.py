@@ -14,7 +14,7 @@ from vonggac_dashboards import format
 from vonggac_dashboards.inert import MAX_SHOWN, inert, is_hidden, visible, words_of
 from vonggac_dashboards.instructions import instructions
 from vonggac_dashboards.language import language
-from vonggac_dashboards.words import operator_words, profile_name, word
+from vonggac_dashboards.words import profile_name, word
 
 VI, EN = language("vi"), language("en")
 
@@ -24,6 +24,7 @@ def test_vietnamese_has_the_decimal_comma_and_english_the_point() -> None:
     assert format.score(EN, 684_321) == "68.4"
     assert format.number(VI, 12345) == "12.345"
     assert format.exact(VI, 123_456) == "12,3456"
+    assert format.exact_points(EN, 123_456) == "12.3<small>456</small>"
 
 
 @pytest.mark.parametrize(
@@ -120,7 +121,6 @@ def test_values_of_evidence_are_one_readable_line(value: object, shown: str) -> 
 
 
 def test_codes_have_words_and_unknown_codes_are_shown_harmless() -> None:
-    assert operator_words(EN, "count at_most") == "number at most"
     assert profile_name(VI, "tcvn14423-level3") == "Cấp độ 3"
     assert profile_name(VI, "own\u202e") == "ownU+202E"
     assert word(VI, "severity", "x\x1b") == "x␛"

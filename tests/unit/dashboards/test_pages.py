@@ -18,9 +18,10 @@ from tests.unit.dashboards.house import PASSWORD, SampleQueries, client_of, make
 from vonggac_collector.views import HostPage
 from vonggac_dashboards import static_files
 from vonggac_dashboards.language import language
-from vonggac_dashboards.pages.enrol import listed, two_lines
+from vonggac_dashboards.pages.enrol import ended, two_lines, usable
 from vonggac_dashboards.pages.forms import MAX_BYTES
 from vonggac_dashboards.pages.host import grouped
+from vonggac_dashboards.pages.sections import SECTIONS
 from vonggac_dashboards.pages.sign_in import own_address
 from vonggac_dashboards.rendering import CONTENT_SECURITY_POLICY
 
@@ -381,6 +382,29 @@ def test_what_a_section_holds_in_another_shape_is_shown_as_unreadable() -> None:
         assert text.count("nội dung không đọc được") == 2
 
 
+@pytest.mark.hostile
+@pytest.mark.parametrize("name", sorted(SECTIONS))
+def test_no_section_of_any_shape_takes_the_page_away(name: str) -> None:
+    queries = SampleQueries()
+    shapes: list[object] = [
+        None,
+        True,
+        3,
+        -1e308,
+        2**53,
+        "x",
+        [],
+        [[1, 2]],
+        ["a"],
+        {},
+        {"a": {}},
+        {"name": [1]},
+    ]
+    for content in shapes:
+        queries.host_page = msgspec.structs.replace(sample.host(), sections={name: content})
+        assert signed_in(make_app(queries)).get(f"/hosts/{sample.HOST_ID}").status_code == 200
+
+
 @settings(max_examples=10)
 @given(failing=st.integers(0, 90))
 def test_a_host_page_loses_no_finding_however_much_is_wrong(failing: int) -> None:
@@ -407,11 +431,10 @@ def test_a_finding_that_is_only_named_opens_with_its_evidence_by_one_click() -> 
     assert weight(opened) < LARGEST
 
 
-def test_of_many_tokens_those_that_still_enrol_come_first() -> None:
+def test_tokens_that_still_enrol_are_kept_apart_from_those_that_do_not() -> None:
     tokens = [msgspec.structs.replace(t, id=f"{t.id}-{i}") for i in range(60) for t in sample.tokens()]
-    shown = listed(tokens, sample.NOW)
-    assert len(shown) == 50
-    assert [t.id[15] for t in shown[:40]] == ["1"] * 40
+    assert [t.id[15] for t in usable(tokens, sample.NOW)] == ["1"] * 60
+    assert len(ended(tokens, sample.NOW)) == 180
 
 
 def test_the_heaviest_pages_stay_light() -> None:
@@ -450,7 +473,7 @@ def test_a_package_is_found_among_hundreds(browser: TestClient) -> None:
 
 def test_the_two_lines_keep_the_token_out_of_the_process_list_and_quote_what_they_are_given() -> None:
     first, second = two_lines("https://a.example/$(x)", "vg1-abc")
-    assert first.startswith("printf ")
+    assert first.startswith(" printf ")
     assert "'https://a.example/$(x)'" in first
     assert second == "sudo vonggac-agent service install"
 
@@ -463,7 +486,9 @@ def test_static_files_are_served_for_ever_and_no_other_file_is(app: FastAPI) -> 
     for name in static_files.TYPES:
         assert client.get(f"/static/{name}").status_code == 200
     for name in ("../app.py", "..%2fapp.py", "fonts/OFL.txt", "style.css/", "%2e%2e/app.py", ""):
-        assert client.get(f"/static/{name}").status_code == 404
+        refused = client.get(f"/static/{name}")
+        assert refused.status_code == 404
+        assert refused.content, "every refusal says what it is"
 
 
 def test_every_file_that_the_style_asks_for_is_served() -> None:

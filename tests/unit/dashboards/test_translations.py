@@ -14,7 +14,14 @@ from vonggac_dashboards.language import CODES, Language, read_catalogue
 from vonggac_dashboards.rendering import environment
 
 TEMPLATES = sorted(p.name for p in (files("vonggac_dashboards") / "templates").iterdir())
-SAID_IN_BOTH = {"Tiếng Việt", "English", "vonggac-agent status", "Asia/Ho_Chi_Minh", "Vọng Gác"}
+SAID_IN_BOTH = {
+    "Tiếng Việt",
+    "English",
+    "vonggac-agent status",
+    "vonggac-rules check policies",
+    "Asia/Ho_Chi_Minh",
+    "Vọng Gác",
+}
 """Names: of the languages, each in itself, of a command, of a time zone, of the product."""
 SPOKEN_ATTRIBUTES = {"title", "aria-label", "alt", "placeholder", "data-head", "data-done", "value", "label"}
 

@@ -90,7 +90,9 @@ def _clauses(book: Rulebook, rule: Rule) -> dict[int, list[str]]:
     found: dict[int, list[str]] = {}
     for control in rule.maps.get(_TCVN, []):
         for level, clause in book.clauses.get(control, {}).items():
-            found.setdefault(int(level), []).append(clause)
+            named = found.setdefault(int(level), [])
+            if clause not in named:
+                named.append(clause)
     return dict(sorted(found.items()))
 
 

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 from markupsafe import Markup
 
-from ..format import MINUS, POINT, apportion, exact, number
+from ..format import MINUS, POINT, exact_points, number
 from ..language import Language
 
 SHOWN: Final = 10
@@ -46,30 +46,25 @@ def bar(start: int, end: int, kind: str) -> Markup:
 
 
 def waterfall(language: Language, steps: Sequence[Step], points: int, *, with_hosts: bool = True) -> Markup:
-    """A table with a bar in each row. The figures shown add up to the score shown: they are apportioned, not rounded.
+    """A table with a bar in each row, and below it the deductions that the last row sums up. All figures are exact,
+    so that whoever adds them up gets the score.
 
     `points` is the score that remains; the deductions add up to 1,000,000 less it.
     """
     rows = gathered(language, steps)
-    shown = apportion([points, *(s.points for s in rows)], POINT // 10)
-    lines = [
-        _row(
-            language, language.gettext("Full score"), 1_000, None, bar(FULL, 0, "whole"), "total", with_hosts
-        )
-    ]
+    full, score = language.gettext("Full score"), language.gettext("Score")
+    lines = [_row(language, full, FULL, None, bar(FULL, 0, "whole"), "total", with_hosts)]
     reached = FULL
-    for step, tenth in zip(rows, shown[1:], strict=True):
+    for step in rows:
         drawn = bar(reached, reached - step.points, "lost")
-        lines.append(_row(language, step.label, -tenth, step, drawn, "", with_hosts))
+        lines.append(_row(language, step.label, step.points, step, drawn, "", with_hosts))
         reached -= step.points
-    lines.append(
-        _row(language, language.gettext("Score"), shown[0], None, bar(points, 0, "left"), "total", with_hosts)
-    )
+    lines.append(_row(language, score, points, None, bar(points, 0, "left"), "total", with_hosts))
     hosts_head = Markup('<th scope="col" class="num hosts">{}</th>').format(language.gettext("Hosts"))
     return Markup(
         '<table class="waterfall"><caption class="unseen">{}</caption><thead><tr><th scope="col">{}</th>{}'
         '<th scope="col" class="num">{}</th><th scope="col"><span class="unseen">{}</span></th></tr></thead>'
-        "<tbody>{}</tbody></table>"
+        "<tbody>{}</tbody></table>{}"
     ).format(
         language.gettext("How the score comes about: deductions from 100"),
         language.gettext("Deduction"),
@@ -77,22 +72,38 @@ def waterfall(language: Language, steps: Sequence[Step], points: int, *, with_ho
         language.gettext("Points"),
         language.gettext("Drawn"),
         Markup("").join(lines),
+        _smaller(language, steps),
     )
 
 
+def _smaller(language: Language, steps: Sequence[Step]) -> Markup:
+    """What `gathered` summed up, one by one."""
+    ordered = sorted(steps, key=lambda s: -s.points)
+    if len(ordered) <= SHOWN + 1:
+        return Markup("")
+    lines = [
+        Markup("<li>{} <span class=figure>{}{}</span></li>").format(
+            s.label, MINUS, exact_points(language, s.points)
+        )
+        for s in ordered[SHOWN:]
+    ]
+    return Markup(
+        '<details class="more"><summary>{}</summary><ul class="lines points">{}</ul></details>'
+    ).format(language.gettext("The smaller deductions, one by one"), Markup("").join(lines))
+
+
 def _row(
-    language: Language, label: str, tenths: int, step: Step | None, drawn: Markup, kind: str, with_hosts: bool
+    language: Language, label: str, points: int, step: Step | None, drawn: Markup, kind: str, with_hosts: bool
 ) -> Markup:
-    figure = (MINUS if tenths < 0 or (step and not tenths) else "") + number(language, abs(tenths) / 10, 1)
+    figure = Markup("{}{}").format(MINUS if step else "", exact_points(language, points))
     hosts = number(language, step.hosts) if step and step.hosts else ""
     cell = Markup('<td class="num hosts">{}</td>').format(hosts) if with_hosts else ""
     return Markup(
-        '<tr{}><th scope="row">{}</th>{}<td class="num"{}>{}</td><td class="drawn">{}</td></tr>'
+        '<tr{}><th scope="row">{}</th>{}<td class="num">{}</td><td class="drawn">{}</td></tr>'
     ).format(
         Markup(' class="{}"').format(kind) if kind else "",
         label,
         cell,
-        Markup(' title="{}"').format(MINUS + exact(language, step.points)) if step else "",
         figure,
         drawn,
     )

@@ -49,10 +49,12 @@ class Made(msgspec.Struct, frozen=True):
 
 
 def two_lines(collector_url: str, token: str) -> list[str]:
-    """The commands for the machine: enrol, start the service. The token stays out of the process list."""
+    """The commands for the machine: enrol, start the service. The token stays out of the process list, and by the
+    space before it out of the history of a shell with HISTCONTROL=ignorespace (bash(1)).
+    """
     url = shlex.quote(collector_url)
     return [
-        f"printf '%s\\n' {shlex.quote(token)} | sudo vonggac-agent enrol --collector {url} --token-file /dev/stdin",
+        f" printf '%s\\n' {shlex.quote(token)} | sudo vonggac-agent enrol --collector {url} --token-file /dev/stdin",
         "sudo vonggac-agent service install",
     ]
 
@@ -73,12 +75,22 @@ def chosen_unit(view: EnrolPage, code: str) -> UnitLink | None:
     return next(iter([*asked, *real[-1:], *view.units]), None)
 
 
-def listed(tokens: Sequence[TokenRow], now: datetime) -> list[TokenRow]:
-    """The tokens that still enrol, then the latest of those that don't any more."""
-    newest = sorted(tokens, key=lambda t: t.created_at, reverse=True)
-    usable = [t for t in newest if t.uses_left and not t.revoked and t.expires_at > now]
-    ended = [t for t in newest if t not in usable]
-    return [*usable[:USABLE], *ended[:ENDED]]
+def usable(tokens: Sequence[TokenRow], now: datetime) -> list[TokenRow]:
+    """The tokens that still enrol, the newest first."""
+    return [t for t in _newest(tokens) if _enrols(t, now)]
+
+
+def ended(tokens: Sequence[TokenRow], now: datetime) -> list[TokenRow]:
+    """Those that don't any more, the newest first."""
+    return [t for t in _newest(tokens) if not _enrols(t, now)]
+
+
+def _newest(tokens: Sequence[TokenRow]) -> list[TokenRow]:
+    return sorted(tokens, key=lambda t: t.created_at, reverse=True)
+
+
+def _enrols(token: TokenRow, now: datetime) -> bool:
+    return bool(token.uses_left) and not token.revoked and token.expires_at > now
 
 
 def context(
@@ -91,14 +103,20 @@ def context(
     problem: str = "",
 ) -> dict[str, Any]:
     """What the template needs. `systems`: those of the chosen unit, for a token is for one of them or for none."""
+    gone = ended(view.tokens, view.as_of)
     return {
         "view": view,
         "chosen": chosen,
         "systems": systems,
-        "tokens": listed(view.tokens, view.as_of),
+        "usable": usable(view.tokens, view.as_of)[:USABLE],
+        "ended": gone[:ENDED],
+        "ended_total": len(gone),
         "given": given,
         "made": made,
-        "commands": made and command_block(language, two_lines(view.collector_url, made.text)),
+        "commands": [command_block(language, [line]) for line in two_lines(view.collector_url, made.text)]
+        if made
+        else [],
+        "system_names": {s.id: language.pick(s.name_vi, s.name_en) for s in view.systems},
         "problem": problem,
     }
 

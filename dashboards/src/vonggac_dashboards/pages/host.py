@@ -12,7 +12,8 @@ from starlette.responses import HTMLResponse
 from vonggac_collector.views import FindingRow, HostPage
 from vonggac_contract.finding import SEVERITIES
 
-from ..inert import MAX_SHOWN, words_of
+from ..evidence import actual, expected, offender
+from ..inert import MAX_ENTRY, MAX_NAME, MAX_SHOWN, inert
 from ..language import Language
 from .inventory import inventory
 from .session import visit
@@ -21,11 +22,13 @@ from .shared import explained
 router = APIRouter(include_in_schema=False)
 WAIVED: Final = "waived"
 WRONG: Final = ("fail", "partial", "unknown")
-FULL_TEXT: Final = 28_000
-"""Bytes of text of the findings shown with their steps, and REPORTS of the chain: the page has to stay under 100 kB."""
-AROUND: Final = 1_700
-"""Bytes of markup around one finding, roughly."""
-REPORTS: Final = 8
+ALL_TEXT: Final = 32_000
+"""Bytes of the findings that are wrong, shown with their steps or in a line each, and REPORTS of the chain: the page
+has to stay under 100 kB."""
+AROUND: Final = 1_500
+AROUND_LINE: Final = 280
+"""Bytes of markup around one finding, roughly: with its steps, and in a line."""
+REPORTS: Final = 6
 ORDER: Final = ("fail", "partial", "unknown", WAIVED, "pass", "not-applicable")
 
 
@@ -52,13 +55,14 @@ def grouped(language: Language, findings: list[FindingRow], chosen: str = "") ->
     for row in findings:
         waived = row.waived_until is not None and row.outcome in WRONG
         by_outcome.setdefault(WAIVED if waived else row.outcome, []).append(row)
-    used, groups = 0, list[Group]()
+    used = sum(line_size_of(language, row) for name in WRONG for row in by_outcome[name])
+    groups = list[Group]()
     for name, rows in by_outcome.items():
         ordered = sorted(rows, key=lambda r: (r.rule != chosen, *_worst_first(r)))
         in_full = 0
         for row in ordered if name in WRONG else ():
-            used += size_of(language, row)
-            if used > FULL_TEXT and row.rule != chosen:
+            used += size_of(language, row) - line_size_of(language, row)
+            if used > ALL_TEXT and row.rule != chosen and (in_full or groups):
                 break
             in_full += 1
         groups.append(Group(name, ordered, in_full))
@@ -69,9 +73,21 @@ def size_of(language: Language, row: FindingRow) -> int:
     """About how many bytes the finding takes when it is shown with its steps."""
     texts = [language.text_of(t) for t in (row.title, row.why, row.fix)]
     for piece in row.evidence:
-        values = [piece.fact, piece.expected, piece.actual, *piece.offenders]
-        texts += [(v if isinstance(v, str) else words_of(v))[:MAX_SHOWN] + " " * 30 for v in values]
-    return AROUND + sum(len(t.encode("utf-8", "replace")) for t in texts)
+        texts += [v[:MAX_SHOWN] + " " * 30 for v in (expected(language, piece), actual(language, piece))]
+        texts += [offender(language, o, piece)[:MAX_ENTRY] + " " * 25 for o in piece.offenders]
+    return AROUND + _bytes(texts)
+
+
+def line_size_of(language: Language, row: FindingRow) -> int:
+    """About how many bytes the finding takes in a line."""
+    texts = [language.text_of(row.title)[:MAX_NAME], row.rule]
+    for piece in row.evidence[:1]:
+        texts += [expected(language, piece)[:MAX_ENTRY], actual(language, piece)[:MAX_NAME]]
+    return AROUND_LINE + _bytes(texts)
+
+
+def _bytes(texts: list[str]) -> int:
+    return sum(len(inert(t).encode("utf-8", "replace")) for t in texts)
 
 
 def _worst_first(row: FindingRow) -> tuple[int, int, str]:

@@ -21,6 +21,7 @@ from ..words import CAUSES, word
 RULE_KIND: Final = "rule"
 UNKNOWN_KIND: Final = "unknown"
 """Kinds of `DeductionRow` whose `what` is the id of a rule, so that it has a page."""
+SILENCE_KIND: Final = "silence"
 MAX_FIND: Final = 80
 """Characters of a text to find by; more is cut."""
 

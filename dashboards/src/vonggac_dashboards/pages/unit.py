@@ -16,13 +16,13 @@ from ..language import Language, folded
 from ..preferences import here_with
 from .forms import whole_number
 from .session import visit
-from .shared import asked_text, explained, sparklines, trend_points
+from .shared import SILENCE_KIND, asked_text, explained, sparklines, trend_points
 
 router = APIRouter(include_in_schema=False)
 
 
 HOSTS: Final = 40
-HOSTS_BESIDE_CHILDREN: Final = 10
+HOSTS_BESIDE_CHILDREN: Final = 8
 """Hosts on one page, and where the units beneath take most of it; the page has to stay under 100 kB."""
 
 
@@ -50,7 +50,7 @@ def context(
         "waterfall": explained(language, view.deductions, view.standing.score, with_hosts=True),
         "charts": sparklines(language, view.children),
         "heard": heard_strip(language, ages),
-        "system_names": {s.id: language.pick(s.name_vi, s.name_en) for s in view.systems},
+        "silence": sum(d.points for d in view.deductions if d.kind == SILENCE_KIND),
         "hosts": found[first:after],
         "found": len(found),
         "first": first,
