@@ -222,7 +222,28 @@ def test_a_session_is_never_the_one_that_was_brought(house: House) -> None:
         house.client.cookies.clear()
 
 
-def test_a_role_that_is_taken_away_is_gone_with_the_next_request(house: House) -> None:
+def test_over_tls_the_cookie_is_of_this_host_alone(tmp_path: Path) -> None:
+    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db", upgrade=True)
+    plant(ledger, datetime.now(UTC) - timedelta(days=2))
+    add_user(ledger, "lan", "officer", "vn", PASSWORD, now=datetime.now(UTC), actor="test")
+    given: dict[str, Any] = {"state_dir": tmp_path, "behind_proxy": True}
+    with TestClient(create_app(Settings(**given), ledger, KEY), base_url="https://testserver") as client:
+        answer = client.post("/api/v1/session", json={"name": "lan", "password": PASSWORD})
+        name, *flags = re.split(r";\s*|=", answer.headers["set-cookie"], maxsplit=1)
+        said = {flag.strip() for flag in flags[0].split(";")[1:]}
+        assert (name, said) == ("__Host-vonggac", {"HttpOnly", "Path=/", "SameSite=lax", "Secure"})
+        assert "max-age=" in answer.headers["strict-transport-security"]
+        secret = answer.cookies["__Host-vonggac"]
+        client.cookies.clear()
+        told = [
+            client.get("/api/v1/overview", headers={"Cookie": f"{cookie}={secret}"}).status_code
+            for cookie in ("__Host-vonggac", "vonggac")
+        ]
+        assert told == [200, 401], "a cookie that another host may have set is not read"
+    ledger.close()
+
+
+def test_a_new_password_ends_a_session_with_the_next_request(house: House) -> None:
     assert house.ask("GET", "/api/v1/enrolment", "sysadmin")[0] == 200
     with house.ledger.write() as tx:
         user = tx.people.by_name("sysadmin")
