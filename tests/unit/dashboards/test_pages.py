@@ -230,6 +230,34 @@ def test_what_does_not_exist_is_a_page_for_people_and_a_problem_for_programs(bro
     assert browser.get("/api/v1/nowhere").headers["content-type"] == "application/problem+json"
 
 
+def test_a_refusal_keeps_the_way_back_for_who_is_signed_in(app: FastAPI, browser: TestClient) -> None:
+    for path in ("/units/absent", "/nowhere"):
+        assert 'action="/logout"' in browser.get(path).text
+        assert 'action="/logout"' not in client_of(app).get("/nowhere").text
+
+
+def test_silent_hosts_come_before_what_to_fix() -> None:
+    queries = SampleQueries()
+    queries.unit_page = msgspec.structs.replace(sample.unit(), fixes=[], silent=3)
+    text = signed_in(make_app(queries)).get("/units/48?lang=vi").text
+    assert "Làm cho 3 máy im lặng gửi tin trở lại." in text
+    assert "Không có gì phải khắc phục" not in text
+
+
+def test_a_score_can_be_computed_again_from_the_weights_shown() -> None:
+    queries = SampleQueries()
+    systems = [
+        msgspec.structs.replace(sample.system(), score=554_269, weight=4),
+        msgspec.structs.replace(sample.system(), score=695_678, weight=1),
+    ]
+    queries.unit_page = msgspec.structs.replace(sample.unit(), systems=systems)
+    text = signed_in(make_app(queries)).get("/units/48?lang=en").text
+    rows = re.findall(
+        r'data-head="Weight">(\d+)</td><td class="num strong" data-head="Score">([\d.]+)<small>', text
+    )
+    assert [(int(w), s) for w, s in rows] == [(4, "55.4"), (1, "69.5")]
+
+
 def test_a_fault_of_the_collector_is_told_without_its_insides(browser: TestClient) -> None:
     page = browser.get("/hosts/broken?lang=vi")
     assert page.status_code == 500

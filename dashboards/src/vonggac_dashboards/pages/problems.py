@@ -10,12 +10,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vonggac_collector.errors import PROBLEM_TYPE, LoginRequired
+from vonggac_collector.errors import PROBLEM_TYPE, CollectorError, LoginRequired
 from vonggac_contract.envelope import PROBLEM_MEDIA
 
 from ..language import Language, language, translatable
 from ..preferences import preferences_of
-from ..rendering import answer
+from ..rendering import Viewer, answer
+from .session import viewer_of
 
 TEXTS: Final[dict[str, tuple[str, str]]] = {
     "not-found": (
@@ -88,6 +89,7 @@ def page_for(request: Request, problem: dict[str, Any]) -> Response:
     return answer(
         request,
         "problem.html",
+        viewer=_viewer(request),
         status=int(problem["status"]),
         number=problem["status"],
         title=title,
@@ -96,6 +98,14 @@ def page_for(request: Request, problem: dict[str, Any]) -> Response:
         code=code,
         fault=str(problem.get("number", "")),
     )
+
+
+def _viewer(request: Request) -> Viewer | None:
+    """Who is signed in, so that a refusal keeps the way back; None where nobody is or the ledger cannot say."""
+    try:
+        return viewer_of(request)
+    except CollectorError:
+        return None
 
 
 class ProblemPages:

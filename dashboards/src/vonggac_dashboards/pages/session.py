@@ -44,7 +44,16 @@ def may_enrol(caller: Caller) -> bool:
 def visit(request: Request) -> Visit:
     """The visit behind `request`. Raises LoginRequired where nobody is signed in."""
     caller = web.current_caller(request)
-    viewer = Viewer(caller.name, caller.role, may_enrol(caller), web.csrf_token(request))
     return Visit(
-        request, caller, request.app.state.queries, language(preferences_of(request).language), viewer
+        request,
+        caller,
+        request.app.state.queries,
+        language(preferences_of(request).language),
+        viewer_of(request),
     )
+
+
+def viewer_of(request: Request) -> Viewer:
+    """Who is signed in, as the header shows them. Raises LoginRequired where nobody is."""
+    caller = web.current_caller(request)
+    return Viewer(caller.name, caller.role, may_enrol(caller), web.csrf_token(request))
