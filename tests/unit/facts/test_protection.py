@@ -1,6 +1,7 @@
 """Logs, audit, malware protection and mandatory access control are told as configured and as running."""
 
 import struct
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -354,3 +355,17 @@ def test_the_running_system_answers_or_says_why_not(topic: str) -> None:
     key = FactKey(topic)
     found = gather(this_machine(), [key])[key]
     assert isinstance(found, Known) or found.reason.value in ("permission-denied", "not-supported")
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(("size", "most"), [(1, log_forwarding.MAX_FILES), (2**20, 8)])
+def test_what_a_log_daemon_includes_is_bounded_as_it_is_read(size: int, most: int) -> None:
+    held = []
+
+    def read(pattern: str) -> Iterator[str]:
+        held.append(pattern)
+        yield "a" * size
+
+    with pytest.raises(ValueError, match="includes over"):
+        log_forwarding.with_includes("first", lambda text: ["more"] * 100_000, read)
+    assert len(held) <= most

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 MAX_FILES: Final = 1000
+MAX_CHARACTERS: Final = 8 * 1024 * 1024
+"""Of all files together; the project's own figure, hundreds of times what real ones hold."""
 MAX_TARGETS: Final = 1000
 _LEGACY: Final = re.compile(
     r"(?m)^[^#\n]*?(?:^|[\s;&])@{1,2}(?:\([^)\n]*\))?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?"
@@ -67,16 +69,21 @@ def upload_target(url: str) -> str:
 
 
 def with_includes(first: str, includes: Includes, read: Callable[[str], Iterable[str]]) -> str:
-    """The text of a configuration with everything it includes. Raises ValueError for over `MAX_FILES` files."""
-    texts: list[str] = []
-    waiting = [first]
-    while waiting:
-        text = waiting.pop(0)
-        texts.append(text)
-        if len(texts) > MAX_FILES:
-            raise ValueError(f"a log daemon's configuration includes over {MAX_FILES} files")
+    """The text of a configuration with everything it includes.
+
+    Raises ValueError for over `MAX_FILES` files or `MAX_CHARACTERS` characters, counted as they are read.
+    """
+    texts = [first]
+    size = len(first)
+    for text in texts:
         for pattern in includes(text):
-            waiting.extend(read(pattern))
+            for included in read(pattern):
+                texts.append(included)
+                size += len(included)
+                if len(texts) > MAX_FILES or size > MAX_CHARACTERS:
+                    raise ValueError(
+                        f"a log daemon's configuration includes over {MAX_FILES} files or {MAX_CHARACTERS} characters"
+                    )
     return "\n".join(texts)
 
 
