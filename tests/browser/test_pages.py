@@ -136,7 +136,7 @@ def test_without_a_script_one_can_sign_in_choose_find_and_make_a_token(
         page.click("main form.line button")
         page.fill("#uses", "2")
         page.click("main form.fields button")
-        assert "vg1-" in page.locator(".commands code").inner_text()
+        assert "vg1-" in page.locator(".commands code").first.inner_text()
         assert page.locator("button.copy").is_hidden()
         page.click("header form button")
         assert page.url == f"{site.address}/login"
@@ -186,3 +186,13 @@ def test_what_is_closed_on_screen_is_open_on_paper(chromium: Browser, site: Site
         assert len(seen.page.pdf(format="A4")) > 20_000
         closed = seen.page.locator("details:not([open]) .inside").first
         assert closed.evaluate("e => e.checkVisibility({contentVisibilityAuto: true})")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark", "auto"])
+def test_every_theme_prints_black_on_white(chromium: Browser, site: Site, theme: str) -> None:
+    with visit(chromium, site, 700, scheme="dark") as seen:
+        seen.page.emulate_media(media="print", color_scheme="dark")
+        seen.page.goto(with_choice(PAGES["host"], "vi", theme))
+        colours = "(() => { const s = getComputedStyle(document.body); return [s.color, s.backgroundColor]; })()"
+        assert seen.page.evaluate(colours) == ["rgb(0, 0, 0)", "rgb(255, 255, 255)"]
+        assert seen.page.locator("button.copy:visible").count() == 0
