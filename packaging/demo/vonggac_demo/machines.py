@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from vonggac_contract.facts import Fact, FactKey
+from vonggac_contract.facts import Fact, FactKey, fact_key
 from vonggac_contract.finding import Outcome
 from vonggac_contract.snapshot import Snapshot, known
 from vonggac_rules.cases import Case
@@ -151,7 +151,7 @@ def snapshot_of(
     system = chance.choice(SYSTEMS[host.archetype])
     facts = well_kept(host, system, now, chance)
     active = [s.fault for s in spans if s.start <= day < s.end]
-    selected = dict(rules.good)
+    selected = dict(rules.good) | WELL_KEPT
     for name in active:
         if name in FAULTS:
             FAULTS[name](facts, now)
@@ -168,6 +168,11 @@ def snapshot_of(
         gathered[key] = known(key.topic, value, "sample")
     return Snapshot(now, "linux", gathered)
 
+
+WELL_KEPT: Final[dict[FactKey, dict[str, Any]]] = {
+    fact_key("sysctl", {"key": "net.ipv4.ip_forward"}): {"value": "0", "number": 0}
+}
+"""Good values where the pass cases show an exception."""
 
 SELECTED: Final[Facts] = {
     "sysctl": {"value": "1", "number": 1},
@@ -221,10 +226,10 @@ def well_kept(host: SampleHost, system: System, now: datetime, chance: random.Ra
             "tools": ["nftables"], "active": True, "input_policy": "drop", "forward_policy": "drop", "rules": 24,
             "source": "nft",
         },
-        "account.users": {"accounts": _accounts(now, chance), "administrators": ["quantri"]},
+        "account.users": {"accounts": _accounts(now, chance), "administrators": ["cb1001"]},
         "account.policy": {
-            "maximum_age": 60, "minimum_length": 14, "minimum_classes": 4, "history": 5, "lockout_after": 5,
-            "lockout_seconds": 900, "scheme": "yescrypt", "umask": "027", "session_timeout": 300,
+            "maximum_age": 60, "minimum_length": 14, "minimum_classes": 4, "history": 10, "lockout_after": 5,
+            "lockout_seconds": 43200, "scheme": "yescrypt", "umask": "027", "session_timeout": 300,
         },
         "sudo.rules": {
             "rules": [_sudo("%sudo", no_password=False)], "use_pty": True, "logged": True, "timestamp_minutes": 5,
@@ -322,8 +327,8 @@ def _accounts(now: datetime, chance: random.Random) -> list[dict[str, Any]]:
             scheme="",
             last_login=None,
         ),
-        account("quantri", 1000, groups=["sudo", "quantri"]),
-        account("vanhanh", 1001, groups=["quantri"]),
+        account("cb1001", 1000, groups=["sudo", "quantri"]),
+        account("cb1002", 1001, groups=["quantri"]),
     ]
 
 
@@ -408,7 +413,7 @@ def _dormant(facts: Facts, now: datetime) -> None:
     facts["account.users"]["accounts"].append(
         old
         | {
-            "name": "thuctap",
+            "name": "cb0907",
             "uid": 1009,
             "gid": 1009,
             "last_login": (_month(now) - timedelta(days=190)).date(),
@@ -421,7 +426,7 @@ def _no_lockout(facts: Facts, now: datetime) -> None:
 
 
 def _sudo_free(facts: Facts, now: datetime) -> None:
-    facts["sudo.rules"]["rules"].append(_sudo("vanhanh", no_password=True))
+    facts["sudo.rules"]["rules"].append(_sudo("cb1002", no_password=True))
     facts["sudo.rules"] |= {"use_pty": False}
 
 
