@@ -345,13 +345,17 @@ def _month(now: datetime) -> datetime:
 
 
 def _updates(facts: Facts, now: datetime) -> None:
-    names = (
+    names = [
         ("openssl", "3.0.17-1", "3.0.22-1"),
-        ("linux-image-amd64", "6.1.140-1", "6.1.148-1"),
+        (_kernel(facts), "6.1.140-1", "6.1.148-1"),
         ("sudo", "1.9.13p3-1", "1.9.13p3-1+u3"),
-    )
+    ]
     pending = [{"name": n, "installed": i, "candidate": c, "security": True} for n, i, c in names]
     facts["package.updates"] |= {"pending": pending, "security_pending": len(pending)}
+
+
+def _kernel(facts: Facts) -> str:
+    return "kernel" if facts["os.release"]["family"] == "redhat" else "linux-image-amd64"
 
 
 def _ssh_passwords(facts: Facts, now: datetime) -> None:
@@ -461,7 +465,7 @@ def _manual_updates(facts: Facts, now: datetime) -> None:
 
 
 def _reboot(facts: Facts, now: datetime) -> None:
-    facts["kernel.running"] |= {"reboot_required": True, "reboot_because": ["linux-image-amd64"]}
+    facts["kernel.running"] |= {"reboot_required": True, "reboot_because": [_kernel(facts)]}
 
 
 def _permissive(facts: Facts, now: datetime) -> None:

@@ -73,12 +73,30 @@ PACKAGES: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
+RED_HAT: Final[dict[str, str]] = {
+    "adduser": "shadow-utils", "auditd": "audit", "base-files": "almalinux-release", "bind9-host": "bind-utils",
+    "bsdutils": "util-linux-core", "clamav-daemon": "clamd", "cron": "cronie", "dash": "crypto-policies",
+    "debconf": "dnf", "dpkg": "rpm", "gnupg": "gnupg2", "init": "initscripts", "iproute2": "iproute",
+    "iputils-ping": "iputils", "libc6": "glibc", "libssl3": "openssl-libs", "libsystemd0": "systemd-libs",
+    "login": "pam", "mawk": "grub2-tools", "mount": "e2fsprogs-libs", "ncurses-bin": "ncurses",
+    "openssh-client": "openssh-clients", "perl": "perl-interpreter", "procps": "procps-ng", "vim-tiny": "vim-minimal",
+    "xz-utils": "xz", "zlib1g": "zlib", "nginx-common": "nginx-core", "php8.2-fpm": "php-fpm",
+    "libnginx-mod-http-geoip": "nginx-filesystem", "openjdk-17-jre-headless": "java-17-openjdk-headless",
+    "tomcat10": "tomcat", "libtcnative-1": "apr-util", "postgresql-15": "postgresql-server",
+    "postgresql-client-15": "postgresql", "postgresql-common": "postgresql-private-libs", "libpq5": "libpq",
+    "apache2": "httpd", "php7.3": "php", "openjdk-8-jre": "java-1.8.0-openjdk",
+}  # fmt: skip
+"""What the Red Hat family has in place of Debian's packages."""
+
+
 def packages_of(archetype: str, family: str, seed: int) -> list[tuple[str, str, str, str]]:
     """(name, version, architecture, source) of each package, sorted by name."""
     chance = random.Random(seed)
     suffix = "el9" if family == "redhat" else "1"
     architecture = "x86_64" if family == "redhat" else "amd64"
     names = sorted({*PACKAGES["common"], *PACKAGES[archetype]})
+    if family == "redhat":
+        names = sorted({RED_HAT.get(name, name) for name in names})
     return [
         (
             n,
