@@ -96,7 +96,10 @@ class Unreachable(AgentError):
     """No whole answer from the collector: refused, reset, timed out, or TLS failed."""
 
     exit_code = AGAIN
-    hint = "Check the address, the network and the collector's certificate; the agent tries again by itself."
+    hint = (
+        "Check the address, the network and the collector's certificate (for an authority of your own: `enrol --ca FILE`); "
+        "a running service tries again by itself."
+    )
 
 
 class BadAnswer(AgentError):

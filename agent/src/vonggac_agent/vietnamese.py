@@ -103,8 +103,9 @@ TEXTS: Final[dict[str, str]] = {
     "không bị xóa. Hãy giải phóng ổ đĩa, tăng spool_bytes, hoặc khôi phục máy chủ thu thập.",
     "Check the disk below the state folder (dmesg, smartctl).": "Kiểm tra ổ đĩa chứa thư mục trạng thái (dmesg, "
     "smartctl).",
-    "Check the address, the network and the collector's certificate; the agent tries again by itself.": "Kiểm tra địa "
-    "chỉ, mạng và chứng thư số của máy chủ thu thập; agent sẽ tự thử lại.",
+    "Check the address, the network and the collector's certificate (for an authority of your own: `enrol --ca FILE`); "
+    "a running service tries again by itself.": "Kiểm tra địa chỉ, mạng và chứng thư số của máy chủ thu thập (nếu dùng "
+    "CA riêng: `enrol --ca TỆP`); dịch vụ đang chạy sẽ tự thử lại.",
     "Is something between here and the collector answering in its place (a proxy, a login page)?": "Có gì ở giữa đang "
     "trả lời thay máy chủ thu thập không (proxy, trang đăng nhập)?",
     "Ask who runs the collector.": "Hãy hỏi người vận hành máy chủ thu thập.",
