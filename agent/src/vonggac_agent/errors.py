@@ -97,8 +97,8 @@ class Unreachable(AgentError):
 
     exit_code = AGAIN
     hint = (
-        "Check the address, the network and the collector's certificate (for an authority of your own: `enrol --ca FILE`);"
-        " a running service tries again by itself."
+        "Check the address, the network and the collector's certificate "
+        "(for an authority of your own: `enrol --ca FILE`); a running service tries again by itself."
     )
 
 
