@@ -87,3 +87,13 @@ def refusals(ledger: Ledger) -> dict[str, int]:
     """Counted refusals by code."""
     with ledger.read() as tx:
         return tx.trail.counts()
+
+
+def settled(ledger: Ledger) -> dict[str, int]:
+    """Counted refusals once none is on its way any more: they are written a moment after the sender was answered."""
+    counted, since = refusals(ledger), time.monotonic()
+    while time.monotonic() - since < 1.0:
+        time.sleep(0.05)
+        if (now := refusals(ledger)) != counted:
+            counted, since = now, time.monotonic()
+    return counted

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
-from tests.flow.collector.serving import PASSWORD, Running, refusals
+from tests.flow.collector.serving import PASSWORD, Running, refusals, settled
 from tests.unit.collector.conftest import ADMIN
 from tests.unit.collector.machines import Machine, a_rulebook
 
@@ -117,7 +117,7 @@ def test_of_twenty_machines_with_one_token_exactly_one_wins(collector: Running) 
 def test_a_hostile_body_gets_one_clear_refusal_that_is_counted_once(
     collector: Running, body: bytes, headers: dict[str, str], code: str
 ) -> None:
-    before = refusals(collector.ledger).get(code, 0)
+    before = settled(collector.ledger).get(code, 0)
     answer = collector.client.post(
         "/agent/v1/envelopes",
         content=body,
@@ -154,7 +154,7 @@ def test_a_chunked_body_over_the_limit_is_refused_though_it_names_no_length(coll
 def test_codes_of_the_list_the_counters_and_the_audit_log_are_the_same(collector: Running) -> None:
     listed = {p["code"]: p["status"] for p in collector.client.get("/api/v1/problems").json()}
     assert listed == {code: p.status for code, p in PROBLEMS.items()}
-    before = refusals(collector.ledger)
+    before = settled(collector.ledger)
     collector.client.get("/nowhere")
     collector.client.put("/healthz")
     for code in ("not-found", "wrong-method"):

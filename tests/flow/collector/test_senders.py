@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.flow.collector.serving import Running, refusals, serving
+from tests.flow.collector.serving import Running, refusals, serving, settled
 
 from vonggac_collector.http.refusals import named_by_proxy
 
@@ -61,7 +61,7 @@ def test_what_follows_a_request_of_two_lengths_is_never_a_request(collector: Run
 def test_a_sender_that_leaves_half_way_is_no_failure_and_one_that_babbles_counts_once(
     collector: Running,
 ) -> None:
-    before = refusals(collector.ledger)
+    before = settled(collector.ledger)
     for _ in range(3):
         with socket.create_connection(("127.0.0.1", collector.port)) as connection:
             connection.sendall(HEAD + b"Content-Length: 300\r\n\r\n{")
@@ -69,7 +69,7 @@ def test_a_sender_that_leaves_half_way_is_no_failure_and_one_that_babbles_counts
     until = time.monotonic() + PATIENCE
     while refusals(collector.ledger) == before and time.monotonic() < until:
         time.sleep(0.02)
-    after = refusals(collector.ledger)
+    after = settled(collector.ledger)
     assert {code: n - before.get(code, 0) for code, n in after.items() if n != before.get(code, 0)} == {
         "malformed": 1
     }

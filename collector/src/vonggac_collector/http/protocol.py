@@ -142,6 +142,9 @@ class BoundedProtocol(H11Protocol):
             self.transport.close()
 
     def _refuse(self, code: str, detail: str) -> None:
+        if self.transport.is_closing():
+            # Refused or left already: what is read of it after that is no second refusal.
+            return
         self._limits.refuse(code, self._peer, detail)
         body = problem_body(code, detail)
         head = (
