@@ -14,8 +14,8 @@ from tests.flow.systemd.station import STATE, Station
 
 from vonggac_contract.facts import Fact, FactKey, Known
 from vonggac_contract.facts.access import SshdEffective
+from vonggac_contract.facts.logs import LoggingState
 from vonggac_contract.facts.packages import PackageInventory
-from vonggac_contract.facts.protection import LoggingState
 from vonggac_contract.facts.system import HostIdentity, KernelRunning, ServicesRunning, ServiceUnit, Sysctl
 from vonggac_contract.report import stable
 from vonggac_contract.snapshot import snapshot_from_value

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import FIXTURES, Link, mounted, this_machine
 
-from vonggac_agent.facts import account_policy, login_defs, pam
-from vonggac_agent.facts.pam import Step
+from vonggac_agent.facts.access import account_policy, login_defs, pam
+from vonggac_agent.facts.access.pam import Step
 from vonggac_contract.facts import CouldNotLook, Reason
 from vonggac_contract.facts.access import AccountPolicy
 

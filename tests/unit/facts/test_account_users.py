@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted, this_machine
 
-from vonggac_agent.facts import account_files, account_users
+from vonggac_agent.facts.access import account_files, account_users
 from vonggac_contract.facts import CouldNotLook, Reason
 from vonggac_contract.facts.access import Account, Accounts
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vonggac_agent.facts.debian_version import compare
+from vonggac_agent.facts.packages.debian_version import compare
 
 PIECES = ["0", "1", "2", "10", "010", "9", ".", "+", "~", "-", "a", "Z", "rc", "deb12u", "dfsg", "ubuntu"]
 UPSTREAM = st.lists(st.sampled_from(PIECES), max_size=8).map(lambda parts: "1" + "".join(parts))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import FIXTURES, NOW, mounted
 
-from vonggac_agent.facts import dnf, rpm
+from vonggac_agent.facts.packages import dnf, rpm
 from vonggac_agent.host import Host
 from vonggac_contract.facts import CouldNotLook, Reason
 from vonggac_contract.facts.packages import Package, PendingUpdate

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted, this_machine
 
-from vonggac_agent.facts import file_stat
+from vonggac_agent.facts.files import file_stat
 from vonggac_contract.facts.files import FileStat
 
 

@@ -9,6 +9,7 @@ import pytest
 from tests.unit.facts.roots import mounted, this_machine
 
 from vonggac_agent import facts
+from vonggac_agent.facts.base import Gather
 from vonggac_agent.host import Host
 from vonggac_contract.facts import TOPICS, CouldNotLook, FactKey, Known, Reason, Unavailable
 from vonggac_contract.facts.system import OsRelease
@@ -18,7 +19,7 @@ VALUE = OsRelease("x", "", "", "", "other")
 
 
 @pytest.fixture
-def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[facts.Gather], None]:
+def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[Gather], None]:
     """Put a gatherer in the place of os.release's."""
     return lambda gatherer: monkeypatch.setitem(facts.GATHERERS, "os.release", gatherer)
 
@@ -38,7 +39,7 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[facts.Gather], None]:
     ],
 )
 def test_each_error_becomes_its_reason(
-    error: Exception, reason: Reason, answer: Callable[[facts.Gather], None], tmp_path: Path
+    error: Exception, reason: Reason, answer: Callable[[Gather], None], tmp_path: Path
 ) -> None:
     def fail(host: Host, selector: tuple[str, ...]) -> tuple[msgspec.Struct, str]:
         raise error
@@ -51,14 +52,14 @@ def test_each_error_becomes_its_reason(
     msgspec.json.encode(fact)
 
 
-def test_a_value_of_another_topic_is_refused(answer: Callable[[facts.Gather], None], tmp_path: Path) -> None:
+def test_a_value_of_another_topic_is_refused(answer: Callable[[Gather], None], tmp_path: Path) -> None:
     answer(lambda host, selector: (TOPICS["sysctl"].value(value="1"), "x"))
     fact = facts.gather(mounted(tmp_path, {}), [KEY])[KEY]
     assert isinstance(fact, Unavailable)
     assert fact.detail == "TypeError: os.release was gathered as Sysctl"
 
 
-def test_each_key_is_gathered_once_and_timed(answer: Callable[[facts.Gather], None], tmp_path: Path) -> None:
+def test_each_key_is_gathered_once_and_timed(answer: Callable[[Gather], None], tmp_path: Path) -> None:
     calls: list[tuple[str, ...]] = []
 
     def count(host: Host, selector: tuple[str, ...]) -> tuple[msgspec.Struct, str]:
@@ -75,7 +76,7 @@ def test_each_key_is_gathered_once_and_timed(answer: Callable[[facts.Gather], No
 
 
 def test_a_fact_ends_at_its_deadline_and_the_next_has_its_own(
-    answer: Callable[[facts.Gather], None], tmp_path: Path
+    answer: Callable[[Gather], None], tmp_path: Path
 ) -> None:
     def endless(host: Host, selector: tuple[str, ...]) -> tuple[msgspec.Struct, str]:
         while True:

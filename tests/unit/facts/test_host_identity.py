@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import mounted, this_machine
 
-from vonggac_agent.facts import host_identity
+from vonggac_agent.facts.system import host_identity
 
 IDENTIFIER = "0123456789abcdef0123456789abcdef"
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import this_machine
 
-from vonggac_agent.facts import kernel_running
+from vonggac_agent.facts.system import kernel_running
 
 
 @pytest.mark.parametrize(

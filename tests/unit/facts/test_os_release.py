@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import FIXTURES, Link, mounted, this_machine
 
-from vonggac_agent.facts import os_release
+from vonggac_agent.facts.system import os_release
 from vonggac_contract import limits
 from vonggac_contract.facts import CouldNotLook
 from vonggac_contract.facts.system import OsRelease

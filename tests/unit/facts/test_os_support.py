@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.unit.facts.roots import FIXTURES, mounted
 
-from vonggac_agent.facts import os_support
+from vonggac_agent.facts.system import os_support
 from vonggac_contract.facts import CouldNotLook
 from vonggac_contract.facts.system import OsRelease, OsSupport
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import FIXTURES, mounted, this_machine
 
-from vonggac_agent.facts import dpkg, package_installed, package_inventory, rpm
+from vonggac_agent.facts.packages import dpkg, package_installed, package_inventory, rpm
 from vonggac_agent.host import Host
 from vonggac_contract import limits
 from vonggac_contract.facts import CouldNotLook

@@ -10,19 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import FIXTURES, Link, mounted, this_machine
 
-from vonggac_agent.facts import (
-    audit_state,
-    gather,
-    journald,
-    log_forwarding,
-    logging_state,
-    logrotate,
-    mac_state,
-    malware_protection,
-)
-from vonggac_agent.facts.logrotate import Stanza
+from vonggac_agent.facts import gather
+from vonggac_agent.facts.logs import audit_state, journald, log_forwarding, logging_state, logrotate
+from vonggac_agent.facts.logs.logrotate import Stanza
+from vonggac_agent.facts.protection import mac_state, malware_protection
 from vonggac_contract.facts import FactKey, Known
-from vonggac_contract.facts.protection import LoggingState, MandatoryAccess
+from vonggac_contract.facts.logs import LoggingState
+from vonggac_contract.facts.protection import MandatoryAccess
 
 LOGGING = FIXTURES / "logging"
 UNIT = "[Install]\nWantedBy=multi-user.target\n"

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted, this_machine
 
-from vonggac_agent.facts import gather, service_unit, systemd
+from vonggac_agent.facts import gather
+from vonggac_agent.facts.system import service_unit, systemd
 from vonggac_agent.host import Host
 from vonggac_contract.facts import CouldNotLook, FactKey, Known, Unavailable
 from vonggac_contract.facts.system import ServiceUnit

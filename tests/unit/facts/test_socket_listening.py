@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import mounted, this_machine
 
-from vonggac_agent.facts import gather, processes, socket_listening
-from vonggac_agent.facts.socket_listening import Bound, Owner, merge, packages_of, scope_of
+from vonggac_agent.facts import gather
+from vonggac_agent.facts.network import socket_listening
+from vonggac_agent.facts.network.socket_listening import Bound, Owner, merge, packages_of, scope_of
+from vonggac_agent.facts.system import processes
 from vonggac_contract import limits
 from vonggac_contract.facts import CouldNotLook, FactKey, Known, Reason
 

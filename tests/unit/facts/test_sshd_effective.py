@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import FIXTURES, Link, mounted, this_machine
 
-from vonggac_agent.facts import gather, sshd_config, sshd_effective
+from vonggac_agent.facts import gather
+from vonggac_agent.facts.access import sshd_config, sshd_effective
 from vonggac_contract.facts import CouldNotLook, FactKey, Known, Reason
 from vonggac_contract.facts.access import SshdEffective
 

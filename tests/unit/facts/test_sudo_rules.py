@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import FIXTURES, mounted
 
-from vonggac_agent.facts import sudo_rules, sudoers
-from vonggac_agent.facts.sudoers import Alias, Include, Rule, Setting
+from vonggac_agent.facts.access import sudo_rules, sudoers
+from vonggac_agent.facts.access.sudoers import Alias, Include, Rule, Setting
 from vonggac_contract.facts import CouldNotLook, Reason
 from vonggac_contract.facts.access import SudoRule, SudoRules
 

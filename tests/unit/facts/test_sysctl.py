@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import mounted, this_machine
 
-from vonggac_agent.facts import gather, sysctl
+from vonggac_agent.facts import gather
+from vonggac_agent.facts.system import sysctl
 from vonggac_contract.facts import CouldNotLook, FactKey, Known
 from vonggac_contract.facts.system import Sysctl
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted, this_machine
 
-from vonggac_agent.facts import kernel_clock, time_sync
+from vonggac_agent.facts.system import kernel_clock, time_sync
 from vonggac_contract.facts import CouldNotLook
 from vonggac_contract.facts.system import TimeSync
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted
 
-from vonggac_agent.facts import apt_configuration, update_automatic
+from vonggac_agent.facts.packages import apt_configuration, update_automatic
 from vonggac_contract.facts import CouldNotLook
 from vonggac_contract.facts.packages import AutomaticUpdates
 

@@ -7,7 +7,7 @@ every way of failing into a reason. Which facts are wanted is the work of `plan`
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -17,61 +17,48 @@ from vonggac_contract.facts import TOPICS, CouldNotLook, Fact, FactKey, Known, R
 from ..host import Host
 from ..untrusted import as_text
 from . import (
-    account_policy,
-    account_users,
-    audit_state,
-    file_stat,
-    firewall_state,
-    host_identity,
-    kernel_running,
-    logging_state,
-    mac_state,
-    malware_protection,
-    os_release,
-    os_support,
-    package_installed,
-    package_inventory,
-    package_updates,
-    service_running,
-    service_unit,
-    socket_listening,
-    sshd_effective,
-    sudo_rules,
-    sysctl,
-    time_sync,
-    tls_listener,
-    update_automatic,
+    access,
+    backup,
+    boot,
+    containers,
+    databases,
+    desktop,
+    files,
+    logs,
+    mail,
+    network,
+    packages,
+    protection,
+    shares,
+    storage,
+    system,
+    web,
 )
-
-Gather = Callable[[Host, tuple[str, ...]], tuple[msgspec.Struct, str]]
-"""Looks at a host for one topic: (host, selector values) to (the topic's Struct, where it was read)."""
+from .base import Gather
 
 GATHERERS: dict[str, Gather] = {
-    "account.policy": account_policy.gather,
-    "account.users": account_users.gather,
-    "audit.state": audit_state.gather,
-    "file.stat": file_stat.gather,
-    "firewall.state": firewall_state.gather,
-    "host.identity": host_identity.gather,
-    "kernel.running": kernel_running.gather,
-    "logging.state": logging_state.gather,
-    "mac.state": mac_state.gather,
-    "malware.protection": malware_protection.gather,
-    "os.release": os_release.gather,
-    "os.support": os_support.gather,
-    "package.installed": package_installed.gather,
-    "package.inventory": package_inventory.gather,
-    "package.updates": package_updates.gather,
-    "service.running": service_running.gather,
-    "service.unit": service_unit.gather,
-    "socket.listening": socket_listening.gather,
-    "sshd.effective": sshd_effective.gather,
-    "sudo.rules": sudo_rules.gather,
-    "sysctl": sysctl.gather,
-    "time.sync": time_sync.gather,
-    "tls.listener": tls_listener.gather,
-    "update.automatic": update_automatic.gather,
+    topic: gatherer
+    for subject in (
+        access,
+        backup,
+        boot,
+        containers,
+        databases,
+        desktop,
+        files,
+        logs,
+        mail,
+        network,
+        packages,
+        protection,
+        shares,
+        storage,
+        system,
+        web,
+    )
+    for topic, gatherer in subject.GATHERERS.items()
 }
+"""Every topic's gatherer, from the tables of the subjects."""
 
 SECONDS_A_FACT: Final = 20.0
 

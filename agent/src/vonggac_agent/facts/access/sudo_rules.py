@@ -1,0 +1,219 @@
+"""sudo.rules: who may become whom. The grammar is read by `sudoers`; here includes are followed and rules decided.
+
+Only files are looked at: rules that come from LDAP or SSSD (nsswitch.conf(5) "sudoers:") are not told, and the source
+says so.
+
+Source: sudoers(5), sudo 1.9.13.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import posixpath
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from vonggac_contract import limits
+from vonggac_contract.facts import CouldNotLook, Reason
+from vonggac_contract.facts.access import SudoRule, SudoRules
+
+from ...host import Host
+from ...untrusted import bounded
+from ..packages import package_inventory
+from . import sudoers
+from .sudoers import Alias, Include, Rule, Setting
+
+MAX_FILES: Final = 1000
+MAX_DEPTH: Final = 128
+"""sudoers(5): nested includes end at 128 files."""
+UPSTREAM_TIMEOUT: Final = 5.0
+DEBIAN_TIMEOUT: Final = 15.0
+"""timestamp_timeout as sudo is built by itself and as Debian builds it (--with-timeout=15)."""
+USE_PTY_SINCE: Final = (1, 9, 14)
+"""sudo 1.9.14 switched use_pty on by default (its NEWS)."""
+_DIGEST: Final = re.compile(r"(?:sha(?:224|256|384|512)\s*:\s*\S+[\s,]+)+")
+
+
+class Placed(NamedTuple):
+    """A rule and where it stands."""
+
+    rule: Rule
+    source: str
+
+
+class Book(NamedTuple):
+    """Everything that the files say, in order, and which files were read."""
+
+    rules: list[Placed]
+    settings: list[Setting]
+    aliases: dict[tuple[str, str], Alias]
+    files: list[str]
+
+
+class Defaults(NamedTuple):
+    """What holds where the files say nothing."""
+
+    use_pty: bool
+    timeout: float
+
+
+def decide(book: Book, defaults: Defaults) -> SudoRules:
+    """The fact from what the files say."""
+    use_pty, syslog, logfile, timeout = defaults.use_pty, True, False, defaults.timeout
+    for setting in book.settings:
+        if setting.scope:
+            continue
+        if setting.name == "use_pty":
+            use_pty = setting.on
+        elif setting.name == "syslog":
+            syslog = setting.on
+        elif setting.name == "logfile":
+            logfile = setting.on and bool(setting.value)
+        elif setting.name == "timestamp_timeout":
+            timeout = _minutes(setting.value, timeout) if setting.on else 0.0
+    rules = [_rule(placed, book) for placed in book.rules]
+    return SudoRules(
+        rules, use_pty=use_pty, logged=syslog or logfile, timestamp_minutes=_whole_minutes(timeout)
+    )
+
+
+def _minutes(value: str | None, otherwise: float) -> float:
+    try:
+        minutes = float(value or "")
+    except ValueError:
+        return otherwise
+    return minutes if math.isfinite(minutes) else otherwise
+
+
+def _whole_minutes(minutes: float) -> int:
+    """Rounded up, so that no time is told shorter than it is."""
+    return -1 if minutes < 0 else min(math.ceil(minutes), limits.MAX_SAFE_INTEGER)
+
+
+def _rule(placed: Placed, book: Book) -> SudoRule:
+    rule = placed.rule
+    return SudoRule(
+        who=bounded(", ".join(rule.users)),
+        hosts=bounded(", ".join(rule.hosts)),
+        run_as=bounded(rule.run_as),
+        commands=bounded(", ".join(rule.commands)),
+        no_password=rule.no_password or _never_asked(rule, book),
+        everything="ALL" in _expand("command", rule.commands, book.aliases),
+        source=bounded(placed.source),
+    )
+
+
+def _expand(kind: str, items: Iterable[str], aliases: Mapping[tuple[str, str], Alias]) -> set[str]:
+    """What the items name, aliases opened. Negated items are left out: sudoers(5) warns that they forbid nothing."""
+    found: set[str] = set()
+    waiting, opened = list(items), set[str]()
+    while waiting:
+        item = waiting.pop()
+        if kind == "command":
+            item = _DIGEST.sub("", item)
+        item = item.replace("!!", "").strip()
+        if item.startswith("!"):
+            continue
+        alias = aliases.get((kind, item))
+        if alias is None:
+            found.add(item)
+        elif item not in opened:
+            opened.add(item)
+            waiting.extend(alias.items)
+    return found
+
+
+def _never_asked(rule: Rule, book: Book) -> bool:
+    """Defaults switch the password off for this rule: for all, or for a user, run-as user, host or command of it."""
+    off = False
+    for setting in book.settings:
+        if setting.name == "authenticate" and _concerns(setting, rule, book):
+            off = not setting.on
+        elif setting.name == "exempt_group" and not setting.scope and setting.on:
+            off = off or f"%{setting.value}" in _expand("user", rule.users, book.aliases)
+    return off
+
+
+def _concerns(setting: Setting, rule: Rule, book: Book) -> bool:
+    if not setting.scope:
+        return True
+    kind, named = {
+        ":": ("user", rule.users),
+        "@": ("host", rule.hosts),
+        "!": ("command", rule.commands),
+        ">": ("runas", tuple(re.split(r"[\s,:]+", rule.run_as or "root"))),
+    }[setting.scope]
+    meant = _expand(kind, setting.items, book.aliases)
+    concerned = _expand(kind, named, book.aliases)
+    return "ALL" in meant or bool(meant & concerned) or ("ALL" in concerned and not setting.on)
+
+
+def _read(host: Host, path: str, book: Book, depth: int) -> None:
+    """Read `path` into `book`, includes at their place."""
+    if depth >= MAX_DEPTH:
+        raise ValueError(f"the includes of sudoers go deeper than {MAX_DEPTH}")
+    if len(book.files) >= MAX_FILES:
+        raise ValueError(f"sudoers includes over {MAX_FILES} files")
+    book.files.append(path)
+    for number, text in sudoers.logical_lines(host.lines(path)):
+        where = f"{path}:{number}"
+        try:
+            entries = sudoers.parse_line(text)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from None
+        for entry in entries:
+            if isinstance(entry, Alias):
+                book.aliases[entry.kind, entry.name] = entry
+            elif isinstance(entry, Setting):
+                book.settings.append(entry)
+            elif isinstance(entry, Rule):
+                book.rules.append(Placed(entry, where))
+            else:
+                for included in _included(host, path, entry):
+                    _read(host, included, book, depth + 1)
+        if len(book.rules) > limits.MAX_FACT_LIST:
+            raise CouldNotLook(Reason.TOO_LARGE, f"over {limits.MAX_FACT_LIST} rules in sudoers")
+
+
+def _included(host: Host, path: str, include: Include) -> list[str]:
+    """sudoers(5): names that hold a dot or end in `~` are passed over in a folder; %h is the short host name."""
+    target = include.path.replace("%h", _short_hostname(host))
+    if not target.startswith("/"):
+        target = posixpath.join(posixpath.dirname(path), target)
+    target = target.lstrip("/")
+    if not include.folder:
+        return [target] if host.exists(target) else []
+    names = host.names(target, limit=MAX_FILES)
+    return [f"{target}/{name}" for name in names if "." not in name and not name.endswith("~")]
+
+
+def _short_hostname(host: Host) -> str:
+    name = os.uname().nodename if host.live else (host.text("etc/hostname", limit=4096) or "").strip()
+    return name.partition(".")[0]
+
+
+def gather(host: Host, selector: tuple[str, ...]) -> tuple[SudoRules, str]:
+    """Topic sudo.rules. Raises CouldNotLook: not-installed without etc/sudoers; permission-denied."""
+    if not host.exists("etc/sudoers"):
+        raise CouldNotLook(Reason.NOT_INSTALLED, "etc/sudoers is absent")
+    book = Book([], [], {}, [])
+    _read(host, "etc/sudoers", book, 0)
+    source = "etc/sudoers and what it includes"
+    if re.search(r"(?m)^\s*sudoers:.*\b(?:ldap|sss)\b", host.text("etc/nsswitch.conf") or ""):
+        source += "; rules from LDAP or SSSD not seen"
+    return decide(book, _defaults(host)), source
+
+
+def _defaults(host: Host) -> Defaults:
+    timeout = DEBIAN_TIMEOUT if host.exists("etc/debian_version") else UPSTREAM_TIMEOUT
+    try:
+        package = package_inventory.look(host).by_name.get("sudo")
+    except CouldNotLook as error:
+        if error.reason is Reason.TIMED_OUT:
+            raise
+        package = None
+    version = "" if package is None else package.version.rpartition(":")[2]
+    match = re.match(r"(\d{1,4})\.(\d{1,4})\.(\d{1,4})", version)
+    return Defaults(match is not None and tuple(map(int, match.groups())) >= USE_PTY_SINCE, timeout)

@@ -1,0 +1,91 @@
+"""file.stat: kind, owner and permissions of one path, links followed inside the root. Contents are never read here.
+
+Names of owners come from the root's own passwd and group files (passwd(5), group(5)), not from this machine's name
+service.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+from vonggac_contract.facts.files import FileStat, Permission
+
+from ...host import Host
+from ...untrusted import as_text, bounded
+
+_PERMISSIONS: Final[tuple[tuple[int, Permission], ...]] = (
+    (stat.S_IRUSR, "u+r"),
+    (stat.S_IWUSR, "u+w"),
+    (stat.S_IXUSR, "u+x"),
+    (stat.S_IRGRP, "g+r"),
+    (stat.S_IWGRP, "g+w"),
+    (stat.S_IXGRP, "g+x"),
+    (stat.S_IROTH, "o+r"),
+    (stat.S_IWOTH, "o+w"),
+    (stat.S_IXOTH, "o+x"),
+    (stat.S_ISUID, "setuid"),
+    (stat.S_ISGID, "setgid"),
+    (stat.S_ISVTX, "sticky"),
+)
+Kind = Literal["file", "directory", "link", "device", "fifo", "socket"]
+_KINDS: Final[dict[int, Kind]] = {
+    stat.S_IFREG: "file",
+    stat.S_IFDIR: "directory",
+    stat.S_IFLNK: "link",
+    stat.S_IFBLK: "device",
+    stat.S_IFCHR: "device",
+    stat.S_IFIFO: "fifo",
+    stat.S_IFSOCK: "socket",
+}
+
+
+def names_by_number(lines: Iterable[str]) -> dict[int, str]:
+    """Number to name from the lines of a passwd or group file; the first name of a number counts, as getpwuid(3)."""
+    names: dict[int, str] = {}
+    for line in lines:
+        fields = line.split(":")
+        if len(fields) >= 3 and fields[2].isascii() and fields[2].isdigit() and len(fields[2]) <= 10:
+            names.setdefault(int(fields[2]), bounded(fields[0]))
+    return names
+
+
+def describe(status: os.stat_result, users: dict[int, str], groups: dict[int, str]) -> FileStat:
+    """The fact from what stat(2) told; an owner without a name shows as its number."""
+    mode = stat.S_IMODE(status.st_mode)
+    return FileStat(
+        exists=True,
+        kind=_KINDS[stat.S_IFMT(status.st_mode)],
+        owner=users.get(status.st_uid, str(status.st_uid)),
+        group=groups.get(status.st_gid, str(status.st_gid)),
+        uid=status.st_uid,
+        gid=status.st_gid,
+        mode=f"{mode:04o}",
+        permissions=[name for bit, name in _PERMISSIONS if mode & bit],
+        size=status.st_size,
+        modified=_moment(status.st_mtime),
+    )
+
+
+def _moment(seconds: float) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(int(seconds), UTC)
+    except (OverflowError, ValueError, OSError):  # a file system may hold times that no calendar has
+        return None
+
+
+def gather(host: Host, selector: tuple[str, ...]) -> tuple[FileStat, str]:
+    """Topic file.stat, selector: the path."""
+    path = selector[0]
+    status = host.stat(path)
+    if status is None:
+        status = host.lstat(path)  # a link that leads nowhere
+    source = as_text(path)
+    if status is None:
+        return FileStat(exists=False), source
+    users = host.once("file.stat users", lambda: names_by_number(host.lines("etc/passwd")))
+    groups = host.once("file.stat groups", lambda: names_by_number(host.lines("etc/group")))
+    return describe(status, users, groups), source

@@ -1,0 +1,175 @@
+"""logging.state: who writes logs, how long they stay, and where they are sent. Formats are read by `journald`,
+`logrotate` and `log_forwarding`.
+
+How `retention_days` is worked out: the larger of
+- the days logrotate keeps of the main system log, if its log daemon is active (a log rotated by size counts 0), and
+- MaxRetentionSec, if the journal is persistent; its size bounds may remove entries sooner, which `oldest_entry` shows.
+None if neither says anything.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import posixpath
+import stat
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+from vonggac_contract.facts import CouldNotLook, Reason
+from vonggac_contract.facts.logs import LoggingState
+
+from ...host import Host
+from ...untrusted import bounded
+from ..system import processes, systemd
+from . import journald, log_forwarding, logrotate
+
+JOURNALD: Final = ("usr/lib/systemd/systemd-journald", "lib/systemd/systemd-journald")
+SYSLOG: Final[dict[Literal["rsyslog", "syslog-ng"], tuple[tuple[str, ...], str, str]]] = {
+    "rsyslog": (("usr/sbin/rsyslogd", "sbin/rsyslogd"), "rsyslogd", "rsyslog.service"),
+    "syslog-ng": (("usr/sbin/syslog-ng", "sbin/syslog-ng"), "syslog-ng", "syslog-ng.service"),
+}
+"""Programs, process name and unit of each log daemon."""
+MAIN_LOGS: Final = ("/var/log/syslog", "/var/log/messages")
+"""The log of everything on Debian's family and on Red Hat's and SUSE's."""
+CONF_FOLDERS: Final = ("etc/systemd", "run/systemd", "usr/local/lib/systemd", "usr/lib/systemd")
+"""Where journald.conf and its drop-ins are, the strongest first."""
+_MAX_JOURNALS: Final = 500
+_PASSED_OVER: Final = ("~", ".bak", ".rpmsave", ".rpmnew", ".dpkg-old", ".dpkg-dist", ".dpkg-new")
+"""Ends of names that logrotate's include leaves out, logrotate(8) tabooext."""
+
+
+def retention(
+    storage: str, journal_days: int | None, syslog_active: bool, rotate_days: int | None
+) -> int | None:
+    """Days that a message stays by either way, as the module's text says."""
+    kept = [rotate_days] if syslog_active and rotate_days is not None else []
+    if storage == "persistent" and journal_days is not None:
+        kept.append(journal_days)
+    return max(kept, default=None)
+
+
+def gather(host: Host, selector: tuple[str, ...]) -> tuple[LoggingState, str]:
+    """Topic logging.state."""
+    installed = any(host.exists(path) for path in JOURNALD)
+    runs = installed and (not host.live or "systemd-journal" in processes.names(host))
+    settings = _drop_ins(host, "journald.conf", "Journal") if installed else {}
+    storage: journald.Storage = "absent"
+    if runs:
+        storage = journald.storage(settings, has_folder=host.exists("var/log/journal"))
+    journal_days = journald.retention_days(settings)
+    syslog, active = _syslog(host)
+    rotate_days = _rotate_days(host)
+    value = LoggingState(
+        journald=runs,
+        journal_storage=storage,
+        journal_max_days=journal_days,
+        syslog=syslog,
+        syslog_active=active,
+        rotate_days=rotate_days,
+        retention_days=retention(storage, journal_days, active, rotate_days),
+        remote_targets=_targets(host, syslog),
+        oldest_entry=_oldest(host),
+    )
+    return value, "journald.conf, rsyslog.conf, logrotate.conf, var/log"
+
+
+def _drop_ins(host: Host, name: str, section: str) -> dict[str, str]:
+    """Settings of `name` and its drop-ins: a stronger folder hides a weaker one's file of the same name; the last in
+    the order of names wins (systemd.conf(5) "Configuration directories and precedence")."""
+    paths = [f"{folder}/{name}" for folder in CONF_FOLDERS if host.exists(f"{folder}/{name}")][:1]
+    parts: dict[str, str] = {}
+    for folder in CONF_FOLDERS:
+        for part in host.names(f"{folder}/{name}.d"):
+            if part.endswith(".conf"):
+                parts.setdefault(part, f"{folder}/{name}.d/{part}")
+    found: dict[str, str] = {}
+    for path in (*paths, *(parts[part] for part in sorted(parts))):
+        for key, values in systemd.sections(host.text(path) or "").get(section, {}).items():
+            found[key] = values[-1] if values else ""
+    return {key: value for key, value in found.items() if value}
+
+
+def _syslog(host: Host) -> tuple[Literal["rsyslog", "syslog-ng", "none"], bool]:
+    present: Literal["rsyslog", "syslog-ng", "none"] = "none"
+    for name, (programs, process, unit) in SYSLOG.items():
+        if any(host.exists(program) for program in programs):
+            if processes.active(host, (process,), (unit,)):
+                return name, True
+            present = name if present == "none" else present
+    return present, False
+
+
+def _rotate_days(host: Host) -> int | None:
+    if not (host.exists("usr/sbin/logrotate") or host.exists("usr/bin/logrotate")):
+        return None
+
+    def included(path: str) -> Iterator[list[str]]:
+        target = path.lstrip("/")
+        status = host.stat(target)
+        if status is not None and stat.S_ISREG(status.st_mode):
+            yield host.lines(target)
+        for name in host.names(target):
+            if not name.endswith(_PASSED_OVER):
+                yield host.lines(posixpath.join(target, name))
+
+    main = "etc/logrotate.conf" if host.exists("etc/logrotate.conf") else "usr/etc/logrotate.conf"
+    stanzas = logrotate.parse(host.lines(main), included)
+    kept = [days for log in MAIN_LOGS if (days := logrotate.days_kept(stanzas, log)) is not None]
+    return min(kept, default=None)
+
+
+def _targets(host: Host, syslog: str) -> list[str]:
+    found: list[str] = []
+    if syslog == "rsyslog":
+        text = _whole(host, "etc/rsyslog.conf", log_forwarding.rsyslog_includes)
+        found = log_forwarding.rsyslog_targets(text)
+    elif syslog == "syslog-ng":
+        text = _whole(host, "etc/syslog-ng/syslog-ng.conf", log_forwarding.syslog_ng_includes)
+        found = log_forwarding.syslog_ng_targets(text)
+    if systemd.units(host).enabled("systemd-journal-upload.service") == "enabled":
+        url = _drop_ins(host, "journal-upload.conf", "Upload").get("url")
+        if url:
+            found.append(log_forwarding.upload_target(url))
+    return [bounded(target) for target in found]
+
+
+def _whole(host: Host, path: str, includes: log_forwarding.Includes) -> str:
+    def read(pattern: str) -> Iterator[str]:
+        folder, _, wanted = posixpath.join(posixpath.dirname(path), pattern).rpartition("/")
+        for name in host.names(folder):
+            if fnmatch.fnmatchcase(name, wanted) and not name.startswith("."):
+                yield host.text(f"{folder}/{name}") or ""
+
+    return log_forwarding.with_includes(host.text(path) or "", includes, read)
+
+
+def _oldest(host: Host) -> datetime | None:
+    """The first entry of the oldest journal file, or the oldest old version of the main log, whichever is earlier."""
+    found: list[datetime] = []
+    for log in MAIN_LOGS:
+        folder, _, name = log.lstrip("/").rpartition("/")
+        for version in host.names(folder):
+            status = host.stat(f"{folder}/{version}") if version.startswith(f"{name}") else None
+            if status is not None and status.st_size and 0 < status.st_mtime < 1e11:
+                found.append(datetime.fromtimestamp(int(status.st_mtime), UTC))
+    try:
+        found.extend(_journal_times(host))
+    except CouldNotLook as error:
+        if error.reason is not Reason.PERMISSION_DENIED:
+            raise
+    return min(found, default=None)
+
+
+def _journal_times(host: Host) -> Iterator[datetime]:
+    for machine in host.names("var/log/journal"):
+        files = [name for name in host.names(f"var/log/journal/{machine}") if name.startswith("system")]
+        for name in files[:_MAX_JOURNALS]:
+            file = host.open(f"var/log/journal/{machine}/{name}")
+            if file is None:
+                continue
+            with file:
+                moment = journald.first_entry(os.read(file.fileno(), journald.HEADER_BYTES))
+            if moment is not None:
+                yield moment

@@ -1,0 +1,12 @@
+"""Listening sockets, TLS, the packet filter, name resolution."""
+
+from __future__ import annotations
+
+from ..base import Gather
+from . import firewall_state, socket_listening, tls_listener
+
+GATHERERS: dict[str, Gather] = {
+    "firewall.state": firewall_state.gather,
+    "socket.listening": socket_listening.gather,
+    "tls.listener": tls_listener.gather,
+}

@@ -1,0 +1,47 @@
+"""tls.listener: TLS of the local TCP listeners. They are told by `socket_listening` and asked by `tls.local`."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterable
+
+from vonggac_contract.facts.network import TlsListeners
+
+from ...host import Host
+from . import socket_listening
+
+
+def host_names(hostname: str, hosts: Iterable[str]) -> list[str]:
+    """The machine's name, and the names that lines of etc/hosts (hosts(5)) give together with it."""
+    found = [hostname]
+    for line in hosts:
+        words = line.partition("#")[0].split()[1:]
+        if hostname in words:
+            found.extend(word for word in words if not word.startswith("localhost"))
+    return list(dict.fromkeys(found))
+
+
+def gather(host: Host, selector: tuple[str, ...]) -> tuple[TlsListeners, str]:
+    """Topic tls.listener."""
+    listeners = [found for found in socket_listening.look(host).sockets if found.protocol == "tcp"]
+    if not listeners:
+        return TlsListeners([], 0, []), "no TCP listener"
+    from ...tls import (
+        local,
+    )  # ssl and X.509 cost 60 ms and 15 MiB that a machine without listeners never needs
+
+    names = [*host_names(os.uname().nodename, host.lines("etc/hosts")), *_addresses()]
+    return local.look(listeners, names), "connections to the local listeners"
+
+
+def _addresses() -> list[str]:
+    import psutil
+
+    families = (socket.AF_INET, socket.AF_INET6)
+    return [
+        address.address.partition("%")[0]
+        for addresses in psutil.net_if_addrs().values()
+        for address in addresses
+        if address.family in families
+    ]

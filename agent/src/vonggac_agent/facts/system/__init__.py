@@ -1,0 +1,26 @@
+"""Identity, release, kernel, services, timers, time, kernel parameters."""
+
+from __future__ import annotations
+
+from ..base import Gather
+from . import (
+    host_identity,
+    kernel_running,
+    os_release,
+    os_support,
+    service_running,
+    service_unit,
+    sysctl,
+    time_sync,
+)
+
+GATHERERS: dict[str, Gather] = {
+    "host.identity": host_identity.gather,
+    "kernel.running": kernel_running.gather,
+    "os.release": os_release.gather,
+    "os.support": os_support.gather,
+    "service.running": service_running.gather,
+    "service.unit": service_unit.gather,
+    "sysctl": sysctl.gather,
+    "time.sync": time_sync.gather,
+}

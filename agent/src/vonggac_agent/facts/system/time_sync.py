@@ -1,0 +1,174 @@
+"""time.sync: what keeps this machine's clock right, from which servers, and whether the kernel says that it works.
+
+How far the clock is off is not measured here: the collector compares times. Formats: chrony.conf(5), timesyncd.conf(5),
+ntp.conf(5), ntpd.conf(5).
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from vonggac_contract import limits
+from vonggac_contract.facts import CouldNotLook, Reason
+from vonggac_contract.facts.system import TimeSync
+
+from ...host import Host
+from ...untrusted import as_text, bounded
+from . import kernel_clock, systemd
+
+MAX_FILES: Final = 200
+"""Files that one configuration may draw in."""
+
+
+class Client(NamedTuple):
+    """One program that sets the clock: how it is recognised."""
+
+    name: str
+    programs: tuple[str, ...]
+    process: str
+    """Its name in proc/<pid>/comm, at most 15 characters."""
+    units: tuple[str, ...]
+    marks: tuple[str, ...] = ()
+    """Paths of which one must exist, where the program alone does not tell (ntpd has three makers)."""
+
+
+CLIENTS: Final = (
+    Client("chrony", ("usr/sbin/chronyd",), "chronyd", ("chrony.service", "chronyd.service")),
+    Client(
+        "systemd-timesyncd",
+        ("usr/lib/systemd/systemd-timesyncd", "lib/systemd/systemd-timesyncd"),
+        "systemd-timesyn",
+        ("systemd-timesyncd.service",),
+    ),
+    Client("ntpsec", ("usr/sbin/ntpd",), "ntpd", ("ntpsec.service", "ntpd.service"), ("etc/ntpsec",)),
+    Client("openntpd", ("usr/sbin/ntpd",), "ntpd", ("openntpd.service",), ("etc/openntpd", "etc/ntpd.conf")),
+    Client("ntp", ("usr/sbin/ntpd",), "ntpd", ("ntp.service", "ntpd.service"), ("etc/ntp.conf",)),
+)
+
+
+def servers(text: str, words: tuple[str, ...]) -> list[str]:
+    """The first argument of each directive named in `words`; comments as chrony and ntp know them are left out."""
+    return [arguments[0] for word, arguments in directives(text) if word in words and arguments]
+
+
+def directives(text: str) -> Iterable[tuple[str, list[str]]]:
+    """Lines as (lower-case directive, arguments); `#` ends a line, `!`, `;` and `%` at its start make it a comment."""
+    for line in text.split("\n"):
+        parts = line.partition("#")[0].split()
+        if parts and parts[0][0] not in "!;%":
+            yield parts[0].casefold(), parts[1:]
+
+
+def timesyncd_servers(texts: Iterable[str]) -> list[str]:
+    """Servers of timesyncd.conf and its drop-ins in order: NTP=, or FallbackNTP= if that names none.
+
+    They are read as one file, so that an empty value resets what earlier ones said.
+    """
+    time = systemd.sections("\n\n".join(texts)).get("Time", {})
+    return " ".join(time.get("ntp", [])).split() or " ".join(time.get("fallbackntp", [])).split()
+
+
+def _chrony(host: Host) -> list[str]:
+    names: list[str] = []
+    waiting = ["etc/chrony/chrony.conf", "etc/chrony.conf"]
+    seen: set[str] = set()
+    while waiting:
+        path = waiting.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        if len(seen) > MAX_FILES:
+            raise CouldNotLook(Reason.TOO_LARGE, f"chrony's configuration draws in over {MAX_FILES} files")
+        text = host.text(path) or ""
+        names += servers(text, ("server", "pool", "peer"))
+        for word, arguments in directives(text):
+            if word in ("confdir", "sourcedir"):
+                ending = ".conf" if word == "confdir" else ".sources"
+                for folder in arguments:
+                    waiting += [f"{folder}/{name}" for name in host.names(folder) if name.endswith(ending)]
+            elif word == "include" and arguments:
+                waiting += _matching(host, arguments[0])
+    return names
+
+
+def _matching(host: Host, pattern: str) -> list[str]:
+    folder, _, name = pattern.rpartition("/")
+    if not set(name) & set("*?["):
+        return [pattern]
+    return [f"{folder}/{entry}" for entry in host.names(folder) if fnmatch.fnmatchcase(entry, name)]
+
+
+def _timesyncd(host: Host) -> list[str]:
+    found: dict[str, str] = {}
+    for folder in ("usr/lib", "usr/local/lib", "run", "etc"):
+        place = f"{folder}/systemd/timesyncd.conf.d"
+        found |= {name: f"{place}/{name}" for name in host.names(place) if name.endswith(".conf")}
+    paths = ["etc/systemd/timesyncd.conf", *(found[name] for name in sorted(found))]
+    return timesyncd_servers([host.text(path) or "" for path in paths[:MAX_FILES]])
+
+
+def _ntpd(host: Host) -> list[str]:
+    folder = "etc/ntpsec/ntp.d"
+    extra = [f"{folder}/{name}" for name in host.names(folder) if name.endswith(".conf")]
+    paths = ["etc/ntp.conf", "etc/ntpsec/ntp.conf", *extra[:MAX_FILES]]
+    return [s for path in paths for s in servers(host.text(path) or "", ("server", "pool", "peer"))]
+
+
+def _openntpd(host: Host) -> list[str]:
+    paths = ("etc/openntpd/ntpd.conf", "etc/ntpd.conf")
+    return [s for path in paths for s in servers(host.text(path) or "", ("server", "servers"))]
+
+
+_CONFIGURED: Final = {
+    "chrony": _chrony,
+    "systemd-timesyncd": _timesyncd,
+    "ntpsec": _ntpd,
+    "openntpd": _openntpd,
+    "ntp": _ntpd,
+}
+
+
+def _installed(host: Host) -> list[Client]:
+    found: list[Client] = []
+    for client in CLIENTS:
+        there = any(host.exists(program) for program in client.programs)
+        marked = not client.marks or any(host.exists(mark) for mark in client.marks)
+        # One ntpd has one maker: the first that matches; a configuration left by another does not count.
+        if there and marked and not any(known.process == client.process for known in found):
+            found.append(client)
+    return found
+
+
+def _active(host: Host, clients: list[Client]) -> list[str]:
+    if not host.live:
+        units = systemd.units(host)
+        return [c.name for c in clients if any(units.enabled(unit) == "enabled" for unit in c.units)]
+    if host.text("proc/1/comm", limit=4096) is None:
+        raise CouldNotLook(
+            Reason.PERMISSION_DENIED, "processes of others are hidden (proc mounted with hidepid)"
+        )
+    running = {
+        (host.text(f"proc/{name}/comm", limit=4096) or "").strip()
+        for name in host.names("proc", limit=limits.MAX_FACT_LIST * 10)
+        if name.isdigit()
+    }
+    return [client.name for client in clients if client.process in running]
+
+
+def gather(host: Host, selector: tuple[str, ...]) -> tuple[TimeSync, str]:
+    """Topic time.sync."""
+    clients = _installed(host)
+    named: dict[str, None] = {}
+    for client in clients:
+        named |= dict.fromkeys(bounded(as_text(server)) for server in _CONFIGURED[client.name](host))
+    return (
+        TimeSync(
+            clients=[client.name for client in clients],
+            active=_active(host, clients),
+            servers=list(named)[: limits.MAX_FACT_LIST],
+            synchronised=kernel_clock.synchronised() if host.live else None,
+        ),
+        "programs, proc/*/comm, configuration files, adjtimex",
+    )

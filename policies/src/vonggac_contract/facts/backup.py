@@ -1,0 +1,1 @@
+"""Backup jobs: what runs them, when, whether encrypted."""

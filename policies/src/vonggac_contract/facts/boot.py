@@ -1,0 +1,1 @@
+"""Kernel modules, kernel command line, the boot loader."""

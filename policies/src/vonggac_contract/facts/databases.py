@@ -1,0 +1,1 @@
+"""Database servers: PostgreSQL, MySQL and MariaDB, Redis."""

@@ -1,0 +1,1 @@
+"""What is shared over the network: Samba, NFS, SNMP, FTP."""

@@ -1,0 +1,1 @@
+"""Mounts, fstab, encrypted disks and swap."""

@@ -1,0 +1,1 @@
+"""Web servers and what runs in them: nginx, Apache, PHP, Tomcat."""
