@@ -48,7 +48,13 @@ class Desk:
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
 
-    def token(self, unit: str = "ha-noi/so-y-te", system: str | None = "hsyt", **more: object) -> str:
+    def token(
+        self,
+        unit: str = "ha-noi/so-y-te",
+        system: str | None = "hsyt",
+        now: datetime = NOW,
+        **more: object,
+    ) -> str:
         uses = int(str(more.get("uses", 100)))
         host = more.get("host")
         return create_token(
@@ -57,14 +63,18 @@ class Desk:
             unit,
             system,
             uses,
-            NOW + timedelta(days=400),
-            NOW,
+            now + timedelta(days=400),
+            now,
             host=str(host) if host is not None else None,
         )[0]
 
     def enrol(self, machine: Machine, token: str | None = None, now: datetime = NOW) -> Machine:
         answer = enrol(
-            self.ledger, machine.request(token or self.token(), now), now=now, collector_key=KEY, peer="test"
+            self.ledger,
+            machine.request(token or self.token(now=now), now),
+            now=now,
+            collector_key=KEY,
+            peer="test",
         )
         assert answer.status == 200, answer.body()
         machine.enrolled(answer.body())
