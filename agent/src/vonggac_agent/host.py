@@ -7,6 +7,7 @@ lead out. What the bytes mean is the work of the modules under `facts/`; which f
 from __future__ import annotations
 
 import errno
+import fnmatch
 import os
 import stat as stat_bits
 import time
@@ -122,6 +123,28 @@ class Host:
         except OSError as error:
             raise _could_not(error, directory) from None
         return sorted(found)
+
+    def glob(self, pattern: str, limit: int = 1_000) -> list[str]:
+        """Paths that match `pattern` (glob(7), wildcards in any part), sorted; a name that begins with a dot only if the
+        pattern's part does. Without a wildcard the pattern itself, whether or not it is there.
+
+        Raises CouldNotLook: too-large (over `limit` paths), and as `names` does.
+        """
+        found = [""]
+        for part in pattern.strip("/").split("/"):
+            if not set(part) & set("*?["):
+                found = [f"{folder}/{part}" for folder in found]
+                continue
+            hidden = part.startswith(".")
+            found = [
+                f"{folder}/{name}"
+                for folder in found
+                for name in self.names(folder or "/")
+                if fnmatch.fnmatchcase(name, part) and (hidden or not name.startswith("."))
+            ]
+            if len(found) > limit:
+                raise CouldNotLook(Reason.TOO_LARGE, f"{_shown(pattern)} matches over {limit} paths")
+        return found
 
     def stat(self, path: str | Path) -> os.stat_result | None:
         """stat(2) with links followed inside the root; None if absent or if the link leads nowhere."""
