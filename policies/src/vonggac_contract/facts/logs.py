@@ -55,3 +55,74 @@ class AuditState(msgspec.Struct, frozen=True):
     installed: Annotated[bool, about("auditd is installed")]
     active: Annotated[bool, about("auditd runs (or is enabled, in a mounted root)")]
     rules: Annotated[int, about("Rules in etc/audit/audit.rules and rules.d", source="etc/audit")]
+
+
+Access = Literal["r", "w", "x", "a"]
+
+
+class AuditRule(msgspec.Struct, frozen=True):
+    """One rule of the audit trail, as auditctl(8) would take it."""
+
+    action: Annotated[str, about("always, never or possible")]
+    filter: Annotated[str, about("Filter list: exit, task, user, exclude, filesystem")]
+    path: Annotated[str, about("File or folder watched; empty for a rule on system calls alone")]
+    permissions: Annotated[list[Access], about("Accesses: read, write, execute, attribute change")]
+    architecture: Annotated[str, about("b64 or b32 if the rule names one")] = ""
+    calls: Annotated[list[str], about("System calls, the first 64")] = []
+    conditions: Annotated[list[str], about("What else is asked (auid>=1000)")] = []
+    key: Annotated[str, about("Its key, to search by")] = ""
+
+
+@topic("audit.rules", main="installed", privileged=True)
+class AuditRules(msgspec.Struct, frozen=True):
+    """The rules of the audit trail as they are loaded when the machine starts."""
+
+    installed: Annotated[bool, about("auditd is installed")]
+    rules: Annotated[
+        list[AuditRule],
+        about(
+            "Rules in the order the kernel asks them", source="etc/audit/rules.d/*.rules, else audit.rules"
+        ),
+    ]
+    suppressed: Annotated[
+        bool,
+        about("Nothing is recorded whatever the rules say: -e 0, or a rule never,task for all processes"),
+    ]
+    enabled: Annotated[
+        int | None, about("Last -e: 0 off, 1 on, 2 on and locked until the next start; none: not said")
+    ] = None
+    failure: Annotated[
+        int | None, about("Last -f: 0 silent, 1 printk, 2 panic when the trail fails; none: not said")
+    ] = None
+    backlog: Annotated[int | None, about("Last -b: events that may wait; none: not said", unit="events")] = (
+        None
+    )
+
+
+@topic("audit.watch", selector=("path",), main="everybody", privileged=True)
+class AuditWatch(msgspec.Struct, frozen=True):
+    """What the audit rules record of one file or folder; a rule on a folder above counts."""
+
+    exists: Annotated[bool, about("Something is at that path", source="stat(2)")]
+    everybody: Annotated[
+        list[Access],
+        about(
+            "Accesses recorded whoever makes them, services included", source="etc/audit/rules.d, audit.rules"
+        ),
+    ]
+    people: Annotated[
+        list[Access],
+        about("Accesses recorded when made in somebody's login session (auid of 1000 and up)"),
+    ]
+
+
+@topic("audit.call", selector=("name",), main="people", privileged=True)
+class AuditCall(msgspec.Struct, frozen=True):
+    """Whether the audit rules record one system call, for every architecture that programs here can use."""
+
+    everybody: Annotated[bool, about("Recorded whoever makes it", source="etc/audit/rules.d, audit.rules")]
+    people: Annotated[bool, about("Recorded when made in somebody's login session")]
+    refused: Annotated[
+        bool, about("Recorded at least when the kernel refused it with EACCES or EPERM to somebody logged in")
+    ]
+    architectures: Annotated[list[str], about("Sorts of calls asked for: b64, and b32 on x86-64")] = []

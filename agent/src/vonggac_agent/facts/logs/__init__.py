@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from ..base import Gather
-from . import audit_state, logging_state
+from . import audit_rules, audit_state, logging_state
 
 GATHERERS: dict[str, Gather] = {
+    "audit.call": audit_rules.gather_call,
+    "audit.rules": audit_rules.gather,
     "audit.state": audit_state.gather,
+    "audit.watch": audit_rules.gather_watch,
     "logging.state": logging_state.gather,
 }
