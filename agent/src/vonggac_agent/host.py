@@ -125,8 +125,10 @@ class Host:
         return sorted(found)
 
     def glob(self, pattern: str, limit: int = 1_000) -> list[str]:
-        """Paths that match `pattern` (glob(7), wildcards in any part), sorted; a name that begins with a dot only if the
-        pattern's part does. Without a wildcard the pattern itself, whether or not it is there.
+        """Paths that match `pattern` (glob(7), wildcards in any part), sorted.
+
+        A name that begins with a dot matches only a part that does. Without a wildcard the pattern itself is given,
+        whether or not it is there.
 
         Raises CouldNotLook: too-large (over `limit` paths), and as `names` does.
         """
@@ -144,7 +146,8 @@ class Host:
             ]
             if len(found) > limit:
                 raise CouldNotLook(Reason.TOO_LARGE, f"{_shown(pattern)} matches over {limit} paths")
-        return found
+        wild = set(pattern) & set("*?[")
+        return [path for path in found if self.lstat(path) is not None] if wild else found
 
     def stat(self, path: str | Path) -> os.stat_result | None:
         """stat(2) with links followed inside the root; None if absent or if the link leads nowhere."""

@@ -211,3 +211,18 @@ def test_a_program_that_takes_too_long_is_ended_with_its_children(tmp_path: Path
 def test_a_mounted_root_runs_no_program(tmp_path: Path) -> None:
     with pytest.raises(CouldNotLook, match="not-supported"):
         mounted(tmp_path, {}).run(("echo",), timeout=1, limit=1)
+
+
+def test_a_pattern_matches_names_inside_the_root_and_hidden_ones_only_by_a_dot(tmp_path: Path) -> None:
+    for name in ("etc/a/x.conf", "etc/b/x.conf", "etc/b/y.conf", "etc/c/z", "etc/.d/x.conf", "etc/b/.x.conf"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    host = Host(tmp_path, now=NOW)
+    assert host.glob("/etc/*/x.conf") == ["/etc/a/x.conf", "/etc/b/x.conf"]
+    assert host.glob("/etc/b/?.conf") == ["/etc/b/x.conf", "/etc/b/y.conf"]
+    assert host.glob("etc/.*/x*") == ["/etc/.d/x.conf"]
+    assert host.glob("/etc/no/such") == ["/etc/no/such"]
+    assert host.glob("/no/*") == []
+    assert host.glob("/../*") == ["/../etc"]
+    with pytest.raises(CouldNotLook, match="matches over 1 paths"):
+        host.glob("/etc/b/*", limit=1)

@@ -17,26 +17,26 @@ def parse(
     blank: bool = False,
     comments: str = "#",
     inline: bool = False,
-    shell: bool = False,
+    posix: bool = False,
     fold: bool = False,
 ) -> list[Entry]:
     """Every setting in file order, `section` empty.
 
     `separators`: characters that end a key. `blank`: blanks end a key as well (login.defs). `inline`: a comment may
-    follow the value after a blank, outside of quotes. `shell`: the value is one word of a shell: quotes and backslashes
+    follow the value after a blank, outside of quotes. `posix`: the value is one word of a shell: quotes and backslashes
     are undone, `export` before the key is dropped. `fold`: keys in lower case. A pair of quotes around a value is taken
     off in any case. Raises ValueError for over `lines.MAX_LINES` lines.
     """
     found: list[Entry] = []
     for number, line in significant(text, comments):
-        if shell and line.startswith("export "):
+        if posix and line.startswith("export "):
             line = line.removeprefix("export ").lstrip()
         at = _end_of_key(line, separators, blank)
         key, value = line[:at].strip(), line[at:].lstrip(" \t")
         if value[:1] and value[0] in separators:
             value = value[1:]
         if key:
-            value = _value(value.strip(), comments, inline=inline, shell=shell)
+            value = _value(value.strip(), comments, inline=inline, posix=posix)
             found.append(Entry("", key.lower() if fold else key, value, number))
     return found
 
@@ -48,7 +48,7 @@ def _end_of_key(line: str, separators: str, blank: bool) -> int:
     return min(ends, default=len(line))
 
 
-def _value(value: str, comments: str, *, inline: bool, shell: bool) -> str:
+def _value(value: str, comments: str, *, inline: bool, posix: bool) -> str:
     quoted = value[:1] in ("'", '"')
     if inline:
         if quoted:
@@ -56,6 +56,6 @@ def _value(value: str, comments: str, *, inline: bool, shell: bool) -> str:
             value = value[: end + 1] if end > 0 else value
         else:
             value = without_comment(value, comments)
-    if shell:
+    if posix:
         return (words(value) or [""])[0]
     return unquoted(value)

@@ -101,6 +101,7 @@ def parse_xml(text: str) -> dict[str, Any]:
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.text
     parser.EntityDeclHandler = builder.entity
+    parser.SkippedEntityHandler = builder.skipped
     try:
         parser.Parse(text.encode("utf-8", "replace"), True)
     except expat.ExpatError as error:
@@ -139,6 +140,9 @@ class _XmlBuilder:
 
     def entity(self, *declared: object) -> None:
         raise ValueError("not XML as read here: it declares entities")
+
+    def skipped(self, name: str, is_parameter: bool) -> None:
+        raise ValueError(f"not XML as read here: an undeclared entity {name[:80]!r}")
 
 
 def at(value: Any, pointer: str) -> list[Any]:
