@@ -86,3 +86,107 @@ class AutomaticUpdates(msgspec.Struct, frozen=True):
     security_only: Annotated[bool | None, about("Limited to security origins; none if it can't be told")] = (
         None
     )
+
+
+class PackageSource(msgspec.Struct, frozen=True):
+    """One place that packages come from: a repository, or one address of an archive."""
+
+    name: Annotated[
+        str, about("Repository id, or address and suites; user names and passwords in it left out")
+    ]
+    scheme: Annotated[str, about("http, https, file, cdrom, …")]
+    host: Annotated[str, about("Host of its address, lower case; empty for a place on this machine")]
+    through: Annotated[
+        str, about("Host that the machine really asks: the manager's proxy where one is set, else `host`")
+    ]
+    reach: Annotated[
+        Literal["local", "inside", "outside"],
+        about(
+            "Where `through` is: on this machine; inside (private address, name without a dot or in a domain for "
+            "private use, RFC 6762, RFC 8375, ICANN's .internal); outside"
+        ),
+    ]
+    signed: Annotated[
+        bool,
+        about(
+            "Nothing is taken from it that its keys have not signed",
+            source="trusted, allow-insecure; gpgcheck, repo_gpgcheck, pkg_gpgcheck",
+        ),
+    ]
+    own_key: Annotated[bool, about("Keys are named for this source", source="signed-by; gpgkey")]
+    tls_checked: Annotated[
+        bool, about("Certificates are checked where the scheme is https", source="Verify-Peer; sslverify")
+    ]
+
+
+@topic("package.sources")
+class PackageSources(msgspec.Struct, frozen=True):
+    """Where the package manager takes packages from, and what it checks; sources that are switched off are left out."""
+
+    manager: Annotated[
+        Literal["apt", "dnf", "zypper", "none"], about("Package manager whose configuration was read")
+    ]
+    sources: Annotated[
+        list[PackageSource],
+        about(
+            "Enabled sources of binary packages",
+            source="sources.list(5): etc/apt; dnf.conf(5): etc/yum.repos.d; etc/zypp/repos.d",
+        ),
+    ]
+    loose: Annotated[
+        list[str],
+        about(
+            "Settings that let packages in unchecked for every source, by their names",
+            source="apt.conf(5), apt-secure(8); dnf.conf(5); zypp.conf",
+        ),
+    ]
+    shared_keys: Annotated[
+        list[str],
+        about(
+            "Key files that may sign for every source and that no keyring package brought (apt)",
+            source="etc/apt/trusted.gpg, trusted.gpg.d",
+        ),
+    ]
+
+
+@topic("package.origins")
+class PackageOrigins(msgspec.Struct, frozen=True):
+    """Installed packages that nobody vouches for."""
+
+    basis: Annotated[
+        Literal["archives", "signatures"],
+        about("dpkg: no archive's list has the name; rpm: the package carries no signature"),
+    ]
+    foreign: Annotated[
+        list[str], about("Names of such packages", source="var/lib/apt/lists; the rpm database")
+    ]
+
+
+@topic("package.held")
+class PackagesHeld(msgspec.Struct, frozen=True):
+    """Packages that are kept from being updated."""
+
+    held: Annotated[
+        list[str],
+        about(
+            "Names or patterns",
+            source="dpkg selections `hold`; dnf excludes and versionlock.list; zypper locks",
+        ),
+    ]
+
+
+@topic("software.unpackaged", cadence="daily")
+class UnpackagedSoftware(msgspec.Struct, frozen=True):
+    """Programs that the package manager knows nothing of, so that nobody updates or lists them."""
+
+    programs: Annotated[
+        list[str],
+        about(
+            "Absolute paths: files in usr/local/bin and sbin, folders of opt that no package brought (opt: dpkg only)",
+            source="usr/local/bin, usr/local/sbin, opt",
+        ),
+    ]
+    snaps: Annotated[list[str], about("Snaps by name", source="var/lib/snapd/snaps")]
+    flatpaks: Annotated[
+        list[str], about("Flatpak applications of the system, by id", source="var/lib/flatpak/app")
+    ]

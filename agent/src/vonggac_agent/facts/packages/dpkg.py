@@ -38,6 +38,19 @@ def parse(raw: bytes) -> list[Package]:
     return packages
 
 
+def held(raw: bytes) -> list[str]:
+    """Names of packages in place whose selection is `hold`, dpkg(1) "Package selection states", in file order."""
+    names: list[str] = []
+    for stanza in raw.split(b"\n\n"):
+        # looked for first as mere bytes, because almost no package is held
+        if b"Status: hold " in stanza:
+            status = field(b"\n" + stanza, b"\nStatus: ") or b""
+            name = field(b"\n" + stanza, b"\nPackage: ")
+            if name and status.startswith(b"hold ") and status.rpartition(b" ")[2] in PRESENT:
+                names.append(bounded(as_text(name)))
+    return names
+
+
 def parse_one(raw: bytes) -> Package | None:
     """The package of one status.d file, which has no Status field; None for one without a version (checksum lists)."""
     stanza = b"\n" + raw

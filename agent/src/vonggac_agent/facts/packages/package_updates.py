@@ -1,7 +1,8 @@
 """package.updates: newer versions that the local package lists offer, without asking the network.
 
 Pins, holds and phased roll-out are not taken into account. Lists are read by `apt_lists`, and
-`dnf` is asked on the Red Hat family.
+`dnf` is asked on the Red Hat family. Reading apt's lists is dear, so `look` keeps also what
+package.origins asks of them.
 """
 
 from __future__ import annotations
@@ -36,6 +37,12 @@ class Newer:
         for package in installed:
             self._installed.setdefault(package.name.encode(), []).append(package)
         self._best: dict[Package, _Best] = {}
+        self._offered: set[bytes] = set()
+
+    @property
+    def foreign(self) -> list[str]:
+        """Installed packages whose name nobody offered, sorted."""
+        return sorted(as_text(name) for name in self._installed.keys() - self._offered)
 
     @property
     def names(self) -> frozenset[bytes]:
@@ -44,6 +51,7 @@ class Newer:
 
     def add(self, offer: apt_lists.Offer, *, security: bool) -> None:
         """Take one offer into account. `security`: it comes from a security archive."""
+        self._offered.add(offer.name)
         version = bounded(as_text(offer.version))
         architecture = as_text(offer.architecture)
         for package in self._installed.get(offer.name, ()):
@@ -71,7 +79,21 @@ class Newer:
         )
 
 
-def from_apt(host: Host, packages: Iterable[Package]) -> PackageUpdates:
+class Read(NamedTuple):
+    """What apt's lists say of the installed packages."""
+
+    updates: PackageUpdates
+    foreign: list[str]
+    """Packages that are in no list."""
+
+
+def look(host: Host) -> Read:
+    """apt's lists, read once per host. Raises CouldNotLook as `from_apt` does."""
+    packages = package_inventory.look(host).inventory.packages
+    return host.once("package.updates apt", lambda: from_apt(host, packages))
+
+
+def from_apt(host: Host, packages: Iterable[Package]) -> Read:
     """Updates by apt's lists. Raises CouldNotLook: not-installed without a list, not-supported if one can't be read."""
     names = host.names(apt_lists.FOLDER)
     lists = [name for name in names if apt_lists.is_list(name)]
@@ -93,12 +115,13 @@ def from_apt(host: Host, packages: Iterable[Package]) -> PackageUpdates:
         for offer in apt_lists.offers(apt_lists.parts_of(host, name), wanted, host.in_time):
             newer.add(offer, security=archive.security)
     pending = newer.pending()
-    return PackageUpdates(
+    updates = PackageUpdates(
         pending=pending,
         security_pending=sum(update.security for update in pending),
         lists_updated=_fetched(host, names),
         origins=sorted(origins),
     )
+    return Read(updates, newer.foreign)
 
 
 def _fetched(host: Host, names: Iterable[str]) -> datetime | None:
@@ -113,5 +136,5 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[PackageUpdates, str]:
     """Topic package.updates."""
     inventory = package_inventory.look(host).inventory
     if inventory.manager == "dpkg":
-        return from_apt(host, inventory.packages), apt_lists.FOLDER
+        return look(host).updates, apt_lists.FOLDER
     return dnf.updates(host, inventory.packages), "dnf repoquery from its cache"

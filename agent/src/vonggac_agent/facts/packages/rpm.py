@@ -37,6 +37,8 @@ MAX_INDEX_ENTRIES: Final = 65_536
 _STRING: Final = 6
 _INT32: Final = 4
 _NAME, _VERSION, _RELEASE, _EPOCH, _ARCH, _SOURCE = 1000, 1001, 1002, 1003, 1022, 1044
+_SIGNATURES: Final = frozenset((259, 262, 267, 268, 278))
+"""SIGPGP, SIGGPG, DSAHEADER, RSAHEADER, OPENPGP: tags that hold a signature."""
 _WANTED: Final = {
     _NAME: _STRING,
     _VERSION: _STRING,
@@ -69,6 +71,17 @@ def parse_header(blob: bytes) -> Package | None:
     return _package(
         name, epoch.encode() + version + b"-" + release, values.get(_ARCH, b""), values.get(_SOURCE, b"")
     )
+
+
+def unsigned(blob: bytes) -> str | None:
+    """The package's name if its header carries no OpenPGP signature; None if it does, or is a public key.
+
+    rpm keeps the signature's tags among the header's own when it installs. Raises ValueError as `parse_header` does.
+    """
+    package = parse_header(blob)
+    count = int.from_bytes(blob[:4], "big")
+    tags = {tag for tag, _, _, _ in struct.iter_unpack(">IIII", blob[8 : 8 + 16 * count])}
+    return None if package is None or tags & _SIGNATURES else package.name
 
 
 def _value(blob: bytes, kind: int, start: int, end: int) -> bytes:
@@ -125,6 +138,28 @@ def read(host: Host) -> tuple[list[Package], str] | None:
     return None
 
 
+def read_unsigned(host: Host) -> tuple[list[str], str] | None:
+    """Names of packages without a signature, sorted, and where they were read; None if there is no rpm database.
+
+    Raises CouldNotLook(not-supported) for forms of the database that are not read here.
+    """
+    for folder in FOLDERS:
+        path = f"{folder}/rpmdb.sqlite"
+        if host.exists(path):
+            waiting = host.stat(f"{path}-wal")
+            if waiting is not None and waiting.st_size:
+                raise CouldNotLook(
+                    Reason.NOT_SUPPORTED, f"{path} has changes that are not yet written into it"
+                )
+            names = {name for blob in _blobs(host, path) if (name := unsigned(blob)) is not None}
+            return sorted(names), path
+        if any(host.exists(f"{folder}/{name}") for name in OTHER_FORMS):
+            raise CouldNotLook(
+                Reason.NOT_SUPPORTED, f"{folder} holds a form of the database that is not read"
+            )
+    return None
+
+
 def _from_program(host: Host, why: str) -> tuple[list[Package], str]:
     if not host.live:
         raise CouldNotLook(Reason.NOT_SUPPORTED, why)
@@ -133,21 +168,32 @@ def _from_program(host: Host, why: str) -> tuple[list[Package], str]:
 
 
 def _from_sqlite(host: Host, path: str) -> Iterator[Package]:
+    found = 0
+    for blob in _blobs(host, path):
+        package = parse_header(blob)
+        if package is not None:
+            found += 1
+            if found > limits.MAX_FACT_LIST:
+                raise CouldNotLook(Reason.TOO_LARGE, f"over {limits.MAX_FACT_LIST} packages")
+            yield package
+
+
+def _blobs(host: Host, path: str) -> Iterator[bytes]:
     import apsw
 
     address = host.resolve(path).as_uri() + "?mode=ro&immutable=1"
     try:
         connection = apsw.Connection(address, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
         try:
-            yield from _packages(host, connection)
+            yield from _headers(host, connection)
         finally:
             connection.close()
     except apsw.Error as error:
         raise ValueError(f"{path}: {type(error).__name__}: {error}") from None
 
 
-def _packages(host: Host, connection: apsw.Connection) -> Iterator[Package]:
-    """Each package of an open database that nobody vouches for: no code of its schema runs, no value is unbounded."""
+def _headers(host: Host, connection: apsw.Connection) -> Iterator[bytes]:
+    """Each header of an open database that nobody vouches for: no code of its schema runs, no value is unbounded."""
     import apsw
 
     connection.limit(apsw.SQLITE_LIMIT_LENGTH, MAX_HEADER_BYTES)
@@ -159,14 +205,8 @@ def _packages(host: Host, connection: apsw.Connection) -> Iterator[Package]:
     ).fetchall()
     if plain != [(1,)]:
         raise ValueError("the rpm database has no table Packages")
-    found = 0
     for (blob,) in connection.execute("SELECT blob FROM Packages"):
         host.in_time()
         if not isinstance(blob, bytes):
             raise ValueError("the rpm database holds a header that is no blob")
-        package = parse_header(blob)
-        if package is not None:
-            found += 1
-            if found > limits.MAX_FACT_LIST:
-                raise CouldNotLook(Reason.TOO_LARGE, f"over {limits.MAX_FACT_LIST} packages")
-            yield package
+        yield blob
