@@ -108,6 +108,27 @@ def test_ports_are_those_it_listens_on(config: str, ports: list[int], tmp_path: 
     assert look(tmp_path, config).ports == ports
 
 
+def test_forwarding_limits_methods_and_where_keys_are_looked_for(tmp_path: Path) -> None:
+    found = look(
+        tmp_path,
+        "AllowAgentForwarding no\nPermitTunnel point-to-point\nGatewayPorts clientspecified\nMaxStartups 5:50:20\n"
+        "AuthenticationMethods publickey,password gssapi-with-mic\nStrictModes no\nDenyUsers a\nDenyUsers b\n"
+        "AuthorizedKeysFile /etc/keys/%u\nAuthorizedKeysCommand /usr/bin/x\nTrustedUserCAKeys /etc/ssh/ca\n",
+    )
+    assert (found.allowagentforwarding, found.permittunnel, found.gatewayports, found.strictmodes) == (
+        False, "point-to-point", "clientspecified", False,
+    )  # fmt: skip
+    assert (found.startups_begin, found.startups_full) == (5, 20)
+    assert found.authenticationmethods == ["publickey,password", "gssapi-with-mic"]
+    assert (found.denyusers, found.authorizedkeysfile) == (["a", "b"], ["/etc/keys/%u"])
+    assert (found.keys_command, found.user_authorities) == (True, True)
+
+
+@pytest.mark.parametrize(("text", "limits"), [("10:30:100", (10, 100)), ("7", (7, 7))])
+def test_the_limit_of_logins_under_way_is_two_numbers(text: str, limits: tuple[int, int]) -> None:
+    assert sshd_config.startups(text) == limits
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -115,6 +136,8 @@ def test_ports_are_those_it_listens_on(config: str, ports: list[int], tmp_path: 
         "UsePAM perhaps",
         "MaxAuthTries many",
         "LoginGraceTime 2x",
+        "MaxStartups 10:30",
+        "PermitTunnel perhaps",
         "Port 0",
         "Port 65536",
         "Port x",

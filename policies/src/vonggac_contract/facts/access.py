@@ -154,3 +154,33 @@ class SshdEffective(msgspec.Struct, frozen=True):
     allowusers: Annotated[list[str], about("Only these users, if any is named")]
     allowgroups: Annotated[list[str], about("Only these groups, if any is named")]
     match_blocks: Annotated[int, about("Match blocks in the files, which may say otherwise for some")] = 0
+    allowagentforwarding: Annotated[bool | None, about("Key agents forwarded")] = None
+    permittunnel: Annotated[
+        Literal["yes", "no", "point-to-point", "ethernet"] | None, about("Network tunnels (tun devices)")
+    ] = None
+    gatewayports: Annotated[
+        Literal["yes", "no", "clientspecified"] | None, about("Others may use forwarded ports")
+    ] = None
+    disableforwarding: Annotated[bool | None, about("Every kind of forwarding switched off at once")] = None
+    strictmodes: Annotated[bool | None, about("Owners and modes of users' files checked")] = None
+    permituserrc: Annotated[bool | None, about("Users' .ssh/rc is run")] = None
+    gssapiauthentication: Annotated[bool | None, about("Kerberos tickets accepted (GSSAPI)")] = None
+    startups_begin: Annotated[
+        int | None,
+        about("Logins under way from which new ones are turned away by chance", source="MaxStartups"),
+    ] = None
+    startups_full: Annotated[
+        int | None, about("Logins under way at which every new one is turned away", source="MaxStartups")
+    ] = None
+    authenticationmethods: Annotated[
+        list[str], about("Lists of methods, each enough by itself; any: one method is enough")
+    ] = []
+    denyusers: Annotated[list[str], about("Never these users")] = []
+    denygroups: Annotated[list[str], about("Never these groups")] = []
+    authorizedkeysfile: Annotated[list[str], about("Where users' keys are looked for")] = []
+    keys_command: Annotated[
+        bool | None, about("A program tells users' keys", source="AuthorizedKeysCommand")
+    ] = None
+    user_authorities: Annotated[
+        bool | None, about("Users' certificates are trusted", source="TrustedUserCAKeys")
+    ] = None

@@ -1,7 +1,7 @@
 """Reads the SSH server's settings: its files, sshd_config(5), and what `sshd -T` prints, sshd(8). Pure.
 
-The first value of a keyword wins; what stands in Match blocks holds only for some and is counted, not read. Where the
-settings come from is the work of `sshd_effective`.
+The first value of a keyword wins; what stands in Match blocks holds only for some and is kept apart, for `sshd_match`.
+Where the settings come from is the work of `sshd_effective`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Iterable
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal, NamedTuple, TypeVar
 
 from vonggac_contract import limits
 from vonggac_contract.facts.access import SshdEffective
@@ -30,7 +30,15 @@ _OLD_NAMES: Final = {
     "keepalive": "tcpkeepalive",
 }
 """Synonyms that OpenSSH 9.2 still takes (servconf.c)."""
-_ADDING: Final = ("allowusers", "allowgroups", "port", "listenaddress")
+_ADDING: Final = (
+    "allowusers",
+    "allowgroups",
+    "denyusers",
+    "denygroups",
+    "port",
+    "listenaddress",
+    "hostkey",
+)
 """Keywords whose lines add up, sshd_config(5)."""
 _CURVES: Final = ("256", "384", "521")
 _CERTIFICATES: Final = (
@@ -102,12 +110,41 @@ DEFAULTS: Final[dict[str, str]] = {
     "clientalivecountmax": "3",
     "loglevel": "INFO",
     "banner": "none",
+    "allowagentforwarding": "yes",
+    "permittunnel": "no",
+    "gatewayports": "no",
+    "disableforwarding": "no",
+    "strictmodes": "yes",
+    "permituserrc": "yes",
+    "gssapiauthentication": "no",
+    "maxstartups": "10:30:100",
+    "authenticationmethods": "any",
+    "authorizedkeyscommand": "none",
+    "trustedusercakeys": "none",
+    "pubkeyauthoptions": "none",
 }
 """Defaults of OpenSSH 9.2, sshd_config(5)."""
+DEFAULT_KEY_FILES: Final = (".ssh/authorized_keys", ".ssh/authorized_keys2")
+"""sshd_config(5) AuthorizedKeysFile, its default."""
+
+TUNNELS: Final[tuple[Literal["yes", "no", "point-to-point", "ethernet"], ...]] = (
+    "yes",
+    "no",
+    "point-to-point",
+    "ethernet",
+)
+GATEWAYS: Final[tuple[Literal["yes", "no", "clientspecified"], ...]] = ("yes", "no", "clientspecified")
 
 Read = Callable[[str], Iterable[Iterable[str]]]
 """The files that a pattern of Include names, in order, each as its lines."""
 T = TypeVar("T", bound=str)
+
+
+class Block(NamedTuple):
+    """A Match block: its criteria as written, and the first words of each keyword in it."""
+
+    criteria: list[str]
+    words: dict[str, list[str]]
 
 
 class Settings:
@@ -115,8 +152,13 @@ class Settings:
 
     def __init__(self) -> None:
         self.words: dict[str, list[list[str]]] = {}
-        self.match_blocks = 0
+        self.blocks: list[Block] = []
         self.lines = 0
+
+    @property
+    def match_blocks(self) -> int:
+        """How many Match blocks there are."""
+        return len(self.blocks)
 
     def add(self, keyword: str, words: list[str]) -> None:
         """Keep the line unless its keyword has its value already."""
@@ -136,11 +178,11 @@ class Settings:
 def parse(lines: Iterable[str], read: Read) -> Settings:
     """The settings of a file with its includes. Raises ValueError for includes deeper or lines more than the bounds."""
     settings = Settings()
-    _walk(lines, read, settings, inside_match=False, depth=0)
+    _walk(lines, read, settings, block=None, depth=0)
     return settings
 
 
-def _walk(lines: Iterable[str], read: Read, settings: Settings, *, inside_match: bool, depth: int) -> None:
+def _walk(lines: Iterable[str], read: Read, settings: Settings, *, block: Block | None, depth: int) -> None:
     """A Match block ends with its file, also for the file that includes it."""
     if depth > MAX_DEPTH:
         raise ValueError(f"the includes of sshd_config go deeper than {MAX_DEPTH}")
@@ -151,14 +193,17 @@ def _walk(lines: Iterable[str], read: Read, settings: Settings, *, inside_match:
         keyword, words = split(line)
         if keyword == "match":
             # "Match all" holds for everybody, so that it ends a block instead of being one.
-            inside_match = [word.lower() for word in words] != ["all"]
-            settings.match_blocks += inside_match
+            block = None if [word.lower() for word in words] == ["all"] else Block(words, {})
+            if block is not None:
+                settings.blocks.append(block)
         elif keyword == "include":
             for pattern in words:
                 for included in read(pattern):
-                    _walk(included, read, settings, inside_match=inside_match, depth=depth + 1)
-        elif keyword and words and not inside_match:
+                    _walk(included, read, settings, block=block, depth=depth + 1)
+        elif keyword and words and block is None:
             settings.add(_OLD_NAMES.get(keyword, keyword), words)
+        elif keyword and words and block is not None:
+            block.words.setdefault(_OLD_NAMES.get(keyword, keyword), words)
 
 
 def split(line: str) -> tuple[str, list[str]]:
@@ -226,6 +271,24 @@ def describe(
         allowusers=_names(settings, "allowusers"),
         allowgroups=_names(settings, "allowgroups"),
         match_blocks=match_blocks,
+        allowagentforwarding=_flag(settings, "allowagentforwarding"),
+        permittunnel=_choice("permittunnel", one("permittunnel").lower(), TUNNELS),
+        gatewayports=_choice("gatewayports", one("gatewayports").lower(), GATEWAYS),
+        disableforwarding=_flag(settings, "disableforwarding"),
+        strictmodes=_flag(settings, "strictmodes"),
+        permituserrc=_flag(settings, "permituserrc"),
+        gssapiauthentication=_flag(settings, "gssapiauthentication"),
+        startups_begin=startups(one("maxstartups"))[0],
+        startups_full=startups(one("maxstartups"))[1],
+        authenticationmethods=[
+            bounded(m) for m in settings.all("authenticationmethods")[: limits.MAX_FACT_LIST]
+        ]
+        or ["any"],
+        denyusers=_names(settings, "denyusers"),
+        denygroups=_names(settings, "denygroups"),
+        authorizedkeysfile=_names(settings, "authorizedkeysfile") or list(DEFAULT_KEY_FILES),
+        keys_command=one("authorizedkeyscommand").lower() != "none",
+        user_authorities=one("trustedusercakeys").lower() != "none",
     )
 
 
@@ -249,6 +312,17 @@ def _number(settings: Settings, keyword: str) -> int:
 
 def _names(settings: Settings, keyword: str) -> list[str]:
     return [bounded(name) for name in settings.all(keyword)[: limits.MAX_FACT_LIST]]
+
+
+def startups(value: str) -> tuple[int, int]:
+    """MaxStartups, sshd_config(5): logins under way from which some, and at which all new ones are turned away.
+
+    `full`, or `begin:chance:full`. Raises ValueError otherwise.
+    """
+    match = re.fullmatch(r"([0-9]{1,9})(?::[0-9]{1,3}:([0-9]{1,9}))?", value)
+    if match is None:
+        raise ValueError(f"maxstartups is {value[:80]!r}")
+    return int(match[1]), int(match[2] or match[1])
 
 
 def seconds(value: str) -> int:

@@ -30,7 +30,7 @@ TEST_SECONDS: Final = 5.0
 
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[SshdEffective, str]:
     """Topic sshd.effective. Raises CouldNotLook: not-installed; permission-denied if its files are closed to us."""
-    if not any(host.exists(program) for program in PROGRAMS):
+    if not installed(host):
         raise CouldNotLook(Reason.NOT_INSTALLED, "no SSH server is installed")
     if host.live and os.geteuid() == 0:
         try:
@@ -39,14 +39,20 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[SshdEffective, str]:
             said = error.detail
         else:
             told = sshd_config.told(as_text(output))
-            return sshd_config.describe(told, "effective", _read(host).match_blocks), "sshd -T"
-        settings = _read(host)
+            return sshd_config.describe(told, "effective", read(host).match_blocks), "sshd -T"
+        settings = read(host)
         return sshd_config.describe(settings, "parsed", settings.match_blocks), f"{CONFIG} ({said})"
-    settings = _read(host)
+    settings = read(host)
     return sshd_config.describe(settings, "parsed", settings.match_blocks), CONFIG
 
 
-def _read(host: Host) -> sshd_config.Settings:
+def installed(host: Host) -> bool:
+    """An SSH server is there."""
+    return any(host.exists(program) for program in PROGRAMS)
+
+
+def read(host: Host) -> sshd_config.Settings:
+    """What the files say. Raises CouldNotLook: not-installed; permission-denied. ValueError beyond the bounds."""
     path = next((path for path in (CONFIG, VENDOR_CONFIG) if host.exists(path)), None)
     if path is None:
         raise CouldNotLook(Reason.NOT_INSTALLED, f"{CONFIG} is absent")

@@ -1,0 +1,134 @@
+"""account.keys: who is let in by which kind of key. The lines are read by `ssh_public_key`.
+
+Looked at are the files of AuthorizedKeysFile, sshd_config(5), of every account with a shell; keys that a program tells
+(AuthorizedKeysCommand) are not, and the source says so.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import stat
+from collections.abc import Iterator
+from typing import Final
+
+from vonggac_contract import limits
+from vonggac_contract.facts import CouldNotLook, Reason
+from vonggac_contract.facts.ssh import AccountKeys, AuthorizedKey, KeyFile
+
+from ...host import Host
+from ...untrusted import bounded
+from ..files import file_stat
+from . import account_files, account_users, ssh_public_key, sshd_config, sshd_effective
+from .account_files import PasswdEntry
+
+MAX_FILES: Final = 2000
+WRITABLE: Final = stat.S_IWGRP | stat.S_IWOTH
+
+
+def expand(pattern: str, entry: PasswdEntry) -> str | None:
+    """A path of AuthorizedKeysFile for one account: %h home, %u name, %U number, %% itself; relative ones in the home.
+
+    None for `none` and for what sshd would refuse.
+    """
+    if pattern.lower() == "none":
+        return None
+    values = {"%h": entry.home, "%u": entry.name, "%U": str(entry.uid), "%%": "%"}
+    parts: list[str] = []
+    place = 0
+    while place < len(pattern):
+        if pattern[place] != "%":
+            parts.append(pattern[place])
+            place += 1
+            continue
+        value = values.get(pattern[place : place + 2])
+        if value is None:
+            return None
+        parts.append(value)
+        place += 2
+    path = "".join(parts)
+    return path if path.startswith("/") else posixpath.join(entry.home, path)
+
+
+def keys(account: str, path: str, text: str, administrator: bool) -> Iterator[AuthorizedKey]:
+    """The keys of one file. Raises ValueError for over `limits.MAX_FACT_LIST` lines."""
+    lines = text.split("\n", limits.MAX_FACT_LIST)
+    if len(lines) > limits.MAX_FACT_LIST:
+        raise ValueError(f"{path} is over {limits.MAX_FACT_LIST} lines")
+    for number, line in enumerate(lines, 1):
+        key = ssh_public_key.parse_line(line)
+        if key is not None:
+            yield AuthorizedKey(
+                bounded(account),
+                bounded(f"{path}:{number}"),
+                administrator,
+                key.type,
+                key.bits,
+                limited_sources="from" in key.options,
+                limited_command="command" in key.options,
+                restricted="restrict" in key.options,
+            )
+
+
+def gather(host: Host, selector: tuple[str, ...]) -> tuple[AccountKeys, str]:
+    """Topic account.keys. Raises CouldNotLook: permission-denied as soon as one file may not be looked at."""
+    entries = account_files.passwd(host.lines("etc/passwd", limit=account_users.MAX_ACCOUNT_FILE))
+    if not entries:
+        raise CouldNotLook(Reason.NOT_INSTALLED, "etc/passwd is absent or holds no account")
+    patterns, by_program = _patterns(host)
+    administrators = _administrators(host, entries)
+    files: list[KeyFile] = []
+    found: list[AuthorizedKey] = []
+    for entry in entries:
+        if posixpath.basename(entry.shell) in account_users.NO_SHELLS or not entry.home.startswith("/"):
+            continue
+        for path in filter(None, (expand(pattern, entry) for pattern in patterns)):
+            status = host.stat(path)
+            if status is None:
+                continue
+            files.append(_file(host, entry, path, status))
+            text = host.text(path, limit=account_users.MAX_KEY_FILE) or ""
+            found.extend(keys(entry.name, path, text, entry.name in administrators))
+        if len(files) > MAX_FILES or len(found) > limits.MAX_FACT_LIST:
+            raise CouldNotLook(Reason.TOO_LARGE, f"over {MAX_FILES} files or {limits.MAX_FACT_LIST} keys")
+    return AccountKeys(files, found), "authorized_keys" + ("; keys told by a program not seen" * by_program)
+
+
+def _patterns(host: Host) -> tuple[list[str], bool]:
+    """What AuthorizedKeysFile names, and whether a program tells keys too; the defaults without a server."""
+    try:
+        settings = sshd_effective.read(host)
+    except CouldNotLook as error:
+        if error.reason is not Reason.NOT_INSTALLED:
+            raise
+        return list(sshd_config.DEFAULT_KEY_FILES), False
+    named = settings.all("authorizedkeysfile")[:16] or list(sshd_config.DEFAULT_KEY_FILES)
+    return named, settings.one("authorizedkeyscommand").lower() != "none"
+
+
+def _administrators(host: Host, entries: list[PasswdEntry]) -> set[str]:
+    groups = account_files.groups(host.lines("etc/group", limit=account_users.MAX_ACCOUNT_FILE))
+    chosen = [group for group in groups if group[0] in account_users.ADMINISTRATOR_GROUPS]
+    members = {name for _, _, names in chosen for name in names}
+    numbers = {number for _, number, _ in chosen}
+    return {e.name for e in entries if e.uid == 0 or e.name in members or e.gid in numbers}
+
+
+def _file(host: Host, entry: PasswdEntry, path: str, status: os.stat_result) -> KeyFile:
+    """sshd with StrictModes looks at the file and every directory up to the home."""
+    places = [(path, status)]
+    folder = posixpath.dirname(path)
+    while folder.startswith(entry.home.rstrip("/") or "/") and len(places) < 8:
+        found = host.stat(folder)
+        if found is not None:
+            places.append((folder, found))
+        if folder in (entry.home.rstrip("/"), "/"):
+            break
+        folder = posixpath.dirname(folder)
+    return KeyFile(
+        bounded(entry.name),
+        bounded(path),
+        owned=all(found.st_uid in (entry.uid, 0) for _, found in places),
+        permissions=file_stat.describe(status, {}, {}).permissions,
+        writers=[bounded(place) for place, found in places if found.st_mode & WRITABLE],
+    )
