@@ -3,5 +3,8 @@
 from __future__ import annotations
 
 from ..base import Gather
+from . import nginx_servers
 
-GATHERERS: dict[str, Gather] = {}
+GATHERERS: dict[str, Gather] = {
+    "nginx.servers": nginx_servers.gather,
+}
