@@ -238,8 +238,14 @@ def test_without_programs_of_32_bits_one_architecture_is_enough(tmp_path: Path) 
         "etc/audit/rules.d/a.rules": "-a always,exit -F arch=b64 -S mount\n",
     }
     arm, amd = mounted(tmp_path / "arm", files), mounted(tmp_path / "amd", AUDITD | files)
-    assert audit_rules.gather_call(arm, ("mount",))[0] == AuditCall(True, True, True, ["b64"])
-    assert audit_rules.gather_call(amd, ("mount",))[0] == AuditCall(False, False, False, ["b64", "b32"])
+    assert audit_rules.gather_call(arm, ("mount",))[0] == AuditCall(True, True, True, True, ["b64"])
+    assert audit_rules.gather_call(amd, ("mount",))[0] == AuditCall(True, False, False, False, ["b64", "b32"])
+
+
+def test_a_call_that_the_machine_does_not_have_cannot_go_unrecorded(tmp_path: Path) -> None:
+    host = mounted(tmp_path, {"usr/sbin/auditd": "", "lib/ld-linux-aarch64.so.1": ""})
+    assert audit_rules.gather_call(host, ("unlink",))[0] == AuditCall(False, True, True, True, ["b64"])
+    assert audit_rules.gather_call(host, ("unlinkat",))[0] == AuditCall(True, False, False, False, ["b64"])
 
 
 WORD = st.sampled_from(("passwd", "a", "ssh_config", "x9", "identity"))

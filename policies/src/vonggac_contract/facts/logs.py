@@ -118,7 +118,12 @@ class AuditWatch(msgspec.Struct, frozen=True):
 
 @topic("audit.call", selector=("name",), main="people", privileged=True)
 class AuditCall(msgspec.Struct, frozen=True):
-    """Whether the audit rules record one system call, for every architecture that programs here can use."""
+    """Whether the audit rules record one system call, for every architecture that programs here can use.
+
+    A call that this machine's kernel does not have counts as recorded.
+    """
+
+    exists: Annotated[bool, about("The machine has that call (arm64 and riscv64 lack open, unlink, chmod …)")]
 
     everybody: Annotated[bool, about("Recorded whoever makes it", source="etc/audit/rules.d, audit.rules")]
     people: Annotated[bool, about("Recorded when made in somebody's login session")]
@@ -126,3 +131,53 @@ class AuditCall(msgspec.Struct, frozen=True):
         bool, about("Recorded at least when the kernel refused it with EACCES or EPERM to somebody logged in")
     ]
     architectures: Annotated[list[str], about("Sorts of calls asked for: b64, and b32 on x86-64")] = []
+
+
+AuditAction = Literal[
+    "ignore", "syslog", "rotate", "email", "exec", "suspend", "single", "halt", "keep_logs", "other"
+]
+
+
+@topic("audit.config", main="installed", privileged=True)
+class AuditConfig(msgspec.Struct, frozen=True):
+    """What auditd does with what it records (auditd.conf(5)); values left out are the daemon's own defaults."""
+
+    installed: Annotated[bool, about("auditd is installed")]
+    log_file: Annotated[str, about("Where it writes", source="etc/audit/auditd.conf log_file")] = ""
+    log_group: Annotated[str, about("Group that may read the log", source="log_group")] = ""
+    log_format: Annotated[
+        Literal["raw", "enriched"],
+        about("enriched: names beside the numbers of users and calls", source="log_format"),
+    ] = "raw"
+    node_name: Annotated[bool, about("Events carry this machine's name", source="name_format")] = False
+    writes: Annotated[bool, about("It writes to disk", source="write_logs")] = False
+    max_log_file: Annotated[int | None, about("Size of one file", unit="MiB", source="max_log_file")] = None
+    max_log_file_action: Annotated[
+        AuditAction, about("What it does when a file is full", source="max_log_file_action")
+    ] = "ignore"
+    kept: Annotated[
+        int | None,
+        about("max_log_file times num_logs where it rotates; none: it does not rotate", unit="MiB"),
+    ] = None
+    space_left: Annotated[
+        int, about("Free room that makes it warn, MiB or per cent; 0: never", source="space_left")
+    ] = 0
+    space_left_action: Annotated[AuditAction, about("What it does then", source="space_left_action")] = (
+        "ignore"
+    )
+    admin_space_left_action: Annotated[
+        AuditAction, about("What it does when it is nearly full", source="admin_space_left_action")
+    ] = "ignore"
+    disk_full_action: Annotated[
+        AuditAction, about("What it does when there is no room left", source="disk_full_action")
+    ] = "ignore"
+    disk_error_action: Annotated[
+        AuditAction, about("What it does when writing fails", source="disk_error_action")
+    ] = "ignore"
+    remote: Annotated[
+        str, about("Server that audisp-remote sends to, if it is switched on", source="audisp-remote.conf")
+    ] = ""
+    remote_encrypted: Annotated[bool, about("It sends by Kerberos, not in clear", source="transport")] = False
+    to_syslog: Annotated[bool, about("Events go to the system log too", source="plugins.d/syslog.conf")] = (
+        False
+    )

@@ -77,6 +77,16 @@ def architectures(host: Host) -> tuple[str, ...]:
     return ("b64", "b32") if any(host.exists(loader) for loader in loaders) else ("b64",)
 
 
+def _has_call(host: Host, call: str) -> bool:
+    """Programs of this machine can make the call at all: arm64 and riscv64 lack the oldest ones."""
+    if call not in audit_syntax.NOT_GENERIC:
+        return True
+    if host.live:
+        return os.uname().machine not in ("aarch64", "riscv64", "loongarch64")
+    loaders = ("lib/ld-linux-aarch64.so.1", "lib/ld-linux-riscv64-lp64d.so.1")
+    return not any(host.exists(loader) for loader in loaders)
+
+
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[AuditRules, str]:
     """Topic audit.rules. Raises CouldNotLook(permission-denied): the folder is closed to ordinary users."""
     found = rules(host)
@@ -142,11 +152,13 @@ def gather_call(host: Host, selector: tuple[str, ...]) -> tuple[AuditCall, str]:
     """Topic audit.call, selector: the system call's name."""
     wanted = architectures(host)
     found = audit_syntax.of_call(rules(host), selector[0], wanted)
+    exists = _has_call(host, selector[0])
     return (
         AuditCall(
-            everybody=found.everybody >= set(wanted),
-            people=found.people >= set(wanted),
-            refused=found.refused >= set(wanted),
+            exists=exists,
+            everybody=not exists or found.everybody >= set(wanted),
+            people=not exists or found.people >= set(wanted),
+            refused=not exists or found.refused >= set(wanted),
             architectures=list(wanted),
         ),
         "etc/audit",

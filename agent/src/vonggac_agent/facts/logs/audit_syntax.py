@@ -37,6 +37,25 @@ _FROM: Final = re.compile(r"auid(>=?)(\d{1,10})")
 _FIELD: Final = re.compile(r"([a-z_0-9]+)(!=|>=|<=|&=|=|>|<|&)(.*)")
 
 
+NOT_GENERIC: Final = frozenset(
+    (
+        "open",
+        "creat",
+        "unlink",
+        "rename",
+        "chmod",
+        "chown",
+        "lchown",
+        "mknod",
+        "mkdir",
+        "rmdir",
+        "link",
+        "symlink",
+    )
+)
+"""System calls that a 64-bit kernel of the generic table (arm64, riscv64) does not have, asm-generic/unistd.h."""
+
+
 class AuditLine(NamedTuple):
     """One rule. `path` is of a watch or of `-F path=` and `-F dir=`; `conditions` are what else `-F` and `-C` ask."""
 
