@@ -53,6 +53,11 @@ def names_by_number(lines: Iterable[str]) -> dict[int, str]:
     return names
 
 
+def permissions(mode: int) -> list[Permission]:
+    """The names of the bits of `mode` (inode(7)) that are set."""
+    return [name for bit, name in _PERMISSIONS if mode & bit]
+
+
 def describe(status: os.stat_result, users: dict[int, str], groups: dict[int, str]) -> FileStat:
     """The fact from what stat(2) told; an owner without a name shows as its number."""
     mode = stat.S_IMODE(status.st_mode)
@@ -64,7 +69,7 @@ def describe(status: os.stat_result, users: dict[int, str], groups: dict[int, st
         uid=status.st_uid,
         gid=status.st_gid,
         mode=f"{mode:04o}",
-        permissions=[name for bit, name in _PERMISSIONS if mode & bit],
+        permissions=permissions(mode),
         size=status.st_size,
         modified=_moment(status.st_mtime),
     )
