@@ -147,3 +147,22 @@ class TimeSync(msgspec.Struct, frozen=True):
             source="adjtimex(2)",
         ),
     ] = None
+
+
+@topic("sysctl.configured", selector=("key",), main="value")
+class SysctlConfigured(msgspec.Struct, frozen=True):
+    """One kernel parameter as the files set it at the next start, beside what the running kernel has."""
+
+    value: Annotated[
+        str | None,
+        about("Value that the files set, white space folded; none if none does", source="sysctl.d(5)"),
+    ]
+    number: Annotated[int | None, about("That value as an integer, if it is one")] = None
+    file: Annotated[str, about("The file that has the last word; empty if none")] = ""
+    running: Annotated[
+        int | None,
+        about(
+            "Value of the running kernel, if it is an integer; none for a mounted root, or if this kernel lacks it",
+            source="proc/sys",
+        ),
+    ] = None

@@ -11,6 +11,7 @@ from . import (
     service_running,
     service_unit,
     sysctl,
+    sysctl_configured,
     time_sync,
 )
 
@@ -22,5 +23,6 @@ GATHERERS: dict[str, Gather] = {
     "service.running": service_running.gather,
     "service.unit": service_unit.gather,
     "sysctl": sysctl.gather,
+    "sysctl.configured": sysctl_configured.gather,
     "time.sync": time_sync.gather,
 }
