@@ -6,6 +6,7 @@ Exit codes: 0 good, 1 findings or refusals, 2 wrong use or environment.
 from __future__ import annotations
 
 import argparse
+import fnmatch
 import os
 import sys
 from pathlib import Path
@@ -21,11 +22,13 @@ from vonggac_contract.rule import Text
 from vonggac_contract.snapshot import snapshot_from_value
 
 from .builtin import default_rulebook_bytes
-from .errors import RuleError
+from .errors import Place, RuleError
 from .evaluate import decide
 from .explain import explain
-from .pack import Pack, compile_pack, load_pack, read_clauses
+from .pack import RULE_SUFFIX, compile_pack, load_pack, read_clauses, rule_of
 from .rulebook import Rulebook, load_rulebook
+from .soundness import unsound
+from .types import nearest
 
 GOOD, FINDINGS, WRONG_USE = 0, 1, 2
 MAX_FACTS_BYTES = limits.MAX_UNPACKED_BYTES
@@ -63,9 +66,13 @@ def parser() -> argparse.ArgumentParser:
         return sub
 
     check = command(
-        "check", _check, "Check rules, cases and profiles of a folder.", "vonggac-rules check policies"
+        "check", _check, "Check rules, cases and profiles of a folder.",
+        "vonggac-rules check policies --only 'linux.ssh.*'",
+    )  # fmt: skip
+    check.add_argument("folder", type=Path, help="folder with packs and profiles, or one rule's file")
+    check.add_argument(
+        "--only", metavar="IDS", help="say only what is wrong with these rules (* for any text)"
     )
-    check.add_argument("folder", type=Path, help="folder with packs and profiles")
     check.add_argument("--json", action="store_true", help="errors as JSON")
 
     lists = command("list", _list, "List the rules of a folder.", "vonggac-rules list policies --json")
@@ -100,22 +107,33 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _check(args: argparse.Namespace) -> int:
-    pack = load_pack(args.folder)
-    if args.json:
-        _print_json([{"place": str(e.place), "message": e.message, "hint": e.hint} for e in pack.errors])
+    only = args.only
+    if args.folder.name.endswith(RULE_SUFFIX):
+        only = only or args.folder.name.removesuffix(RULE_SUFFIX)
+        pack = load_pack(args.folder.parent)
     else:
-        _report_errors(pack)
-        cases = sum(len(c) for c in pack.cases.values())
-        print(
-            f"{len(pack.rules)} rules, {cases} cases, {len(pack.profiles)} profiles: "
-            + (f"{len(pack.errors)} errors" if pack.errors else "all hold")
-        )
-    return FINDINGS if pack.errors or not pack.rules else GOOD
+        pack = load_pack(args.folder)
+    errors = pack.errors + unsound(pack.rules, pack.profiles, pack.sources)
+    rules = sorted(pack.rules)
+    if only:
+        rules = fnmatch.filter(rules, only)
+        errors = [e for e in errors if fnmatch.fnmatch(rule_of(e.place.file), only)]
+    if only and not rules and not errors:
+        raise RuleError(Place(str(args.folder)), f"no rule is called {only}", hint=nearest(only, pack.rules))
+    if args.json:
+        _print_json([{"place": str(e.place), "message": e.message, "hint": e.hint} for e in errors])
+    else:
+        _report_errors(errors)
+        cases = sum(len(pack.cases[r]) for r in rules)
+        profiles = "" if only else f", {len(pack.profiles)} profiles"
+        verdict = f"{len(errors)} errors" if errors else "all hold"
+        print(f"{len(rules)} rules, {cases} cases{profiles}: {verdict}")
+    return FINDINGS if errors or not rules else GOOD
 
 
 def _list(args: argparse.Namespace) -> int:
     pack = load_pack(args.folder)
-    _report_errors(pack)
+    _report_errors(pack.errors)
     rows = []
     for rule_id, loaded in sorted(pack.rules.items()):
         outcomes = [str(c.outcome) for c in pack.cases[rule_id]]
@@ -170,7 +188,7 @@ def _show(args: argparse.Namespace) -> int:
 def _compile(args: argparse.Namespace) -> int:
     pack = load_pack(args.folder)
     if pack.errors:
-        _report_errors(pack)
+        _report_errors(pack.errors)
         return FINDINGS
     table = args.folder / "data" / "level-controls.csv"
     raw = compile_pack(pack, args.version, read_clauses(table) if table.is_file() else {})
@@ -207,8 +225,8 @@ def _read(path: Path, maximum: int) -> bytes:
         return stream.read(maximum + 1)
 
 
-def _report_errors(pack: Pack) -> None:
-    for error in pack.errors:
+def _report_errors(errors: list[RuleError]) -> None:
+    for error in errors:
         print(f"{error.place}: {error.message}\n    {error.hint}", file=sys.stderr)
 
 

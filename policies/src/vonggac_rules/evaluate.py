@@ -6,7 +6,7 @@ becomes pass.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time
 from enum import Enum
 from typing import Any, NamedTuple
@@ -56,6 +56,13 @@ class View:
         self._facts = snapshot.facts
         self._plain: dict[FactKey, Any] = {}
 
+    @classmethod
+    def made_of(cls, now: datetime, platform: str, facts: Mapping[FactKey, Any]) -> View:
+        """A view of values that nobody gathered: builtins by field name, or Unavailable."""
+        view = cls(Snapshot(now, platform, {}))
+        view._plain.update(facts)
+        return view
+
     def look(self, key: FactKey) -> Any | Unavailable:
         """The fact's builtins, its Unavailable, or None if nobody gathered it."""
         if key not in self._plain:
@@ -70,8 +77,9 @@ def decide(rulebook: Rulebook, profile_id: str, snapshot: Snapshot) -> list[Find
     return [decide_rule(rule, values, view) for rule, values in rulebook.profile_rules(profile_id)]
 
 
-def decide_rule(rule: Rule, parameters: Mapping[str, Any], view: View) -> Finding:
-    """One rule on one view, with its profile's parameters."""
+def decide_rule(rule: Rule, parameters: Mapping[str, Any], view: View, walk: Walk | None = None) -> Finding:
+    """One rule on one view, with its profile's parameters. `walk` makes the walk over its two conditions (`trace`)."""
+    walk = walk or Decision
 
     def finding(outcome: Outcome, verdict: Verdict) -> Finding:
         return Finding(
@@ -82,12 +90,12 @@ def decide_rule(rule: Rule, parameters: Mapping[str, Any], view: View) -> Findin
     if rule.platform != view.platform:
         return finding(Outcome.NOT_APPLICABLE, Verdict(Truth.FALSE, reason="platform"))
     if rule.when is not None:
-        applies = _Decision(parameters, view).condition(rule.when)
+        applies = walk(parameters, view).condition(rule.when)
         if applies.truth is Truth.FALSE:
             return finding(Outcome.NOT_APPLICABLE, applies._replace(reason="condition"))
         if applies.truth is not Truth.TRUE:
             return finding(Outcome.UNKNOWN, applies)
-    verdict = _Decision(parameters, view).condition(rule.check)
+    verdict = walk(parameters, view).condition(rule.check)
     outcome = {
         Truth.TRUE: Outcome.PASS, Truth.FALSE: Outcome.FAIL,
         Truth.UNKNOWN: Outcome.UNKNOWN, Truth.PARTIAL: Outcome.PARTIAL,
@@ -95,8 +103,8 @@ def decide_rule(rule: Rule, parameters: Mapping[str, Any], view: View) -> Findin
     return finding(outcome, verdict)
 
 
-class _Element(NamedTuple):
-    """An element of a list while a quantifier asks about it."""
+class Element(NamedTuple):
+    """An element of a list while a quantifier asks about it: builtins, and their type."""
 
     value: Any
     type: FieldType
@@ -115,10 +123,13 @@ class _Group(NamedTuple):
         return [identity(e, self.type, read) for e in elements[: limits.MAX_EVIDENCE_ITEMS]]
 
 
-class _Decision:
-    """One walk over a condition; inside a quantifier `element` stands in for the fact."""
+class Decision:
+    """One walk over a condition; inside a quantifier `element` stands in for the fact.
 
-    def __init__(self, parameters: Mapping[str, Any], view: View, element: _Element | None = None) -> None:
+    `trace` overrides `condition`, `inside` and `selected` to write down what they find.
+    """
+
+    def __init__(self, parameters: Mapping[str, Any], view: View, element: Element | None = None) -> None:
         self.parameters = parameters
         self.view = view
         self.element = element
@@ -215,7 +226,7 @@ class _Decision:
             return Verdict(Truth.UNKNOWN, (Evidence(place, quantifier, None),), NO_VALUE, place)
         group = _Group(place, found.element, [], [], [])
         for value in got:
-            inner = _Decision(self.parameters, self.view, _Element(value, found.element))
+            inner = self.inside(Element(value, found.element))
             verdict = inner.selected(where, check, quantifier)
             if verdict is None:
                 continue
@@ -226,6 +237,10 @@ class _Decision:
             else:
                 group.unknown.append(verdict)
         return group
+
+    def inside(self, element: Element) -> Decision:
+        """The same walk, of one element of a list."""
+        return Decision(self.parameters, self.view, element)
 
     def selected(self, where: Condition | None, check: Condition | None, quantifier: str) -> Verdict | None:
         """The verdict on this element; None if `where` leaves it out."""
@@ -256,6 +271,9 @@ class _Decision:
 
     def operand(self, operand: Operand) -> Any:
         return self.parameters[operand.name] if isinstance(operand, Parameter) else operand.value
+
+
+Walk = Callable[[Mapping[str, Any], View], Decision]
 
 
 def _all(verdicts: list[Verdict]) -> Verdict:
@@ -296,13 +314,14 @@ def compare(operator: str, got: Any, expected: Any, now: datetime) -> bool:
         case "subset_of":
             return all(g in expected for g in got)
         case "newer_than":
-            return _at(got) > _boundary(expected, now)
+            return _at(got) > boundary(expected, now)
         case "older_than":
-            return _at(got) < _boundary(expected, now)
+            return _at(got) < boundary(expected, now)
     raise ValueError(f"no operator {operator!r}")
 
 
-def _boundary(expected: str, now: datetime) -> datetime:
+def boundary(expected: str, now: datetime) -> datetime:
+    """The moment that `newer_than` and `older_than` compare with: a duration back from `now`, or the end of a day."""
     if expected[:1].isdigit():
         return _at(date.fromisoformat(expected))
     return now - duration(expected)

@@ -13,7 +13,7 @@ from .cases import Case, broken, load_cases
 from .errors import Place, RuleError
 from .load import LoadedRule, load_rule
 from .profiles import load_profile
-from .source import read_source
+from .source import Source, read_source
 
 RULE_SUFFIX = ".rule.yaml"
 CASES_SUFFIX = ".cases.yaml"
@@ -21,12 +21,13 @@ PROFILE_SUFFIX = ".profile.yaml"
 
 
 class Pack(msgspec.Struct, frozen=True):
-    """What stands; `errors` holds one entry for each file or case that does not."""
+    """What stands; `errors` holds one entry for each file or case that does not. `sources`: profiles' files by id."""
 
     rules: dict[str, LoadedRule]
     cases: dict[str, list[Case]]
     profiles: list[Profile]
     errors: list[RuleError]
+    sources: dict[str, Source] = {}
 
 
 def load_pack(root: Path) -> Pack:
@@ -62,15 +63,25 @@ def load_pack(root: Path) -> Pack:
         except RuleError as e:
             errors.append(e)
     profiles: list[Profile] = []
+    sources: dict[str, Source] = {}
     for path in sorted(root.rglob(f"*{PROFILE_SUFFIX}")):
         try:
-            profile = load_profile(read_source(path, relative_to=root), rules)
+            source = read_source(path, relative_to=root)
+            profile = load_profile(source, rules)
             if any(p.id == profile.id for p in profiles):
                 raise RuleError(Place(str(path.relative_to(root))), f"profile {profile.id} is there twice")
             profiles.append(profile)
+            sources[profile.id] = source
         except RuleError as e:
             errors.append(e)
-    return Pack(rules, cases, profiles, errors)
+    return Pack(rules, cases, profiles, errors, sources)
+
+
+def rule_of(file: str) -> str:
+    """The id of the rule that a file of rules or cases is about; empty for another file."""
+    name = Path(file).name
+    suffix = next((s for s in (RULE_SUFFIX, CASES_SUFFIX) if name.endswith(s)), None)
+    return name.removesuffix(suffix) if suffix else ""
 
 
 def compile_pack(pack: Pack, version: str, clauses: dict[str, dict[str, str]]) -> bytes:

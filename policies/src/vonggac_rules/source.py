@@ -27,6 +27,10 @@ class Source:
         self.value = value
         self._places = places
 
+    def has(self, path: Path_) -> bool:
+        """Whether anything stands at `path`."""
+        return path in self._places
+
     def place(self, path: Path_) -> Place:
         """The place of the value at `path`, or of the nearest thing around it."""
         while path and path not in self._places:
