@@ -87,7 +87,7 @@ def test_both_forms_of_apts_sources_are_read(tmp_path: Path) -> None:
     )
     found, source = package_sources.gather(host, ())
     assert source == "etc/apt"
-    assert [(s.name, s.through, s.reach, s.signed, s.own_key) for s in found.sources] == [
+    assert [(s.name, s.through, s.through_reach, s.signed, s.own_key) for s in found.sources] == [
         ("http://deb.debian.org/debian bookworm", "10.0.0.5", "inside", True, False),
         ("http://deb.debian.org/debian bookworm bookworm-updates", "10.0.0.5", "inside", True, True),
         ("https://mirror.example.vn/debian stable", "10.0.0.5", "inside", False, False),
@@ -121,7 +121,7 @@ def test_a_proxy_called_direct_is_none(tmp_path: Path) -> None:
             "etc/apt/sources.list": "deb http://deb.debian.org/debian bookworm main\n",
         },
     )
-    assert (found.through, found.reach) == ("deb.debian.org", "outside")
+    assert (found.through, found.through_reach) == ("deb.debian.org", "outside")
 
 
 def test_dnfs_repositories_take_over_what_main_says(tmp_path: Path) -> None:
@@ -133,9 +133,19 @@ def test_dnfs_repositories_take_over_what_main_says(tmp_path: Path) -> None:
     assert found.manager == "dnf"
     assert found.loose == ["localpkg_gpgcheck"]
     assert found.sources == [
-        PackageSource("baseos", "https", "a.example.org", "a.example.org", "outside", True, True, True),
         PackageSource(
-            "loose", "http", "mirrors.example.org", "proxy.example.vn", "outside", False, False, False
+            "baseos", "https", "a.example.org", "a.example.org", "outside", "outside", True, True, True
+        ),
+        PackageSource(
+            "loose",
+            "http",
+            "mirrors.example.org",
+            "proxy.example.vn",
+            "outside",
+            "outside",
+            False,
+            False,
+            False,
         ),
     ]
 

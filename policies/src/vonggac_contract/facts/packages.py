@@ -8,6 +8,7 @@ import msgspec
 from .base import about, topic
 
 Manager = Literal["dpkg", "rpm"]
+Reach = Literal["local", "inside", "outside"]
 
 
 class Package(msgspec.Struct, frozen=True, array_like=True):
@@ -100,12 +101,13 @@ class PackageSource(msgspec.Struct, frozen=True):
         str, about("Host that the machine really asks: the manager's proxy where one is set, else `host`")
     ]
     reach: Annotated[
-        Literal["local", "inside", "outside"],
+        Reach,
         about(
-            "Where `through` is: on this machine; inside (private address, name without a dot or in a domain for "
+            "Where `host` is: on this machine; inside (private address, name without a dot or in a domain for "
             "private use, RFC 6762, RFC 8375, ICANN's .internal); outside"
         ),
     ]
+    through_reach: Annotated[Reach, about("The same of `through`")]
     signed: Annotated[
         bool,
         about(

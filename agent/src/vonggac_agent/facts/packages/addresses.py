@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
+
+from vonggac_contract.facts.packages import Reach
 
 _URI: Final = re.compile(r"([A-Za-z][A-Za-z0-9.-]*)(?:\+([A-Za-z0-9.-]+))?:(.*)", re.DOTALL)
 PRIVATE_ENDINGS: Final = (
@@ -51,7 +53,7 @@ def _host(place: str) -> str:
     return place.partition(":")[0].lower()
 
 
-def reach(host: str) -> Literal["local", "inside", "outside"]:
+def reach(host: str) -> Reach:
     """Where a host of this name or address is; a name alone can only tell by the domains meant for private use."""
     if host in ("", "localhost"):
         return "local"

@@ -49,14 +49,16 @@ def apt(
     for entry in entries:
         for uri in entry.uris:
             where = address(uri)
+            through = _through(where, configuration)
             suites = " ".join(entry.suites)
             sources.append(
                 PackageSource(
                     name=bounded(f"{where.shown} {suites}".strip()),
                     scheme=where.scheme,
                     host=where.host,
-                    through=_through(where, configuration),
-                    reach=reach(_through(where, configuration)),
+                    through=through,
+                    reach=reach(where.host),
+                    through_reach=reach(through),
                     signed=not (unchecked or entry.is_set("trusted") or entry.is_set("allow-insecure")),
                     own_key=bool(entry.options.get("signed-by")),
                     tls_checked="Acquire::https::Verify-Peer" not in loose,
@@ -102,7 +104,8 @@ def rpm(
                     scheme=where.scheme,
                     host=where.host,
                     through=through,
-                    reach=reach(through),
+                    reach=reach(where.host),
+                    through_reach=reach(through),
                     signed=settings.signed,
                     own_key=bool(repository.values.get("gpgkey")),
                     tls_checked=settings.tls_checked and "ssl_verify=no" not in repository.url,
