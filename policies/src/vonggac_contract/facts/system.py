@@ -126,6 +126,19 @@ class ServicesRunning(msgspec.Struct, frozen=True):
     names: Annotated[list[str], about("Unit names, sorted", source="proc/*/cgroup")]
 
 
+@topic("service.started", main="units")
+class ServicesStarted(msgspec.Struct, frozen=True):
+    """Units that are set to start, by themselves or when a socket, path or timer asks; on the running system also those that run."""
+
+    units: Annotated[
+        list[str],
+        about(
+            "Units with their suffix, aliases resolved; static ones left out unless they run",
+            source="etc/systemd/system/*.wants, etc/rc?.d; proc/*/cgroup",
+        ),
+    ]
+
+
 @topic("time.sync", main="synchronised")
 class TimeSync(msgspec.Struct, frozen=True):
     """What keeps this machine's clock right (TCVN 14423 asks for one time source)."""
@@ -154,15 +167,15 @@ class SysctlConfigured(msgspec.Struct, frozen=True):
     """One kernel parameter as the files set it at the next start, beside what the running kernel has."""
 
     value: Annotated[
-        str | None,
-        about("Value that the files set, white space folded; none if none does", source="sysctl.d(5)"),
+        str,
+        about("Value that the files set, white space folded; empty if none does", source="sysctl.d(5)"),
     ]
     number: Annotated[int | None, about("That value as an integer, if it is one")] = None
     file: Annotated[str, about("The file that has the last word; empty if none")] = ""
-    running: Annotated[
-        int | None,
+    applied: Annotated[
+        bool,
         about(
-            "Value of the running kernel, if it is an integer; none for a mounted root, or if this kernel lacks it",
+            "The running kernel has that value; true too where nothing is set, the kernel lacks it, or none runs",
             source="proc/sys",
         ),
-    ] = None
+    ] = True

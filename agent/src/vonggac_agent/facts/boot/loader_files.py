@@ -47,7 +47,7 @@ def grub(text: str) -> Menu:
     menu = Menu([], {}, [], [], [])
     title = ""
     for _, line in lines.significant(text):
-        word, _, rest = line.partition(" ")
+        word, rest = (*line.split(None, 1), "")[:2]
         if word in ("menuentry", "submenu"):
             title = (words.words(rest[:2_000]) or [""])[0]
         elif word in _LINUX and _is_kernel(word, rest):
@@ -61,7 +61,7 @@ def grub(text: str) -> Menu:
 
 def _is_kernel(word: str, rest: str) -> bool:
     """Under Xen the kernel is a module, `module2 /boot/vmlinuz-…`; the hypervisor itself takes no kernel parameters."""
-    return word.startswith("linux") or (word == "module2" and "vmlinuz" in rest.partition(" ")[0])
+    return word.startswith("linux") or (word == "module2" and "vmlinuz" in rest[:4_096])
 
 
 def _setting(menu: Menu, word: str, rest: str) -> None:
@@ -100,9 +100,9 @@ def specification(text: str) -> Kernel:
     """One entry of the Boot Loader Specification: its title and all of its `options`."""
     title, parameters = "", list[str]()
     for _, line in lines.significant(text):
-        key, _, value = line.partition(" ")
+        key, value = (*line.split(None, 1), "")[:2]
         if key == "title":
-            title = value.strip()
+            title = value
         elif key == "options":
             parameters += value.split(None, MAX_PARAMETERS)[:MAX_PARAMETERS]
     return Kernel(title, parameters[:MAX_PARAMETERS])

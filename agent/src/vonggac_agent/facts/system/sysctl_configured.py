@@ -126,14 +126,9 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[SysctlConfigured, str
     path = sysctl.path_of(selector[0])
     settings = host.once("sysctl configured", lambda: _settings(host))
     value, file = settings.of(path.removeprefix(f"{sysctl.ROOT}/"))
-    configured = None if value is None else sysctl.parse(value)
+    if value is None:
+        return SysctlConfigured(value=""), "sysctl.d"
+    configured = sysctl.parse(value)
     text = host.text(path, limit=64 * limits.KIB) if host.live else None
-    return (
-        SysctlConfigured(
-            value=None if configured is None else configured.value,
-            number=None if configured is None else configured.number,
-            file=bounded(file),
-            running=None if text is None else sysctl.parse(text).number,
-        ),
-        file or "sysctl.d",
-    )
+    applied = text is None or sysctl.parse(text).value == configured.value
+    return SysctlConfigured(configured.value, configured.number, bounded(file), applied), file

@@ -1,0 +1,306 @@
+"""The kernel's command line, the boot loader and the rescue shell, read from their files."""
+
+import contextlib
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.facts.roots import Link, mounted, this_machine
+
+from vonggac_agent.facts.boot import boot_loader, boot_parameters, boot_rescue, loader_files
+from vonggac_contract.facts.boot import BootEntry, BootLoader, BootParameters, BootRescue
+
+Files = dict[str, str | bytes | Link]
+
+DEBIAN = """\
+### BEGIN /etc/grub.d/00_header ###
+if [ -s $prefix/grubenv ]; then
+  load_env
+fi
+set superusers="admin"
+password_pbkdf2 admin grub.pbkdf2.sha512.10000.AAAA.BBBB
+### BEGIN /etc/grub.d/10_linux ###
+menuentry 'Debian GNU/Linux' --class debian --unrestricted $menuentry_id_option 'gnulinux-simple-1' {
+\tload_video
+\tlinux\t/boot/vmlinuz-6.1.0-28-amd64 root=UUID=1-2 ro audit=1 quiet
+\tinitrd\t/boot/initrd.img-6.1.0-28-amd64
+}
+submenu 'Advanced options for Debian GNU/Linux' $menuentry_id_option 'gnulinux-advanced-1' {
+\tmenuentry 'Debian GNU/Linux, with Linux 6.1.0-28-amd64 (recovery mode)' --class debian {
+\t\tlinux\t/boot/vmlinuz-6.1.0-28-amd64 root=UUID=1-2 ro single audit=1
+\t}
+}
+"""
+RED_HAT = """\
+insmod increment
+blscfg
+if [ -f ${prefix}/user.cfg ]; then
+  source ${prefix}/user.cfg
+  if [ -n "${GRUB2_PASSWORD}" ]; then
+    set superusers="root"
+    export superusers
+    password_pbkdf2 root ${GRUB2_PASSWORD}
+  fi
+fi
+set kernelopts="root=/dev/mapper/rl-root ro crashkernel=auto"
+"""
+ENTRY = """\
+title Rocky Linux (5.14.0-1.el9.x86_64) 9.3
+version 5.14.0-1.el9.x86_64
+linux /vmlinuz-5.14.0-1.el9.x86_64
+options $kernelopts audit=1 $tuned_params
+grub_users $grub_users
+"""
+RESCUE = """\
+[Service]
+Environment=HOME=/root
+ExecStartPre=-/bin/plymouth --wait quit
+ExecStart=-/lib/systemd/systemd-sulogin-shell {}
+"""
+UNITS: Files = {
+    "usr/lib/systemd/system/rescue.service": RESCUE.format("rescue"),
+    "usr/lib/systemd/system/emergency.service": RESCUE.format("emergency"),
+}
+PARAMETER = st.text(alphabet=st.sampled_from("abcz019=,._/:-"), min_size=1, max_size=10)
+TITLE = st.text(alphabet=st.sampled_from("Debian 12 ()é"), max_size=20)
+
+
+def test_the_kernels_of_a_debian_menu(tmp_path: Path) -> None:
+    value, _ = boot_parameters.gather(mounted(tmp_path, {"boot/grub/grub.cfg": DEBIAN}), ())
+    assert value == BootParameters(
+        running=None,
+        entries=[
+            BootEntry("Debian GNU/Linux", ["root=UUID=1-2", "ro", "audit=1", "quiet"], "boot/grub/grub.cfg"),
+            BootEntry(
+                "Debian GNU/Linux, with Linux 6.1.0-28-amd64 (recovery mode)",
+                ["root=UUID=1-2", "ro", "single", "audit=1"],
+                "boot/grub/grub.cfg",
+            ),
+        ],
+        template=None,
+    )
+
+
+def test_the_entries_of_a_red_hat_system_with_their_variables(tmp_path: Path) -> None:
+    files: Files = {
+        "boot/grub2/grub.cfg": RED_HAT,
+        "boot/loader/entries/1-5.14.0.conf": ENTRY,
+        "boot/loader/entries/1-0-rescue.txt": "options single\n",
+    }
+    title = "Rocky Linux (5.14.0-1.el9.x86_64) 9.3"
+    entry = boot_parameters.gather(mounted(tmp_path / "a", files), ())[0].entries
+    parameters = ["root=/dev/mapper/rl-root", "ro", "crashkernel=auto", "audit=1"]
+    assert entry == [BootEntry(title, parameters, "boot/loader/entries/1-5.14.0.conf")]
+    files["boot/grub2/grubenv"] = "# GRUB Environment Block\nkernelopts=ro audit=0\n######"
+    entry = boot_parameters.gather(mounted(tmp_path / "b", files), ())[0].entries
+    assert entry[0].parameters == ["ro", "audit=0", "audit=1"]
+
+
+def test_what_the_next_update_writes_comes_from_the_defaults_and_their_drop_ins(tmp_path: Path) -> None:
+    files: Files = {
+        "etc/default/grub": 'GRUB_CMDLINE_LINUX_DEFAULT="quiet splash"\nGRUB_CMDLINE_LINUX=""\n#GRUB_X=1\n',
+        "etc/default/grub.d/60-audit.cfg": 'GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX audit=1"\n',
+        "etc/default/grub.d/61-more.cfg": 'GRUB_CMDLINE_LINUX="${GRUB_CMDLINE_LINUX} audit_backlog_limit=8192"\n',
+    }
+    host = mounted(tmp_path, files)
+    wanted = ["audit=1", "audit_backlog_limit=8192", "quiet", "splash"]
+    assert boot_parameters.gather(host, ())[0].template == wanted
+    host = mounted(tmp_path, {"etc/kernel/cmdline": "root=/dev/sda1 audit=1\n"})
+    assert boot_parameters.gather(host, ())[0].template == ["root=/dev/sda1", "audit=1"]
+
+
+def test_a_root_without_a_boot_loader_has_no_parameters(tmp_path: Path) -> None:
+    assert boot_parameters.gather(mounted(tmp_path, {}), ())[0] == BootParameters()
+    value, _ = boot_loader.gather(mounted(tmp_path, {}), ())
+    assert value == BootLoader(kind="none")
+
+
+@pytest.mark.parametrize(
+    ("files", "protected", "clear"),
+    [
+        ({"boot/grub/grub.cfg": DEBIAN}, True, False),
+        ({"boot/grub/grub.cfg": DEBIAN.replace("superusers", "others")}, False, False),
+        (
+            {"boot/grub/grub.cfg": DEBIAN.replace("password_pbkdf2 admin", "password_pbkdf2 lan")},
+            False,
+            False,
+        ),
+        ({"boot/grub/grub.cfg": 'set superusers="a"\npassword a secret\n'}, False, True),
+        ({"boot/grub2/grub.cfg": RED_HAT}, False, False),
+        (
+            {
+                "boot/grub2/grub.cfg": RED_HAT,
+                "boot/grub2/user.cfg": "GRUB2_PASSWORD=grub.pbkdf2.sha512.1.A.B\n",
+            },
+            True,
+            False,
+        ),
+        ({"boot/grub2/grub.cfg": RED_HAT, "boot/grub2/user.cfg": "GRUB2_PASSWORD=\n"}, False, False),
+        (
+            {
+                "boot/grub/grub.cfg": "configfile x\n",
+                "boot/grub/custom.cfg": 'set superusers="a b"\npassword_pbkdf2 b grub.pbkdf2.sha512.1.A.B\n',
+            },
+            True,
+            False,
+        ),
+    ],
+)
+def test_grub_is_protected_by_a_superuser_with_a_hashed_password(
+    files: Files, protected: bool, clear: bool, tmp_path: Path
+) -> None:
+    value, _ = boot_loader.gather(mounted(tmp_path, files), ())
+    assert (value.kind, value.protected, value.clear_password) == ("grub", protected, clear)
+
+
+def test_the_files_of_the_loader_tell_who_reads_the_hash_but_not_the_hash(tmp_path: Path) -> None:
+    secret = "password_pbkdf2 admin grub.pbkdf2.sha512.10000.AAAA.BBBB\n"
+    files: Files = {
+        "boot/grub/grub.cfg": DEBIAN,
+        "etc/grub.d/40_custom": "#!/bin/sh\nexec tail -n +3 $0\n" + secret,
+        "etc/grub.d/10_linux": "#!/bin/sh\n",
+        "etc/default/grub": "# the password is elsewhere\n",
+    }
+    host = mounted(tmp_path, files)
+    (tmp_path / "etc/grub.d/40_custom").chmod(0o755)
+    value, _ = boot_loader.gather(host, ())
+    assert {file.path: file.holds_password for file in value.files} == {
+        "boot/grub/grub.cfg": True,
+        "etc/grub.d/10_linux": False,
+        "etc/grub.d/40_custom": True,
+        "etc/default/grub": False,
+    }
+    assert "AAAA" not in str(value)
+    assert next(f for f in value.files if f.path.endswith("40_custom")).permissions[-1] == "o+x"
+
+
+@pytest.mark.parametrize(
+    ("text", "off"),
+    [
+        ("timeout 3\neditor no\n", True),
+        ("editor yes\n", False),
+        ("editor no\neditor 1\n", False),
+        ("", False),
+    ],
+)
+def test_systemd_boot_is_protected_if_its_editor_is_off(text: str, off: bool, tmp_path: Path) -> None:
+    value, _ = boot_loader.gather(mounted(tmp_path, {"boot/efi/loader/loader.conf": text}), ())
+    assert (value.kind, value.protected) == ("systemd-boot", off)
+
+
+@pytest.mark.parametrize(
+    ("raw", "on"), [(b"\6\0\0\0\1", True), (b"\6\0\0\0\0", False), (b"", None), (b"\1", None)]
+)
+def test_secure_boot_is_the_byte_after_the_attributes(raw: bytes, on: bool | None) -> None:
+    assert boot_loader.secure_boot(raw) is on
+
+
+def test_the_units_of_systemd_ask_for_the_password(tmp_path: Path) -> None:
+    assert boot_rescue.gather(mounted(tmp_path, UNITS), ())[0] == BootRescue(found=True, asks=True)
+
+
+@pytest.mark.parametrize(
+    "drop_in",
+    [
+        "[Service]\nEnvironment=SYSTEMD_SULOGIN_FORCE=1\n",
+        '[Service]\nEnvironment="A=b" "SYSTEMD_SULOGIN_FORCE=yes"\n',
+        "[Service]\nExecStart=\nExecStart=/bin/sh\n",
+        "[Service]\nExecStart=\nExecStart=-/sbin/sulogin --force\n",
+    ],
+)
+def test_a_drop_in_that_lets_anybody_in_is_noticed(drop_in: str, tmp_path: Path) -> None:
+    for unit in boot_rescue.UNITS:
+        files = {**UNITS, f"etc/systemd/system/{unit}.d/force.conf": drop_in}
+        value, _ = boot_rescue.gather(mounted(tmp_path / unit, files), ())
+        assert value == BootRescue(found=True, asks=False)
+
+
+def test_units_that_are_masked_let_nobody_in(tmp_path: Path) -> None:
+    files: Files = {f"etc/systemd/system/{unit}": Link("/dev/null") for unit in boot_rescue.UNITS}
+    assert boot_rescue.gather(mounted(tmp_path, files), ())[0] == BootRescue(found=False, asks=True)
+
+
+@pytest.mark.parametrize(
+    ("inittab", "expected"),
+    [
+        ("id:2:initdefault:\n~~:S:wait:/sbin/sulogin\n", BootRescue(found=True, asks=True)),
+        ("~~:S:wait:/bin/sh\n", BootRescue(found=True, asks=False)),
+        ("", BootRescue(found=False, asks=True)),
+    ],
+)
+def test_an_inittab_tells_what_single_user_mode_runs(
+    inittab: str, expected: BootRescue, tmp_path: Path
+) -> None:
+    assert boot_rescue.gather(mounted(tmp_path, {"etc/inittab": inittab}), ())[0] == expected
+
+
+def test_this_machine_tells_its_own_command_line() -> None:
+    value, _ = boot_parameters.gather(this_machine(), ())
+    assert value.running == Path("/proc/cmdline").read_text().split()[: loader_files.MAX_PARAMETERS]
+
+
+@given(st.lists(st.tuples(TITLE, st.lists(PARAMETER, max_size=6))))
+@settings(max_examples=2000, deadline=None)
+def test_a_menu_that_is_written_is_read_back(model: list[tuple[str, list[str]]]) -> None:
+    entries = [
+        f"menuentry '{title}' --class x {{\n\tlinux\t/vmlinuz {' '.join(parameters)}\n\tinitrd /i\n}}"
+        for title, parameters in model
+    ]
+    read = loader_files.grub("# x\n" + "\n".join(entries))
+    assert [(kernel.title, kernel.parameters) for kernel in read.kernels] == model
+
+
+@given(TITLE, st.lists(st.lists(PARAMETER, min_size=1, max_size=4), max_size=4))
+@settings(max_examples=2000, deadline=None)
+def test_an_entry_that_is_written_is_read_back(title: str, options: list[list[str]]) -> None:
+    lines = [f"title   {title}", "version 1", *("options  " + " ".join(o) for o in options)]
+    assert loader_files.specification("\n".join(lines)) == loader_files.Kernel(
+        title.strip(), [parameter for group in options for parameter in group]
+    )
+
+
+@pytest.mark.hostile
+@given(st.text(max_size=300))
+@settings(max_examples=2000, deadline=None)
+def test_any_text_is_read(text: str) -> None:
+    read = loader_files.grub(text)
+    loader_files.grub("linux " + text + "\nset " + text + "\npassword " + text)
+    loader_files.specification("options " + text)
+    loader_files.environment(text)
+    loader_files.defaults([text, "GRUB_A=" + text])
+    loader_files.user_hash(text)
+    boot_rescue.unit_asks([text, "[Service]\n" + text])
+    boot_rescue.inittab_asks(text)
+    boot_loader.editor_off(text)
+    loader_files.expanded(text.split(), read.variables)
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(
+    "text",
+    [
+        "linux /v a b c\n" * 190_000,
+        "linux /v " + "a " * 5_000_000,
+        "menuentry '" + "a\\" * 5_000_000,
+        "set a=" + "$a" * 5_000_000,
+        "password a b\n" * 190_000,
+        "set superusers=" + ",a" * 5_000_000,
+    ],
+    ids=["kernels", "parameters", "title", "variable", "passwords", "users"],
+)
+def test_a_long_menu_is_read_or_refused_at_once(text: str) -> None:
+    started = time.process_time()
+    with contextlib.suppress(ValueError):
+        loader_files.grub(text)
+    assert time.process_time() - started < 1
+
+
+@pytest.mark.hostile
+def test_variables_that_name_themselves_do_not_grow_without_end() -> None:
+    variables = {"a": "$a$a$a$a$a$a$a$a" * 100}
+    started = time.process_time()
+    loader_files.expanded(["$a"] * 100, variables)
+    loader_files.defaults([f'GRUB_A="{"$GRUB_A" * 50} x"\n' * 100])
+    assert time.process_time() - started < 1
