@@ -7,6 +7,7 @@ that is enabled sets its own file's values after all others. What a program sets
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
@@ -31,8 +32,12 @@ SYSTEMD: Final = ("usr/lib/systemd/systemd-sysctl", "lib/systemd/systemd-sysctl"
 UFW: Final = "etc/ufw/ufw.conf"
 UFW_DEFAULT: Final = "etc/default/ufw"
 MAX_KEY: Final = 256
+MAX_SETTINGS: Final = 50_000
+"""Settings of one file; what a distribution ships has some 20."""
 MAX_PATTERNS: Final = 1_000
 """Keys with wildcards; each is tried on each parameter that is asked for."""
+_EXCHANGED: Final = str.maketrans("./", "/.")
+_WILD: Final = re.compile(r"[*?\[]")
 
 
 class Setting(NamedTuple):
@@ -46,7 +51,7 @@ class Setting(NamedTuple):
 def parse(text: str) -> list[Setting]:
     """Settings of one file in order, sysctl.d(5); lines that set nothing are passed over.
 
-    Raises ValueError for over `lines.MAX_LINES` lines.
+    Raises ValueError for over MAX_SETTINGS settings.
     """
     found: list[Setting] = []
     for _, line in lines.significant(text, comments="#;"):
@@ -56,6 +61,8 @@ def parse(text: str) -> list[Setting]:
         path = normalised(key.removeprefix("-").strip())
         if path and (equals or excluded):
             found.append(Setting(path, value.strip() if equals else None))
+        if len(found) > MAX_SETTINGS:
+            raise ValueError(f"over {MAX_SETTINGS} kernel parameters are set in one file")
     return found
 
 
@@ -63,8 +70,8 @@ def normalised(key: str) -> str:
     """The path below proc/sys that `key` names: with a dot as its first separator dots and slashes are exchanged."""
     if len(key) > MAX_KEY:
         return ""
-    first = next((c for c in key if c in "./"), "")
-    return key.translate(str.maketrans("./", "/.")) if first == "." else key.strip("/")
+    dotted = "." in key.partition("/")[0]
+    return key.translate(_EXCHANGED) if dotted else key.strip("/")
 
 
 class Settings:
@@ -77,7 +84,7 @@ class Settings:
     def add(self, settings: Iterable[Setting], file: str) -> None:
         """Take in one file's settings. Raises ValueError for over MAX_FACT_LIST keys or MAX_PATTERNS patterns."""
         for path, value in settings:
-            into = self._patterns if set(path) & set("*?[") else self._explicit
+            into = self._patterns if _WILD.search(path) else self._explicit
             into.pop(path, None)  # the place of the last one counts
             into[path] = (value, file)
         if len(self._explicit) > limits.MAX_FACT_LIST or len(self._patterns) > MAX_PATTERNS:
