@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted, this_machine
 
 from vonggac_agent.facts import gather
-from vonggac_agent.facts.system import service_unit, systemd
+from vonggac_agent.facts.system import service_started, service_unit, systemd
 from vonggac_agent.host import Host
 from vonggac_contract.facts import CouldNotLook, FactKey, Known, Unavailable
 from vonggac_contract.facts.system import ServiceUnit
@@ -196,3 +196,23 @@ def test_services_of_this_machine_are_told_or_systemd_does_not_run() -> None:
     else:
         assert isinstance(fact, Unavailable)
         assert fact.reason in ("not-supported", "permission-denied")
+
+
+def test_units_set_to_start_are_listed_under_their_real_names(tmp_path: Path) -> None:
+    found, _ = service_started.gather(mounted(tmp_path, TREE), ())
+    assert found.units == [
+        "cron.service",
+        "getty@tty1.service",
+        "legacy.service",
+        "needed.service",
+        "ssh.service",
+    ]
+
+
+def test_a_masked_unit_is_not_set_to_start(tmp_path: Path) -> None:
+    tree = {
+        **TREE,
+        ETC + "multi-user.target.wants/forbidden.service": Link("/usr/lib/systemd/system/forbidden.service"),
+        ETC + "sockets.target.wants/x y.socket": Link("/usr/lib/systemd/system/x y.socket"),
+    }
+    assert "forbidden.service" not in service_started.gather(mounted(tmp_path, tree), ())[0].units

@@ -128,7 +128,7 @@ class ServicesRunning(msgspec.Struct, frozen=True):
 
 @topic("service.started", main="units")
 class ServicesStarted(msgspec.Struct, frozen=True):
-    """Units that are set to start, by themselves or when a socket, path or timer asks; on the running system also those that run."""
+    """Units set to start, at boot or when their socket, path or timer asks; on the running system also what runs."""
 
     units: Annotated[
         list[str],

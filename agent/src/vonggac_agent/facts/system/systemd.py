@@ -34,6 +34,11 @@ def check_name(name: str) -> str:
     return name
 
 
+def is_name(name: str) -> bool:
+    """`name` can be a unit's, with its suffix."""
+    return len(name) <= 255 and _NAME.fullmatch(name) is not None
+
+
 def sections(text: str) -> dict[str, dict[str, list[str]]]:
     """Section to key to values of a unit file (systemd.syntax(7)): lower-case keys, an empty value resets the list."""
     found: dict[str, dict[str, list[str]]] = {}
