@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.flow.systemd.debian import cache_folder
+from tests.roots.kept import cache_folder
 
 CLONE = Path(__file__).resolve().parents[3]
 LOCK = CLONE / "requirements/agent.txt"
