@@ -17,7 +17,7 @@ import msgspec
 from vonggac_contract import snapshot
 from vonggac_contract.decode import decode_as
 from vonggac_contract.errors import ContractError
-from vonggac_contract.facts import TOPICS, CouldNotLook, Fact, FactKey, Known
+from vonggac_contract.facts import TOPICS, CouldNotLook, Fact, FactKey, Known, Reason, Unavailable
 from vonggac_contract.limits import KIB, MIB
 
 from . import VERSION, facts
@@ -70,15 +70,29 @@ class _File(msgspec.Struct, frozen=True):
     facts: list[Kept]
 
 
-def is_due(kept: Kept, moment: Moment, circumstances: Circumstances) -> bool:
-    """Whether to look again: a day has passed by either clock, a clock was set back, or the circumstances changed.
+def is_due(kept: Kept, moment: Moment, circumstances: Circumstances, *, after: timedelta = DAY) -> bool:
+    """Whether to look again: the time has passed by either clock, a clock was set back, or the circumstances changed.
 
-    The second clock keeps a fact from being carried on by setting the first one back a little, again and again.
+    The second clock keeps a fact from being carried on by setting the first one back a little, again and again. The
+    listening sockets count only for topics that declare to be renewed by them.
     """
     aged = moment.now - kept.taken_at
     up = timedelta(seconds=moment.up_s) - timedelta(seconds=kept.up_s)
-    young = all(timedelta(0) <= age < DAY for age in (aged, up))
-    return not young or kept.circumstances != circumstances
+    young = all(timedelta(0) <= age < after for age in (aged, up))
+    return not young or not _alike(kept, circumstances)
+
+
+def _bridges(kept: Kept, fresh: Fact | None, moment: Moment, around: Circumstances) -> bool:
+    """Whether the last whole look counts on, because the one that is due takes its turns."""
+    going_on = isinstance(fresh, Unavailable) and fresh.reason == Reason.TIMED_OUT
+    return going_on and TOPICS[kept.topic].in_turns and not is_due(kept, moment, around, after=2 * DAY)
+
+
+def _alike(kept: Kept, now: Circumstances) -> bool:
+    before = kept.circumstances
+    if _SOCKETS.topic not in TOPICS[kept.topic].renewed_by:
+        before = msgspec.structs.replace(before, listeners=now.listeners)
+    return before == now
 
 
 def gather(
@@ -87,7 +101,8 @@ def gather(
     """As `facts.gather`, but daily facts that are not due are those of the file in `folder`.
 
     `up_s`: seconds since the kernel's start, None: asked of it. A fact that could not be looked at is not kept, so that
-    it is looked at again each time; nothing is taken over while the listening sockets are not known.
+    it is looked at again each time; nothing is taken over while the listening sockets are not known. Where a look takes
+    several turns, the last whole one counts for a day more.
     """
     wanted = list(keys)
     seldom = [key for key in wanted if key.topic in TOPICS and TOPICS[key.topic].cadence == "daily"]
@@ -96,14 +111,16 @@ def gather(
         return found
     moment = Moment(host.now, time.clock_gettime(time.CLOCK_BOOTTIME) if up_s is None else up_s)
     around = _circumstances(host, found.get(_SOCKETS))
-    before = {} if around is None else {
-        key: kept for key, kept in read(folder).items() if key in seldom and not is_due(kept, moment, around)
-    }  # fmt: skip
+    stored = {} if around is None else {k: kept for k, kept in read(folder).items() if k in seldom}
+    before = {k: kept for k, kept in stored.items() if around and not is_due(kept, moment, around)}
     fresh = facts.gather(host, [key for key in seldom if key not in before])
     if around is not None and fresh:
         made = {key: Kept(key.topic, key.selector, fact.value, fact.source, moment.now, moment.up_s, around)
                 for key, fact in fresh.items() if isinstance(fact, Known)}  # fmt: skip
-        _write(folder, before | made)
+        _write(folder, stored | made)
+        before |= {
+            key: kept for key, kept in stored.items() if _bridges(kept, fresh.get(key), moment, around)
+        }
     return found | fresh | {key: _taken_over(kept) for key, kept in before.items()}
 
 

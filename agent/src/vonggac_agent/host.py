@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, Final, TypeVar
 from vonggac_contract import limits
 from vonggac_contract.facts import CouldNotLook, Reason
 
+from .notes import Notes
 from .untrusted import as_text
 
 T = TypeVar("T")
@@ -34,12 +35,14 @@ _CHUNK: Final = 256 * limits.KIB
 class Host:
     """One machine at one moment. `now` is UTC; `live` is true for the running system, false for a mounted root."""
 
-    def __init__(self, root: Path = Path("/"), *, now: datetime) -> None:
+    def __init__(self, root: Path = Path("/"), *, now: datetime, notes: Notes | None = None) -> None:
         self.root = Path(os.path.realpath(root))
         self.live = self.root == Path("/")
         self.now = now
         self.deadline: float | None = None
         """`time.monotonic()` after which nothing more is read for the fact at hand; set by `facts.gather`."""
+        self.notes = notes
+        """Where a long look leaves where it is, to go on in the next one; None for a look by hand."""
         self._prefix = "" if self.live else os.fspath(self.root)
         self._once: dict[str, Any] = {}
 

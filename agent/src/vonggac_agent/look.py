@@ -19,6 +19,7 @@ from . import daily, rulebooks, skipped
 from .failpoints import Failpoint, reach
 from .host import Host
 from .identity import Identity
+from .notes import Notes
 from .report import build_report
 from .scan import scan_host
 from .seal import Chain, seal_heartbeat, seal_report
@@ -47,7 +48,7 @@ def look(
     """Look once, seal what was seen. Raises SpoolFull, SpoolFailing, StateDamaged: then the look was not kept."""
     book, profile, notice = rulebooks.in_force(folder)
     scan = scan_host(
-        Host(now=now()),
+        Host(now=now(), notes=Notes(folder)),
         book,
         profile,
         disabled=settings.disabled_facts,

@@ -122,8 +122,34 @@ def station(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Station:
     return made
 
 
-def test_tls_is_a_daily_fact() -> None:
-    assert [name for name, topic in TOPICS.items() if topic.cadence == "daily"] == ["tls.listener"]
+def test_tls_and_the_walk_over_the_disk_are_daily_facts() -> None:
+    assert {name for name, topic in TOPICS.items() if topic.cadence == "daily"} >= {
+        "tls.listener",
+        "file.walk",
+    }
+
+
+def test_listeners_matter_only_to_what_declares_it() -> None:
+    walked = msgspec.structs.replace(KEPT, topic="file.walk")
+    others = msgspec.structs.replace(AROUND, listeners=())
+    assert not is_due(walked, Moment(NOW, UP), others)
+    assert is_due(walked, Moment(NOW, UP), msgspec.structs.replace(others, boot="another"))
+
+
+def test_a_look_in_turns_is_bridged_by_the_one_before_it_for_one_day_more(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = msgspec.structs.replace(TOPICS["tls.listener"], in_turns=True)
+    monkeypatch.setitem(TOPICS, "tls.listener", turns)
+    station.look()
+    station.fails = CouldNotLook(Reason.TIMED_OUT, "goes on")
+    assert isinstance(station.look(hours=25), Known)
+    assert isinstance(station.look(hours=22), Known)
+    assert isinstance(station.look(hours=2), Unavailable)
+    station.fails = None
+    station.look()
+    station.fails = CouldNotLook(Reason.PERMISSION_DENIED, "no turn, a refusal")
+    assert isinstance(station.look(hours=25), Unavailable)
 
 
 def test_a_daily_fact_is_looked_at_once_a_day_and_says_when(station: Station) -> None:

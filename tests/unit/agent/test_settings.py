@@ -56,7 +56,7 @@ def test_a_list_in_the_file_is_the_same_as_words_with_commas_in_the_environment(
         ("withhold: accounts", "no field"),
         ("withhold: passwords.all", "no section"),
         ("withhold: packages.version", "can be withheld"),
-        ("disabled_facts: account.users, file.walk", "file.walk"),
+        ("disabled_facts: account.users, file.nothing", "file.nothing"),
         ("nice: 010x", "whole number"),
         ("nice: ١٠", "whole number"),
         ("spool_bytes: 99999999999999999999", "whole number"),

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from tests.unit.facts.roots import mounted, this_machine
 
 from vonggac_agent.facts import gather
-from vonggac_agent.facts.network import socket_listening
-from vonggac_agent.facts.network.socket_listening import Bound, Owner, merge, packages_of, scope_of
+from vonggac_agent.facts.network.socket_listening import Bound, Owner, merge, scope_of
+from vonggac_agent.facts.packages.owning_package import lists as package_lists
+from vonggac_agent.facts.packages.owning_package import packages_of
 from vonggac_agent.facts.system import processes
 from vonggac_contract import limits
 from vonggac_contract.facts import CouldNotLook, FactKey, Known, Reason
@@ -148,7 +149,7 @@ def test_the_lists_of_a_root_name_the_package_without_its_architecture(tmp_path:
         tmp_path,
         {"var/lib/dpkg/info/libx:amd64.list": "/.\n/usr/sbin/nginx\n", "var/lib/dpkg/info/x.md5sums": ""},
     )
-    found = packages_of(["/usr/sbin/nginx"], socket_listening._lists(host, ["/usr/sbin/nginx"]))
+    found = packages_of(["/usr/sbin/nginx"], package_lists(host, ["/usr/sbin/nginx"]))
     assert found == {"/usr/sbin/nginx": "libx"}
 
 

@@ -54,6 +54,12 @@ class Topic(msgspec.Struct, frozen=True):
     """True if an ordinary user sees less or nothing."""
     live: bool
     """True if it needs the running system, so that `--root` cannot answer it."""
+    renewed_by: tuple[str, ...] = ()
+    """Topics of which a change makes a daily fact due at once."""
+    in_turns: bool = False
+    """True if one look may take several turns of the service; until it is whole, the one before it counts."""
+    choices: dict[str, tuple[str, ...]] = {}
+    """The words that a key of the selector may be, where not any text will do."""
 
 
 TOPICS: dict[str, Topic] = {}
@@ -70,13 +76,28 @@ def topic(
     cadence: Cadence = "look",
     privileged: bool = False,
     live: bool = False,
+    renewed_by: tuple[str, ...] = (),
+    in_turns: bool = False,
+    choices: dict[str, tuple[str, ...]] | None = None,
 ) -> Callable[[S], S]:
     """Declare the decorated Struct as the value of topic `name`."""
 
     def declare(struct: S) -> S:
         if name in TOPICS:
             raise ValueError(f"topic {name} is declared twice")
-        TOPICS[name] = Topic(name, struct, selector, platforms, main, cadence, privileged, live)
+        TOPICS[name] = Topic(
+            name,
+            struct,
+            selector,
+            platforms,
+            main,
+            cadence,
+            privileged,
+            live,
+            renewed_by,
+            in_turns,
+            choices or {},
+        )
         return struct
 
     return declare

@@ -1,7 +1,7 @@
-"""Facts about files: their kind, owner and permissions, never followed out of the root that is judged."""
+"""Facts about files: kind, owner, permissions, content; never followed out of the root that is judged."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
@@ -33,3 +33,109 @@ class FileStat(msgspec.Struct, frozen=True):
     ] = []
     size: Annotated[int | None, about("Length", unit="bytes", volatile=True)] = None
     modified: Annotated[datetime | None, about("Last change of the content", volatile=True)] = None
+
+
+ConfigFormat = Literal[
+    "ini",
+    "systemd",
+    "assignments",
+    "key-value",
+    "directives",
+    "directives-first",
+    "json",
+    "yaml",
+    "toml",
+    "xml",
+]
+"""Syntax of a configuration file: docs/rules.md says which program writes which."""
+
+
+@topic(
+    "config.setting",
+    selector=("path", "format", "key"),
+    main="value",
+    choices={"format": get_args(ConfigFormat)},
+)
+class ConfigSetting(msgspec.Struct, frozen=True):
+    """One setting of one configuration file, for what no topic of its own knows; without the program's own defaults.
+
+    `key`: `section/name` for ini and systemd, a JSON pointer (RFC 6901, `*` for every item) for json, yaml, toml and
+    xml (an attribute is `@name`), else the name. Never name a setting that holds a secret: evidence shows its value.
+    """
+
+    file: Annotated[
+        bool, about("The file, or a drop-in beside it, is there", source="the path of the selector")
+    ]
+    present: Annotated[bool, about("The setting is there, be it empty")]
+    value: Annotated[
+        str | None,
+        about("The value in force: the last one, the first for directives-first; none if it is not there"),
+    ] = None
+    number: Annotated[int | None, about("The same as an integer, if it is one")] = None
+    values: Annotated[list[str], about("Every value in the order of the files")] = []
+    source: Annotated[str, about("File and line of the value in force, where lines count")] = ""
+
+
+@topic("file.lines", selector=("path",), main="lines")
+class FileLines(msgspec.Struct, frozen=True):
+    """What one file says, line by line: for rules that ask whether a line is there. Evidence shows offending lines."""
+
+    exists: Annotated[bool, about("The file is there", source="the path of the selector")]
+    lines: Annotated[list[str], about("Lines without blank ones and those that begin with #, blanks folded")]
+
+
+class WalkedFile(msgspec.Struct, frozen=True):
+    """One entry that the walk over the disk found worth telling."""
+
+    path: Annotated[str, about("Its path")]
+    owner: Annotated[str, about("Name of the owner, its number if it has no name")]
+    mode: Annotated[str, about("Permission bits, four octal digits")]
+    package: Annotated[
+        str | None,
+        about(
+            "Package that it belongs to, empty if to none; none where that cannot be told",
+            source="dpkg's lists",
+        ),
+    ] = None
+
+
+@topic("file.walk", cadence="daily", privileged=True, in_turns=True)
+class FileWalk(msgspec.Struct, frozen=True):
+    """What one walk over all local file systems found, for every rule that would otherwise walk by itself.
+
+    Left out: file systems of the kernel (proc, sys, dev), of other machines (nfs, cifs, sshfs …) and of images
+    (squashfs, overlays of containers). Each list holds the first entries met; beside it stands how many there are.
+    """
+
+    entries: Annotated[int, about("Entries that were looked at", volatile=True)]
+    unreadable: Annotated[int, about("Folders that could not be listed")]
+    world_writable: Annotated[list[WalkedFile], about("Files that everybody may write to (o+w)")]
+    world_writable_total: Annotated[int, about("How many there are")]
+    open_folders: Annotated[
+        list[WalkedFile], about("Folders that everybody may write to, without the sticky bit (o+w, not +t)")
+    ]
+    open_folders_total: Annotated[int, about("How many there are")]
+    unowned: Annotated[
+        list[WalkedFile],
+        about("Entries whose owner or group has no name", source="etc/passwd, etc/group of the root"),
+    ]
+    unowned_total: Annotated[int, about("How many there are")]
+    privileged: Annotated[
+        list[WalkedFile], about("Programs that run as their owner or group (setuid, setgid)")
+    ]
+    privileged_total: Annotated[int, about("How many there are")]
+    devices: Annotated[list[WalkedFile], about("Device nodes outside of /dev")]
+    devices_total: Annotated[int, about("How many there are")]
+    system_writable: Annotated[
+        list[WalkedFile],
+        about(
+            "Files and folders of programs and libraries (bin, sbin, lib*, usr/{bin,sbin,lib*,libexec}) that another "
+            "than root owns, or that group or others may write to"
+        ),
+    ]
+    system_writable_total: Annotated[int, about("How many there are")]
+    trust_files: Annotated[
+        list[WalkedFile],
+        about("Files that let others in without a password: .rhosts, .shosts, hosts.equiv, shosts.equiv"),
+    ]
+    trust_files_total: Annotated[int, about("How many there are")]

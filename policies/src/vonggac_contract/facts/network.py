@@ -81,7 +81,7 @@ class TlsEndpoint(msgspec.Struct, frozen=True):
     ] = None
 
 
-@topic("tls.listener", live=True, cadence="daily")
+@topic("tls.listener", live=True, cadence="daily", renewed_by=("socket.listening",))
 class TlsListeners(msgspec.Struct, frozen=True):
     """TLS of the local TCP listeners, asked over a connection of the agent's own.
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -21,12 +20,11 @@ from vonggac_contract.facts.network import Listener, ListeningSockets, Scope
 from ...host import Host
 from ...untrusted import as_text, bounded
 from ..files.file_stat import names_by_number
+from ..packages import owning_package
 
 if TYPE_CHECKING:
     import psutil
 
-DPKG_LISTS: Final = "var/lib/dpkg/info"
-MAX_LIST_BYTES: Final = 16 * limits.MIB
 _PRIVATE: Final = tuple(
     ipaddress.ip_network(network)
     for network in (
@@ -38,10 +36,6 @@ _PRIVATE: Final = tuple(
     )
 )
 _LINK_MULTICAST: Final = ipaddress.ip_network("224.0.0.0/24")  # RFC 5771 section 4
-_MERGED: Final = ("/bin/", "/sbin/", "/lib/", "/lib64/")
-"""Directories that a merged /usr turns into links; dpkg's lists may hold either name."""
-_NEVER_PACKAGED: Final = ("/home/", "/root/", "/tmp/", "/usr/local/", "/var/tmp/")  # noqa: S108 - asked about, not used
-"""Places that the Filesystem Hierarchy Standard 3.0 (3.8, 3.14, 3.18, 4.9) keeps from packages: not worth a search."""
 
 
 def scope_of(address: str) -> Scope:
@@ -136,51 +130,6 @@ def _listener(
     )
 
 
-def spellings(program: str) -> frozenset[bytes]:
-    """The paths under which a package may list `program`, with and without the merged /usr."""
-    found = {program}
-    if program.startswith("/usr/"):
-        short = program.removeprefix("/usr")
-        if short.startswith(_MERGED):
-            found.add(short)
-    elif program.startswith(_MERGED):
-        found.add("/usr" + program)
-    return frozenset(os.fsencode(path) for path in found)
-
-
-def packages_of(programs: Iterable[str], lists: Iterable[tuple[str, bytes]]) -> dict[str, str]:
-    """Program to package, from (package, its list of paths). Stops as soon as every program is found."""
-    wanted = {
-        program: spellings(program)
-        for program in programs
-        if program.startswith("/") and not program.startswith(_NEVER_PACKAGED)
-    }
-    found: dict[str, str] = {}
-    if not wanted:
-        return found
-    for package, listed in lists:
-        within = b"\n" + listed
-        for program, paths in list(wanted.items()):
-            # A path is looked for first as mere bytes, because almost no list has it.
-            if any(path in within and b"\n" + path + b"\n" in within for path in paths):
-                found[program] = package
-                del wanted[program]
-        if not wanted:
-            break
-    return found
-
-
-def _lists(host: Host, programs: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-    """Every package's list of paths, the likely ones first: a package is often called like its program."""
-    words = {os.path.basename(program).rstrip("0123456789.-").casefold() for program in programs}
-    names = [name for name in host.names(DPKG_LISTS, limit=100_000) if name.endswith(".list")]
-    names.sort(key=lambda name: not any(word and word in name for word in words))
-    for name in names:
-        listed = host.read(f"{DPKG_LISTS}/{name}", limit=MAX_LIST_BYTES)
-        if listed:
-            yield as_text(name.removesuffix(".list").partition(":")[0]), listed
-
-
 def look(host: Host) -> ListeningSockets:
     """The sockets of the running system, listed once per host."""
     return host.once("socket.listening", lambda: _look(host))
@@ -194,7 +143,9 @@ def _look(host: Host) -> ListeningSockets:
     owners = {owner.pid: owner for owner in map(_owner, pids) if owner is not None}
     users = host.once("file.stat users", lambda: names_by_number(host.lines("etc/passwd")))
     programs = {owner.program for owner in owners.values()}
-    return merge(bound, owners, users, packages_of(programs, _lists(host, programs)))
+    return merge(
+        bound, owners, users, owning_package.packages_of(programs, owning_package.lists(host, programs))
+    )
 
 
 def _bound(connections: Iterable[psutil._ntuples.sconn]) -> Iterator[Bound]:

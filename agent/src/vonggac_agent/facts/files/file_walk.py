@@ -1,0 +1,209 @@
+"""file.walk: what one walk over the disk finds for all rules together. How it goes about is the work of `walk`.
+
+Within the service a look gives the walk a slice of time; where that is not enough, the walk is left off in a note and
+gone on with at the next look. A look by hand walks to the end.
+
+Mode bits: inode(7). File systems: the types below hold files of this machine with owners and modes of their own.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+
+from vonggac_contract.facts import CouldNotLook, Reason
+from vonggac_contract.facts.files import FileWalk, WalkedFile
+
+from ...host import Host
+from ...notes import Notes
+from ...untrusted import as_text, bounded
+from ..packages import owning_package
+from .file_stat import names_by_number
+from .walk import Walk
+
+NOTE: Final = "file-walk"
+BY_HAND_S: Final = 900.0
+"""Seconds that a look by hand may walk: some hundred million entries on a quick disk, a few million on a slow one."""
+LISTED: Final = 200
+"""Entries that each list holds; how many there are is counted on."""
+LOCAL: Final = frozenset(
+    ("ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "jfs", "reiserfs", "zfs", "bcachefs", "nilfs2", "tmpfs")
+)
+SYSTEM: Final = (
+    *("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"),
+    *("/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libexec"),
+    *("/usr/local/bin", "/usr/local/sbin", "/usr/local/lib"),
+)
+TRUST: Final = frozenset((".rhosts", ".shosts", "hosts.equiv", "shosts.equiv"))
+_ORDINARY: Final = frozenset((stat.S_IFREG, stat.S_IFDIR))
+_LISTS: Final = (
+    *("world_writable", "open_folders", "unowned", "privileged"),
+    *("devices", "system_writable", "trust_files"),
+)
+
+
+class Seen(msgspec.Struct):
+    """What was found so far: a list and a count for each kind; also the form of the note."""
+
+    after: str | None = None
+    entries: int = 0
+    unreadable: int = 0
+    lists: dict[str, list[WalkedFile]] = {}
+    totals: dict[str, int] = {}
+
+    def add(self, kind: str, folder: str, name: str, status: os.stat_result, users: dict[int, str]) -> None:
+        """Count an entry, and keep it if the list has room."""
+        self.totals[kind] = self.totals.get(kind, 0) + 1
+        kept = self.lists.setdefault(kind, [])
+        if len(kept) < LISTED:
+            owner = users.get(status.st_uid, str(status.st_uid))
+            path = bounded(as_text(f"{folder}/{name}"))
+            kept.append(WalkedFile(path, owner, f"{stat.S_IMODE(status.st_mode):04o}"))
+
+
+class Judge:
+    """Tells which entries are worth a word. Called for each of perhaps millions, so it asks the rarest things last."""
+
+    def __init__(self, seen: Seen, users: dict[int, str], groups: dict[int, str]) -> None:
+        self._seen = seen
+        self._users = users
+        self._groups = groups
+
+    def visit(self, folder: str, entries: list[tuple[str, os.stat_result]]) -> None:
+        """As `walk.Visit`."""
+        users, groups = self._users, self._groups
+        system = folder.startswith(SYSTEM) and _is_system(folder)
+        for name, status in entries:
+            mode, uid = status[0], status[4]
+            kind = mode & 0o170000
+            if kind == stat.S_IFLNK:
+                continue
+            if uid not in users or status[5] not in groups:
+                self._add("unowned", folder, name, status)
+            if system and (uid or mode & 0o022):
+                self._add("system_writable", folder, name, status)
+            if mode & 0o6002 or kind not in _ORDINARY:
+                self._bits(folder, name, status, kind)
+            if name in TRUST and kind == stat.S_IFREG:
+                self._add("trust_files", folder, name, status)
+
+    def _bits(self, folder: str, name: str, status: os.stat_result, kind: int) -> None:
+        mode = status[0]
+        if kind == stat.S_IFREG:
+            if mode & stat.S_IWOTH:
+                self._add("world_writable", folder, name, status)
+            if mode & (stat.S_ISUID | stat.S_ISGID):
+                self._add("privileged", folder, name, status)
+        elif kind == stat.S_IFDIR:
+            if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+                self._add("open_folders", folder, name, status)
+        elif (
+            kind in (stat.S_IFBLK, stat.S_IFCHR)
+            and not _is_whiteout(status)
+            and not folder.startswith("/dev")
+        ):
+            self._add("devices", folder, name, status)
+
+    def _add(self, kind: str, folder: str, name: str, status: os.stat_result) -> None:
+        self._seen.add(kind, folder, name, status, self._users)
+
+
+def _is_system(folder: str) -> bool:
+    return any(folder == top or folder.startswith(top + "/") for top in SYSTEM)
+
+
+def _is_whiteout(status: os.stat_result) -> bool:
+    """An entry that hides one of a lower layer (kernel: filesystems/overlayfs): a character device 0:0."""
+    return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
+
+
+def local_mounts(mountinfo: Iterable[str]) -> list[str]:
+    """Mount points that are walked, from proc/self/mountinfo (proc_pid_mountinfo(5)): local types, and the root."""
+    found = []
+    for line in mountinfo:
+        left, dash, right = line.partition(" - ")
+        fields = left.split()
+        if dash and len(fields) >= 5 and right:
+            point = (
+                fields[4]
+                .replace("\\040", " ")
+                .replace("\\011", "\t")
+                .replace("\\012", "\n")
+                .replace("\\134", "\\")
+            )
+            if point == "/" or right.split()[0] in LOCAL:
+                found.append(point)
+    return found
+
+
+def _devices(host: Host) -> frozenset[int]:
+    """st_dev of what is walked: in a mounted root its own file system alone."""
+    if not host.live:
+        return frozenset({os.stat(host.root).st_dev})
+    found = set()
+    for point in local_mounts(host.lines("proc/self/mountinfo")):
+        status = host.stat(point)
+        if status is not None:
+            found.add(status.st_dev)
+    return frozenset(found)
+
+
+def finish(seen: Seen, packages: dict[str, str] | None) -> FileWalk:
+    """The fact, every list in order of its paths. `packages`: privileged program to package, None if not known."""
+    values: dict[str, Any] = {"entries": seen.entries, "unreadable": seen.unreadable}
+    for kind in _LISTS:
+        listed = sorted(seen.lists.get(kind, []), key=lambda f: f.path)
+        if kind == "privileged" and packages is not None:
+            listed = [msgspec.structs.replace(f, package=packages.get(f.path, "")) for f in listed]
+        values[kind] = listed
+        values[f"{kind}_total"] = seen.totals.get(kind, 0)
+    return FileWalk(**values)
+
+
+def _note(notes: Notes | None) -> Seen:
+    raw = notes.read(NOTE) if notes is not None else None
+    if raw is None:
+        return Seen()
+    try:
+        return msgspec.json.decode(raw, type=Seen)
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return Seen()  # a damaged note costs a walk from the beginning
+
+
+def gather(host: Host, selector: tuple[str, ...]) -> tuple[FileWalk, str]:
+    """Topic file.walk. Raises CouldNotLook(timed-out) when the slice of time was used up; the note then goes on."""
+    if os.geteuid() != 0 and host.live:
+        raise CouldNotLook(Reason.PERMISSION_DENIED, "an ordinary user sees only a part of the disk")
+    seen = _note(host.notes)
+    if host.notes is None:
+        host.deadline = time.monotonic() + BY_HAND_S
+    users = names_by_number(host.lines("etc/passwd"))
+    groups = names_by_number(host.lines("etc/group"))
+    root = "" if host.live else os.fspath(host.root)
+    walk = Walk(root, _devices(host), Judge(seen, users, groups).visit, after=seen.after)
+    in_time = to_the_end(walk, host.deadline)
+    seen.entries += walk.entries
+    seen.unreadable += walk.unreadable
+    if host.notes is not None:
+        seen.after = walk.last
+        host.notes.write(NOTE, None if in_time else msgspec.json.encode(seen))
+    if not in_time:
+        raise CouldNotLook(
+            Reason.TIMED_OUT, f"{seen.entries} entries walked; the next look goes on from there"
+        )
+    host.deadline = None
+    programs = [f.path for f in seen.lists.get("privileged", [])]
+    return finish(seen, owning_package.of_all(host, programs)), "lstat of every entry"
+
+
+def to_the_end(walk: Walk, deadline: float | None) -> bool:
+    """Walk on; False if the time (of time.monotonic) was used up first."""
+    while walk.step():
+        if deadline is not None and time.monotonic() > deadline:
+            return False
+    return True
