@@ -109,6 +109,13 @@ class FileWalk(msgspec.Struct, frozen=True):
 
     entries: Annotated[int, about("Entries that were looked at", volatile=True)]
     unreadable: Annotated[int, about("Folders that could not be listed")]
+    complete: Annotated[
+        Literal["yes", "not-seen"],
+        about(
+            "not-seen: some folder could not be listed, so that a list may lack something",
+            unseen=("not-seen",),
+        ),
+    ]
     world_writable: Annotated[list[WalkedFile], about("Files that everybody may write to (o+w)")]
     world_writable_total: Annotated[int, about("How many there are")]
     open_folders: Annotated[

@@ -155,7 +155,8 @@ def _devices(host: Host) -> frozenset[int]:
 
 def finish(seen: Seen, packages: dict[str, str] | None) -> FileWalk:
     """The fact, every list in order of its paths. `packages`: privileged program to package, None if not known."""
-    values: dict[str, Any] = {"entries": seen.entries, "unreadable": seen.unreadable}
+    complete = "not-seen" if seen.unreadable else "yes"
+    values: dict[str, Any] = {"entries": seen.entries, "unreadable": seen.unreadable, "complete": complete}
     for kind in _LISTS:
         listed = sorted(seen.lists.get(kind, []), key=lambda f: f.path)
         if kind == "privileged" and packages is not None:

@@ -59,6 +59,8 @@ class Walk:
         """The folders inside, last in order first; each entry is told to `visit`."""
         try:
             fd = os.open((self._root + folder.path) or "/", _FLAGS)
+        except FileNotFoundError:  # gone since it was seen
+            return []
         except OSError:
             self.unreadable += 1
             return []

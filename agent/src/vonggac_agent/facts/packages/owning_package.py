@@ -1,4 +1,4 @@
-"""Which package a file belongs to, from dpkg's lists of paths (dpkg-query(1) --search reads the same)."""
+"""Which package a file belongs to: from dpkg's lists of paths, as dpkg-query(1) --search, or the rpm database."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from vonggac_contract import limits
 
 from ...host import Host
 from ...untrusted import as_text
+from . import rpm_files
 
 DPKG_LISTS: Final = "var/lib/dpkg/info"
 MAX_LIST_BYTES: Final = 16 * limits.MIB
@@ -66,6 +67,7 @@ def lists(host: Host, programs: Iterable[str]) -> Iterator[tuple[str, bytes]]:
 
 def of_all(host: Host, programs: list[str]) -> dict[str, str] | None:
     """Program to package, those that none lists left out; None where no database of packages can be read for it."""
-    if not host.exists(DPKG_LISTS):
-        return None
-    return packages_of(programs, lists(host, programs))
+    if host.exists(DPKG_LISTS):
+        return packages_of(programs, lists(host, programs))
+    listed = rpm_files.lists(host)
+    return None if listed is None else packages_of(programs, listed)

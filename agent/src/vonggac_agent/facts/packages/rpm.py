@@ -151,7 +151,7 @@ def read_unsigned(host: Host) -> tuple[list[str], str] | None:
                 raise CouldNotLook(
                     Reason.NOT_SUPPORTED, f"{path} has changes that are not yet written into it"
                 )
-            names = {name for blob in _blobs(host, path) if (name := unsigned(blob)) is not None}
+            names = {name for blob in blobs(host, path) if (name := unsigned(blob)) is not None}
             return sorted(names), path
         if any(host.exists(f"{folder}/{name}") for name in OTHER_FORMS):
             raise CouldNotLook(
@@ -169,7 +169,7 @@ def _from_program(host: Host, why: str) -> tuple[list[Package], str]:
 
 def _from_sqlite(host: Host, path: str) -> Iterator[Package]:
     found = 0
-    for blob in _blobs(host, path):
+    for blob in blobs(host, path):
         package = parse_header(blob)
         if package is not None:
             found += 1
@@ -178,7 +178,8 @@ def _from_sqlite(host: Host, path: str) -> Iterator[Package]:
             yield package
 
 
-def _blobs(host: Host, path: str) -> Iterator[bytes]:
+def blobs(host: Host, path: str) -> Iterator[bytes]:
+    """Every header of the database at `path`. Raises ValueError for one that cannot be read."""
     import apsw
 
     address = host.resolve(path).as_uri() + "?mode=ro&immutable=1"
