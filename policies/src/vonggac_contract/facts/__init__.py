@@ -2,6 +2,7 @@
 
 from . import (
     access,
+    accounts,
     backup,
     boot,
     containers,
@@ -41,6 +42,7 @@ __all__ = [
     "Topic",
     "Unavailable",
     "access",
+    "accounts",
     "backup",
     "boot",
     "containers",

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from ..base import Gather
 from . import (
+    account_central,
+    account_consistency,
+    account_defaults,
+    account_groups,
+    account_homes,
     account_keys,
     account_policy,
+    account_shadow,
     account_users,
     ssh_client,
     sshd_effective,
@@ -15,8 +21,15 @@ from . import (
 )
 
 GATHERERS: dict[str, Gather] = {
+    "account.central": account_central.gather,
+    "account.consistency": account_consistency.gather,
+    "account.defaults": account_defaults.gather,
+    "account.dot-files": account_homes.gather_dot_files,
+    "account.groups": account_groups.gather,
+    "account.homes": account_homes.gather,
     "account.keys": account_keys.gather,
     "account.policy": account_policy.gather,
+    "account.shadow": account_shadow.gather,
     "account.users": account_users.gather,
     "ssh.client": ssh_client.gather,
     "sshd.effective": sshd_effective.gather,
