@@ -181,3 +181,50 @@ class AuditConfig(msgspec.Struct, frozen=True):
     to_syslog: Annotated[bool, about("Events go to the system log too", source="plugins.d/syslog.conf")] = (
         False
     )
+
+
+class LogFile(msgspec.Struct, frozen=True):
+    """One file that a log daemon writes."""
+
+    path: Annotated[str, about("Its path, or the template that makes it")]
+    selector: Annotated[str, about("What is written there, as the configuration says it")]
+    mode: Annotated[str, about("Permissions that a new file gets, four octal digits")]
+    open_to_all: Annotated[bool, about("These let everybody read, write or run it")]
+
+
+class LogTarget(msgspec.Struct, frozen=True):
+    """One place on the network that logs are sent to."""
+
+    host: Annotated[str, about("Name or address")]
+    port: Annotated[str, about("Port; empty for the daemon's usual one")]
+    protocol: Annotated[str, about("udp, tcp or relp")]
+    tls: Annotated[bool, about("Sent in TLS")]
+    verified: Annotated[bool, about("The receiver's certificate is verified")]
+    queued: Annotated[bool, about("What cannot be sent waits in a queue on disk")]
+
+
+class LogListener(msgspec.Struct, frozen=True):
+    """One socket on which logs of other machines are taken in."""
+
+    protocol: Annotated[str, about("udp, tcp or relp")]
+    port: Annotated[str, about("Port; empty for the daemon's usual one")]
+    address: Annotated[str, about("Address listened on; empty for all")]
+    tls: Annotated[bool, about("Only TLS is taken")]
+
+
+@topic("syslog.config", main="daemon")
+class SyslogConfig(msgspec.Struct, frozen=True):
+    """What the classic log daemon writes, sends and takes in."""
+
+    daemon: Annotated[
+        Literal["rsyslog", "syslog-ng", "none"], about("The daemon that runs, else one installed")
+    ]
+    active: Annotated[bool, about("It runs (or is enabled, in a mounted root)")]
+    files: Annotated[
+        list[LogFile], about("Files it writes", source="etc/rsyslog.conf; etc/syslog-ng/syslog-ng.conf")
+    ] = []
+    targets: Annotated[list[LogTarget], about("Where it sends to, this machine left out")] = []
+    listeners: Annotated[list[LogListener], about("Where it listens, loopback left out")] = []
+    full_time: Annotated[
+        bool, about("Lines carry year and time zone; rsyslog's traditional format has neither")
+    ] = True

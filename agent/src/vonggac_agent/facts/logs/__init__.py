@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..base import Gather
-from . import audit_config, audit_rules, audit_state, logging_state
+from . import audit_config, audit_rules, audit_state, logging_state, syslog_config
 
 GATHERERS: dict[str, Gather] = {
     "audit.call": audit_rules.gather_call,
@@ -12,4 +12,5 @@ GATHERERS: dict[str, Gather] = {
     "audit.state": audit_state.gather,
     "audit.watch": audit_rules.gather_watch,
     "logging.state": logging_state.gather,
+    "syslog.config": syslog_config.gather,
 }

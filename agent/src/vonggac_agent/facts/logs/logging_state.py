@@ -59,7 +59,7 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[LoggingState, str]:
     if runs:
         storage = journald.storage(settings, has_folder=host.exists("var/log/journal"))
     journal_days = journald.retention_days(settings)
-    syslog, active = _syslog(host)
+    syslog, active = syslog_daemon(host)
     rotate_days = _rotate_days(host)
     value = LoggingState(
         journald=runs,
@@ -91,7 +91,8 @@ def _drop_ins(host: Host, name: str, section: str) -> dict[str, str]:
     return {key: value for key, value in found.items() if value}
 
 
-def _syslog(host: Host) -> tuple[Literal["rsyslog", "syslog-ng", "none"], bool]:
+def syslog_daemon(host: Host) -> tuple[Literal["rsyslog", "syslog-ng", "none"], bool]:
+    """The classic log daemon that runs, else one that is installed; and whether it runs."""
     present: Literal["rsyslog", "syslog-ng", "none"] = "none"
     for name, (programs, process, unit) in SYSLOG.items():
         if any(host.exists(program) for program in programs):

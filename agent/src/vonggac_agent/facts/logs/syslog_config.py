@@ -1,0 +1,73 @@
+"""syslog.config: what the classic log daemon writes, sends and takes in. How it is written down is read by
+`rsyslog_syntax` and `syslog_ng_syntax`; whether it runs and for how long logs are kept, by `logging_state`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import posixpath
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from vonggac_contract import limits
+from vonggac_contract.facts.logs import LogFile, LogListener, LogTarget, SyslogConfig
+
+from ...host import Host
+from ...untrusted import bounded
+from . import logging_state, rsyslog_syntax, syslog_ng_syntax
+
+FILES: Final = {"rsyslog": "etc/rsyslog.conf", "syslog-ng": "etc/syslog-ng/syslog-ng.conf"}
+_LOW: Final = frozenset(("rsyslog_traditionalfileformat", "rsyslog_traditionalforwardformat"))
+"""Formats whose time has no year and no zone (rsyslog's manual, "Reserved template names")."""
+_Parse = Callable[[str, Callable[[str], Iterator[str]]], rsyslog_syntax.Config]
+_PARSERS: Final[dict[str, _Parse]] = {"rsyslog": rsyslog_syntax.parse, "syslog-ng": syslog_ng_syntax.parse}
+
+
+def is_here(host: str) -> bool:
+    """The name or address is this machine's own loopback."""
+    try:
+        return ipaddress.ip_address(host.strip("[]").partition("%")[0]).is_loopback
+    except ValueError:
+        return host.lower() in ("localhost", "ip6-localhost", "localhost.localdomain")
+
+
+def read(host: Host, daemon: str) -> rsyslog_syntax.Config:
+    """The configuration of a daemon in `FILES` with all that it includes, read once."""
+    path = FILES[daemon]
+
+    def texts(pattern: str) -> Iterator[str]:
+        for found in host.glob(posixpath.join("/", posixpath.dirname(path), pattern)):
+            yield host.text(found) or ""
+
+    return host.once(f"{daemon} configuration", lambda: _PARSERS[daemon](host.text(path) or "", texts))
+
+
+def gather(host: Host, selector: tuple[str, ...]) -> tuple[SyslogConfig, str]:
+    """Topic syslog.config."""
+    daemon, active = logging_state.syslog_daemon(host)
+    if daemon == "none":
+        return SyslogConfig(daemon="none", active=False), "usr/sbin"
+    config = read(host, daemon)
+    most = limits.MAX_FACT_LIST
+    return (
+        SyslogConfig(
+            daemon=daemon,
+            active=active,
+            files=[
+                LogFile(bounded(w.path), bounded(w.selector), f"{w.mode:04o}", bool(w.mode & 0o007))
+                for w in config.written[:most]
+            ],
+            targets=[
+                LogTarget(bounded(s.host), bounded(s.port), bounded(s.protocol), s.tls, s.verified, s.queued)
+                for s in config.sent[:most]
+                if not is_here(s.host)
+            ],
+            listeners=[
+                LogListener(bounded(h.protocol), bounded(h.port), bounded(h.address), h.tls)
+                for h in config.heard[:most]
+                if not is_here(h.address)
+            ],
+            full_time=config.template.lower() not in _LOW,
+        ),
+        FILES[daemon],
+    )
