@@ -6,9 +6,10 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.web import nginx_config, nginx_servers
 from vonggac_agent.formats import cipher_string
@@ -382,7 +383,7 @@ def rendered(model: list[dict[str, object]], pad: str) -> str:
     return "http {" + pad.join(map(block, model)) + "}"
 
 
-@settings(max_examples=2000, deadline=None)
+@thorough
 @given(model=MODEL, pad=st.sampled_from([" ", "\n", "\t# not; this }\n"]))
 def test_what_is_written_for_nginx_reads_the_same(model: list[dict[str, object]], pad: str) -> None:
     text = rendered(model, pad)
@@ -404,7 +405,7 @@ def directive_of(text: str) -> nginx_config.Directive:
 
 
 @pytest.mark.hostile
-@settings(max_examples=2000, deadline=None)
+@thorough
 @given(
     st.text(max_size=200)
     | st.lists(

@@ -82,3 +82,74 @@ class NginxServers(msgspec.Struct, frozen=True):
     servers: Annotated[
         list[NginxServer], about("Server blocks in file order", source="etc/nginx/nginx.conf and includes")
     ] = []
+
+
+class ApacheSite(msgspec.Struct, frozen=True):
+    """A virtual host with what it takes from the main server; the main server itself if there is none."""
+
+    names: Annotated[list[str], about("ServerName and ServerAlias")]
+    source: Annotated[str, about("File and line")]
+    addresses: Annotated[list[str], about("Addresses and ports of <VirtualHost>, or of Listen")]
+    local: Annotated[bool, about("Only on loopback addresses of this machine")]
+    tls: Annotated[bool, about("SSLEngine is on")]
+    upgrades: Annotated[bool, about("Redirects everything to https, by Redirect or RewriteRule")]
+    protocols: Annotated[list[str], about("What SSLProtocol comes to; by default all but SSLv3")]
+    weak_ciphers: Annotated[
+        list[str], about("Words of SSLCipherSuite that let in suites without encryption, or with weak ones")
+    ]
+    key_exposed: Annotated[
+        bool | None,
+        about("Everybody on the machine may read SSLCertificateKeyFile; none if that was not seen"),
+    ]
+    hsts: Annotated[int | None, about("max-age of Strict-Transport-Security; none if not sent", unit="s")]
+    headers: Annotated[list[str], about("Headers that mod_headers sets for the whole site, lower case")]
+    trace: Annotated[bool, about("TraceEnable is not off")]
+    logged: Annotated[bool, about("A CustomLog or TransferLog goes somewhere")]
+    log_fields: Annotated[
+        list[str],
+        about("Items of the log formats of all its access logs: letters (h, u, t, r, s), {user-agent}i"),
+    ]
+    errors_logged: Annotated[bool, about("ErrorLog goes somewhere and LogLevel takes errors")]
+    dotfiles: Annotated[
+        bool | None,
+        about(
+            "/.git/config, /.env or /.htpasswd would be served if they are there; none if an expression was not "
+            "understood"
+        ),
+    ]
+    root: Annotated[str, about("DocumentRoot")]
+    root_writable: Annotated[
+        bool | None,
+        about("The user of Apache may write in DocumentRoot; none if there is no such folder or user"),
+    ]
+
+
+@topic("apache.servers")
+class ApacheServers(msgspec.Struct, frozen=True):
+    """Apache httpd as configured, includes and conditions resolved."""
+
+    installed: Annotated[bool, about("The program is there", source="usr/sbin/apache2, usr/sbin/httpd")]
+    user: Annotated[str, about("User", source="etc/apache2/apache2.conf or etc/httpd/conf/httpd.conf")] = ""
+    modules: Annotated[list[str], about("Modules loaded, as ssl, headers, status", source="LoadModule")] = []
+    tokens: Annotated[str, about("ServerTokens, lower case")] = "full"
+    signature: Annotated[bool, about("ServerSignature is not off")] = False
+    timeout: Annotated[int, about("Timeout", unit="s")] = 60
+    idle_timeout: Annotated[int, about("KeepAliveTimeout", unit="s")] = 5
+    slow_requests_ended: Annotated[bool, about("mod_reqtimeout bounds how long header and body may take")] = (
+        False
+    )
+    body_limit: Annotated[
+        int | None,
+        about("LimitRequestBody; 0: no limit; none if not named (1 GiB since 2.4.53)", unit="bytes"),
+    ] = None
+    client_limits: Annotated[
+        bool, about("A module that limits connections or requests of one client is loaded (qos, evasive20)")
+    ] = False
+    root_closed: Annotated[bool, about("<Directory /> refuses everything and takes no .htaccess files")] = (
+        False
+    )
+    listed: Annotated[list[str], about("Folders that mod_autoindex may list (Options Indexes)")] = []
+    status_open: Annotated[
+        list[str], about("Places of server-status, server-info and balancer-manager that everybody may ask")
+    ] = []
+    sites: Annotated[list[ApacheSite], about("Virtual hosts in file order")] = []

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ..base import Gather
-from . import nginx_servers
+from . import apache_servers, nginx_servers
 
 GATHERERS: dict[str, Gather] = {
+    "apache.servers": apache_servers.gather,
     "nginx.servers": nginx_servers.gather,
 }
