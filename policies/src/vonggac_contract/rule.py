@@ -130,8 +130,27 @@ class Rule(msgspec.Struct, frozen=True):
     maps: dict[str, list[str]]
 
 
-class Profile(msgspec.Struct, frozen=True):
-    """Which rules, with which parameters, a system of `level` is judged by."""
+class ProfileChange(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One thing in which a local profile differs from the one it extends.
+
+    `set`: `parameter` of `rule` went from `before` to `after`. `added`: the rule is asked although the other does not
+    ask it. `dropped`: it is not asked, for `reason`.
+    """
+
+    kind: Literal["set", "added", "dropped"]
+    rule: str
+    parameter: str = ""
+    before: Any = None
+    after: Any = None
+    reason: Text | None = None
+
+
+class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which rules, with which parameters, a system of `level` is judged by.
+
+    A local profile names the profile that it `extends`, and its `changes`; its `rules` are all the same complete.
+    `replaces`: systems of its level are judged by it instead of by the one that it extends.
+    """
 
     id: str
     level: Annotated[int, msgspec.Meta(ge=1, le=5)]
@@ -139,6 +158,9 @@ class Profile(msgspec.Struct, frozen=True):
     source: Text
     """Where its demands come from, and the caveat that goes with it."""
     rules: dict[str, dict[str, Any]]
+    extends: str = ""
+    replaces: bool = False
+    changes: list[ProfileChange] = []
 
 
 class RulebookFile(msgspec.Struct, frozen=True):

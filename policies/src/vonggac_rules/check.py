@@ -7,7 +7,7 @@ nothing is left to go wrong when the rule runs.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -94,9 +94,9 @@ def _scalar(found: FieldType, value: Any) -> Any:
             try:
                 return in_unit(value, found.unit)
             except ValueError as e:
-                raise Misfit(str(e), f"the field is {found}") from e
+                raise Misfit(str(e), _number_hint(found)) from e
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise Misfit(f"{value!r} is no number", f"the field is {found}")
+            raise Misfit(f"{value!r} is no number", _number_hint(found))
         return value
     if found.kind == "text":
         if not isinstance(value, str):
@@ -110,6 +110,17 @@ def _scalar(found: FieldType, value: Any) -> Any:
     raise Misfit(f"{value!r} can't be compared with a {found}", "compare one of its fields")
 
 
+def _number_hint(found: FieldType) -> str:
+    """What a number may look like, by the field's unit."""
+    forms = {"bytes": "10 MiB", "s": "PT15M", "minutes": "PT15M", "hours": "PT12H", "days": "P30D"}
+    other = f", or a text such as {forms[found.unit]}" if found.unit in forms else ""
+    return f"the field is {found}: write a number without quotes{other}"
+
+
+MAX_SPAN: Final = timedelta(days=200 * 365)
+"""Longest span from the scan's clock: far beyond any demand, and well within what a date can hold."""
+
+
 def _moment(found: FieldType, value: Any) -> str:
     """A duration back from the scan's clock (ahead, with a minus sign), or a day."""
     if isinstance(value, datetime):
@@ -120,7 +131,8 @@ def _moment(found: FieldType, value: Any) -> str:
         try:
             if value[:1].isdigit():
                 return date.fromisoformat(value).isoformat()
-            duration(value)
+            if abs(duration(value)) > MAX_SPAN:
+                raise ValueError(f"{value!r} is longer than {MAX_SPAN.days // 365} years")
         except ValueError as e:
             raise Misfit(
                 str(e), "write a duration such as P30D (back from now; -P30D is ahead) or a day"
@@ -139,7 +151,10 @@ def _pattern(found: FieldType, value: Any) -> str:
     try:
         re2.compile(value, options)
     except re2.error as e:
-        raise Misfit(f"RE2 refuses the pattern: {e}", "look-around and back-references are not in RE2") from e
+        words = e.args[0].decode("utf-8", "replace") if isinstance(e.args[0], bytes) else str(e)
+        raise Misfit(
+            f"RE2 refuses the pattern: {words}", "look-around and back-references are not in RE2"
+        ) from e
     return value
 
 

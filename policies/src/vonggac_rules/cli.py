@@ -25,9 +25,9 @@ from .builtin import default_rulebook_bytes
 from .errors import Place, RuleError
 from .evaluate import decide
 from .explain import explain
-from .pack import RULE_SUFFIX, compile_pack, load_pack, read_clauses, rule_of
+from .pack import RULE_SUFFIX, compile_pack, load_pack, pack_of, read_clauses, rule_of
 from .rulebook import Rulebook, load_rulebook
-from .soundness import unsound
+from .soundness import unsound, unsound_values
 from .types import nearest
 
 GOOD, FINDINGS, WRONG_USE = 0, 1, 2
@@ -70,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
         "vonggac-rules check policies --only 'linux.ssh.*'",
     )  # fmt: skip
     check.add_argument("folder", type=Path, help="folder with packs and profiles, or one rule's file")
+    check.add_argument("--profiles", type=Path, metavar="DIR", help="folder with local profiles")
     check.add_argument(
         "--only", metavar="IDS", help="say only what is wrong with these rules (* for any text)"
     )
@@ -89,10 +90,15 @@ def parser() -> argparse.ArgumentParser:
         "compile", _compile, "Compile packs and profiles into one rulebook.",
         "vonggac-rules compile policies --out rulebook.json",
     )  # fmt: skip
-    build.add_argument("folder", type=Path, help="folder with packs, profiles and data/level-controls.csv")
+    build.add_argument(
+        "folder", type=Path, nargs="?",
+        help="folder with packs, profiles and data/level-controls.csv (default: the rulebook of this release)",
+    )  # fmt: skip
+    build.add_argument("--profiles", type=Path, metavar="DIR", help="folder with local profiles to add")
     build.add_argument("--out", type=Path, required=True, help="file to write")
     build.add_argument(
-        "--version", default="0.1.0", help="version to write into the rulebook (default 0.1.0)"
+        "--version",
+        help="version to write into the rulebook (default 0.1.0, or this release's with +local)",
     )
 
     decides = command(
@@ -112,7 +118,7 @@ def _check(args: argparse.Namespace) -> int:
         only = only or args.folder.name.removesuffix(RULE_SUFFIX)
         pack = load_pack(args.folder.parent)
     else:
-        pack = load_pack(args.folder)
+        pack = load_pack(args.folder, args.profiles)
     errors = pack.errors + unsound(pack.rules, pack.profiles, pack.sources)
     rules = sorted(pack.rules)
     if only:
@@ -186,17 +192,36 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _compile(args: argparse.Namespace) -> int:
-    pack = load_pack(args.folder)
-    if pack.errors:
-        _report_errors(pack.errors)
+    if args.folder is not None:
+        pack = load_pack(args.folder, args.profiles)
+        table = args.folder / "data" / "level-controls.csv"
+        clauses = read_clauses(table) if table.is_file() else {}
+        version = args.version or "0.1.0"
+    elif args.profiles is not None:
+        book = load_rulebook(default_rulebook_bytes())
+        pack, clauses, version = (
+            pack_of(book, args.profiles),
+            book.clauses,
+            args.version or f"{book.version}+local",
+        )
+    else:
+        raise RuleError(
+            Place("compile"), "there is nothing to compile", hint="name a folder, or --profiles DIR"
+        )
+    local = [p for p in pack.profiles if p.extends]
+    errors = pack.errors or unsound_values(pack.rules, local, pack.sources)
+    if errors:
+        _report_errors(errors)
         return FINDINGS
-    table = args.folder / "data" / "level-controls.csv"
-    raw = compile_pack(pack, args.version, read_clauses(table) if table.is_file() else {})
+    raw = compile_pack(pack, version, clauses)
     book = load_rulebook(raw)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     temporary = args.out.with_suffix(".new")
     temporary.write_bytes(raw)
     temporary.replace(args.out)
+    for profile in local:
+        instead = f", instead of it at level {profile.level}" if profile.replaces else ""
+        print(f"{profile.id} extends {profile.extends}{instead}; changes: {len(profile.changes)}")
     print(f"{len(book.rules)} rules, {len(book.profiles)} profiles, {len(raw)} bytes, digest {book.digest}")
     return GOOD
 

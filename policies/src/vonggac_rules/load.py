@@ -27,10 +27,11 @@ from vonggac_contract.rule import (
     Value,
 )
 
-from .check import Misfit, fit
+from .check import OPERATORS_BY_KIND, Misfit, fit
 from .errors import RuleError
 from .source import Path_, Source
-from .types import FieldType, field_type, nearest
+from .types import FieldType, field_type, fields_of, nearest
+from .uses import ParameterUse, fit_parameter
 
 OPERATORS: Final[tuple[str, ...]] = get_args(Operator)
 QUANTIFIERS: Final = ("each", "any", "none", "count")
@@ -40,14 +41,6 @@ _KEYS: Final = frozenset(
     ["id", "title", "why", "fix", "severity", "domain", "applies", "check", "parameters", "maps"]
 )
 _REQUIRED: Final = ("id", "title", "why", "fix", "severity", "domain", "applies", "check", "maps")
-
-
-class ParameterUse(msgspec.Struct, frozen=True):
-    """Where a parameter is compared: with which field, by which operator."""
-
-    name: str
-    field: FieldType
-    operator: str
 
 
 class LoadedRule(msgspec.Struct, frozen=True):
@@ -88,7 +81,10 @@ class _Loader:
         self.only(applies, ("applies",), {"platform", "when"})
         self.platform = self.word(applies.get("platform"), ("applies", "platform"), ("linux", "windows"))
         if not rule_id.startswith(self.platform + "."):
-            raise self.refuse(("id",), f"the id says another platform than {self.platform}")
+            raise self.refuse(
+                ("id",), f"the id says another platform than {self.platform}",
+                f"begin it with {self.platform}. or change `platform`",
+            )  # fmt: skip
         definitions = self.definitions(top.get("parameters", {}))
         when = None
         if "when" in applies:
@@ -125,7 +121,9 @@ class _Loader:
 
     def mapping(self, value: Any, path: Path_) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise self.refuse(path, "here stands a mapping of keys and values", "write `key: value` lines")
+            there = "a list" if isinstance(value, list) else repr(str(value)[:60])
+            words = f"a mapping of keys and values belongs here, not {there}"
+            raise self.refuse(path, words, "write `key: value` lines, or {key: value}")
         return value
 
     def only(self, value: dict[str, Any], path: Path_, allowed: Any) -> None:
@@ -203,21 +201,30 @@ class _Loader:
     def leaf(
         self, body: dict[str, Any], path: Path_, element: FieldType | None, *, top_level: bool
     ) -> Condition:
+        words = {"fact", "field", "where", "score", *OPERATORS, *QUANTIFIERS}
+        if "fact" not in body and element is None:
+            self.only(body, path, words | {"all", "not"})
         key, selector_keys = self.key(body, path, element)
         quantifier = [q for q in QUANTIFIERS if q in body]
         operators = [o for o in OPERATORS if o in body]
-        self.only(body, path, {"fact", "field", "where", "score", *selector_keys, *OPERATORS, *QUANTIFIERS})
-        if len(quantifier) + len(operators) != 1:
-            raise self.refuse(
-                path, "a comparison has one operator or one quantifier",
-                "operators: " + ", ".join(OPERATORS) + "; quantifiers: " + ", ".join(QUANTIFIERS),
-            )  # fmt: skip
+        self.only(body, path, words | set(selector_keys))
         field = self.field(body, path, key)
         found = self.found(key, field, path, element)
+        if len(quantifier) + len(operators) != 1:
+            there = ", ".join([*operators, *quantifier]) or "none"
+            usable = (*OPERATORS_BY_KIND[found.kind], *(QUANTIFIERS if found.kind == "list" else ()))
+            hint = f"the field is {found}: it takes {', '.join(usable)}"
+            if not field and found.struct is not None:
+                hint = f"write {{field: …, equals: …}}; {nearest('', fields_of(found.struct))}"
+            raise self.refuse(path, f"a comparison has one operator or one quantifier; here is {there}", hint)
         if operators:
             for word in ("where", "score"):
                 if word in body:
-                    raise self.refuse((*path, word), f"{word!r} goes with a quantifier")
+                    raise self.refuse(
+                        (*path, word),
+                        f"{word!r} goes with a quantifier",
+                        "write it beside each, any, none or count",
+                    )
             operator = operators[0]
             operand = self.operand(body[operator], found, operator, (*path, operator))
             return Compare(key, field, operator, operand)  # type: ignore[arg-type]
@@ -231,17 +238,28 @@ class _Loader:
                 raise self.refuse(path, "no fact is named", "write `fact: <topic>`")
             return None, ()
         if element is not None:
-            raise self.refuse((*path, "fact"), "inside a quantifier only the element's fields can be asked")
+            raise self.refuse(
+                (*path, "fact"), "inside a quantifier only the element's fields can be asked",
+                "name the field alone; join conditions on other facts with `all` outside",
+            )  # fmt: skip
         name = body["fact"]
         topic = TOPICS.get(name) if isinstance(name, str) else None
         if topic is None:
             raise self.refuse((*path, "fact"), f"no fact is called {name!r}", nearest(str(name), TOPICS))
         if self.platform not in topic.platforms:
-            raise self.refuse((*path, "fact"), f"{name} is no fact of {self.platform}")
+            usable = [n for n, t in TOPICS.items() if self.platform in t.platforms]
+            raise self.refuse((*path, "fact"), f"{name} is no fact of {self.platform}", nearest(name, usable))
         selector: dict[str, str] = {}
         for part in topic.selector:
-            if not isinstance(body.get(part), str):
-                raise self.refuse(path, f"{name} needs {part!r} as a text", f"write `{part}: …`")
+            if part not in body:
+                self.only(
+                    body, path, {"fact", "field", "where", "score", *topic.selector, *OPERATORS, *QUANTIFIERS}
+                )
+                raise self.refuse(path, f"{name} needs {part!r}", f"write `{part}: …`")
+            if not isinstance(body[part], str):
+                raise self.refuse(
+                    (*path, part), f"{part!r} takes a text, not {body[part]!r}", "put it in quotes"
+                )
             selector[part] = body[part]
         try:
             return fact_key(name, selector), topic.selector
@@ -251,12 +269,15 @@ class _Loader:
     def field(self, body: dict[str, Any], path: Path_, key: FactKey | None) -> str:
         field = body.get("field")
         if field is None:
-            main = TOPICS[key.topic].main if key is not None else ""
-            if main is None:
-                raise self.refuse(path, f"{key} has no main field", "write `field: …`")
-            return main
+            topic = TOPICS[key.topic] if key is not None else None
+            if topic is not None and topic.main is None:
+                hint = f"write `field: …`; {nearest('', fields_of(topic.value))}"
+                raise self.refuse(path, f"{topic.name} has no main field", hint)
+            return "" if topic is None or topic.main is None else topic.main
         if not isinstance(field, str) or not field:
-            raise self.refuse((*path, "field"), "a field is a name, or names joined by dots")
+            raise self.refuse(
+                (*path, "field"), "a field is a name, or names joined by dots", "write `field: name`"
+            )
         return field
 
     def found(self, key: FactKey | None, field: str, path: Path_, element: FieldType | None) -> FieldType:
@@ -296,7 +317,12 @@ class _Loader:
         top_level: bool,
     ) -> Quantify | Count:
         if found.kind != "list" or found.element is None:
-            raise self.refuse((*path, quantifier), f"{quantifier!r} goes over a list; the field is a {found}")
+            usable = ", ".join(OPERATORS_BY_KIND[found.kind])
+            raise self.refuse(
+                (*path, quantifier),
+                f"{quantifier!r} goes over a list; the field is {found}",
+                f"it takes {usable}",
+            )
         where = None
         if "where" in body:
             where = self.condition(body["where"], (*path, "where"), found.element, top_level=False)
@@ -306,6 +332,7 @@ class _Loader:
                 raise self.refuse(
                     (*path, "score"),
                     "a fraction goes with `each`, at the top of the check or in its outermost `all`",
+                    "drop `score`, or ask `each`",
                 )
         inner = self.mapping(body[quantifier], (*path, quantifier))
         if quantifier == "count":
@@ -323,11 +350,3 @@ class _Loader:
         operator, value = next(iter(body.items()))
         operand = self.operand(value, FieldType("int"), operator, (*path, operator))
         return Count(key, field, operator, operand, where)  # type: ignore[arg-type]
-
-
-def fit_parameter(uses: list[ParameterUse] | tuple[ParameterUse, ...], name: str, value: Any) -> Any:
-    """The value of parameter `name` in the form that every place it is used in compares with. Raises Misfit."""
-    forms = [fit(u.field, u.operator, value) for u in uses if u.name == name]
-    if any(f != forms[0] for f in forms):
-        raise Misfit(f"{value!r} means different things where {name!r} is used", "use two parameters")
-    return forms[0]

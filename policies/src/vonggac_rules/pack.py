@@ -1,19 +1,25 @@
-"""A folder of packs and profiles, loaded and proven: every rule with its cases, every profile against the rules."""
+"""A folder of packs and profiles, loaded and proven: every rule with its cases, every profile against the rules.
+
+Or a compiled rulebook, to which an administrator adds profiles of their own.
+"""
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import msgspec
 
 from vonggac_contract.rule import SCHEMA, Profile, RulebookFile
 
-from .cases import Case, broken, load_cases
+from .cases import Case, fault, load_cases
 from .errors import Place, RuleError
 from .load import LoadedRule, load_rule
-from .profiles import load_profile
+from .profiles import Books, is_local, load_local, load_profile
+from .rulebook import Rulebook
 from .source import Source, read_source
+from .uses import parameter_uses
 
 RULE_SUFFIX = ".rule.yaml"
 CASES_SUFFIX = ".cases.yaml"
@@ -30,51 +36,113 @@ class Pack(msgspec.Struct, frozen=True):
     sources: dict[str, Source] = {}
 
 
-def load_pack(root: Path) -> Pack:
-    """Load every rule, case and profile under `root`; nothing is raised, so that an author sees all errors at once."""
+def load_pack(root: Path, local: Path | None = None) -> Pack:
+    """Load every rule, case and profile under `root`, and the profiles under `local`.
+
+    Of what is wrong nothing is raised, so that an author sees all errors at once; RuleError if there is no such folder.
+    """
     errors: list[RuleError] = []
     rules: dict[str, LoadedRule] = {}
     cases: dict[str, list[Case]] = {}
-    if not root.is_dir():
-        raise RuleError(
-            Place(str(root)), "no such folder", hint="name the folder that holds packs and profiles"
-        )
-    for path in sorted(root.rglob(f"*{RULE_SUFFIX}")):
+    refused: set[str] = set()
+    for path in _files(root, RULE_SUFFIX):
         try:
-            loaded = load_rule(read_source(path, relative_to=root))
-            place = loaded.source.place(("id",))
-            if path.name != loaded.rule.id + RULE_SUFFIX:
-                raise RuleError(place, f"the file of {loaded.rule.id} is named {loaded.rule.id}{RULE_SUFFIX}")
-            if loaded.rule.id in rules:
-                raise RuleError(place, f"{loaded.rule.id} is there twice")
-            beside = path.with_name(loaded.rule.id + CASES_SUFFIX)
-            if not beside.is_file():
-                raise RuleError(
-                    place, "no cases beside the rule", hint=f"write {beside.name} with a pass and a fail case"
-                )
-            found = load_cases(read_source(beside, relative_to=root), loaded)
-            wrong = [w for w in (broken(loaded, c) for c in found) if w]
-            errors.extend(
-                RuleError(Place(str(beside.relative_to(root))), w, hint="mend the rule or the case")
-                for w in wrong
-            )
+            loaded, found = _rule(path, root, rules)
             rules[loaded.rule.id] = loaded
-            cases[loaded.rule.id] = found
+            cases[loaded.rule.id] = [c for c, _ in found]
+            errors += [e for _, e in found if e is not None]
         except RuleError as e:
+            refused.add(rule_of(path.name))
             errors.append(e)
-    profiles: list[Profile] = []
-    sources: dict[str, Source] = {}
-    for path in sorted(root.rglob(f"*{PROFILE_SUFFIX}")):
+    written = _read(_files(root, PROFILE_SUFFIX), root, errors)
+    if local is not None:
+        written += _read(_files(local, PROFILE_SUFFIX), local.parent, errors)
+    return with_profiles(Pack(rules, cases, [], errors), written, refused)
+
+
+def pack_of(book: Rulebook, local: Path) -> Pack:
+    """A compiled rulebook's rules and profiles with the profiles under `local`. Raises RuleError: no such folder."""
+    errors: list[RuleError] = []
+    whole = Source(f"rulebook {book.version}", {}, {})
+    rules = {i: LoadedRule(r, parameter_uses(r), whole) for i, r in book.rules.items()}
+    profiles = list(book.profiles.values())
+    pack = Pack(rules, {}, profiles, errors, {p.id: whole for p in profiles})
+    return with_profiles(pack, _read(_files(local, PROFILE_SUFFIX), local.parent, errors), ())
+
+
+def with_profiles(pack: Pack, written: list[Source], refused: Collection[str]) -> Pack:
+    """The pack with the profiles of these files, the complete ones first."""
+    profiles, sources, errors = list(pack.profiles), dict(pack.sources), list(pack.errors)
+    extends = {s.value.get("id"): s.value.get("extends") for s in written if is_local(s)}
+    for source in sorted(written, key=is_local):
         try:
-            source = read_source(path, relative_to=root)
-            profile = load_profile(source, rules)
+            if is_local(source):
+                complete = {p.id: p for p in profiles if not p.extends}
+                profile = load_local(source, Books(pack.rules, refused, complete, extends))
+            else:
+                profile = load_profile(source, pack.rules, refused)
             if any(p.id == profile.id for p in profiles):
-                raise RuleError(Place(str(path.relative_to(root))), f"profile {profile.id} is there twice")
+                raise RuleError(
+                    source.place(("id",)), f"profile {profile.id} is there twice", hint="give one another id"
+                )
+            rival = next((p for p in profiles if p.replaces and p.level == profile.level), None)
+            if profile.replaces and rival is not None:
+                raise RuleError(
+                    source.place(("replaces",)),
+                    f"{rival.id} replaces the profile of level {profile.level} already",
+                    hint="only one profile can be that of a level; drop `replaces` from one of the two",
+                )
             profiles.append(profile)
             sources[profile.id] = source
         except RuleError as e:
             errors.append(e)
-    return Pack(rules, cases, profiles, errors, sources)
+    return Pack(pack.rules, pack.cases, profiles, errors, sources)
+
+
+def _files(root: Path, suffix: str) -> list[Path]:
+    if not root.is_dir():
+        raise RuleError(
+            Place(str(root)), "no such folder", hint="name the folder that holds packs and profiles"
+        )
+    return sorted(root.rglob(f"*{suffix}"))
+
+
+def _read(paths: list[Path], root: Path, errors: list[RuleError]) -> list[Source]:
+    found = []
+    for path in paths:
+        try:
+            found.append(read_source(path, relative_to=root))
+        except RuleError as e:
+            errors.append(e)
+    return found
+
+
+def _rule(
+    path: Path, root: Path, rules: Mapping[str, LoadedRule]
+) -> tuple[LoadedRule, list[tuple[Case, RuleError | None]]]:
+    """The rule with its cases, each with what is wrong with its outcome. Raises RuleError."""
+    loaded = load_rule(read_source(path, relative_to=root))
+    rule_id, place = loaded.rule.id, loaded.source.place(("id",))
+    if path.name != rule_id + RULE_SUFFIX:
+        raise RuleError(
+            place, f"the file of {rule_id} is named {rule_id}{RULE_SUFFIX}",
+            hint="rename the file or the rule; an id is never used again for another demand",
+        )  # fmt: skip
+    if rule_id in rules:
+        hint = f"the other is {rules[rule_id].source.file}; keep one of the two"
+        raise RuleError(place, f"{rule_id} is there twice", hint=hint)
+    beside = path.with_name(rule_id + CASES_SUFFIX)
+    if not beside.is_file():
+        raise RuleError(
+            place, "no cases beside the rule", hint=f"write {beside.name} with a pass and a fail case"
+        )
+    written = read_source(beside, relative_to=root)
+    found: list[tuple[Case, RuleError | None]] = []
+    for case in load_cases(written, loaded):
+        words, at = fault(loaded, case)
+        wrong = RuleError(written.place(at), words, hint="mend the rule or the case") if words else None
+        found.append((case, wrong))
+    return loaded, found
 
 
 def rule_of(file: str) -> str:

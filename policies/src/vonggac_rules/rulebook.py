@@ -50,9 +50,13 @@ class Rulebook:
         return found
 
     def profile_for_level(self, level: int) -> Profile:
-        """The first profile of that level (1 to 5). Raises UnknownProfile."""
-        for profile in self.profiles.values():
-            if profile.level == level:
+        """The one that replaces the profile of that level (1 to 5), else its first complete one.
+
+        Raises UnknownProfile.
+        """
+        of_level = [p for p in self.profiles.values() if p.level == level]
+        for profile in sorted(of_level, key=lambda p: not p.replaces):
+            if profile.replaces or not profile.extends:
                 return profile
         raise UnknownProfile(f"no profile for level {level}")
 

@@ -10,7 +10,6 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from vonggac_contract.facts import TOPICS
 from vonggac_contract.finding import SEVERITIES
 from vonggac_contract.rule import All, AnyOf, Compare, Condition, Count, Not, Profile, Quantify, Rule
 
@@ -18,8 +17,9 @@ from .errors import RuleError
 from .load import LoadedRule
 from .regions import Undecided
 from .source import Path_, Source
-from .types import FieldType, field_type
-from .worlds import Leaf, Space, leaves_of, resolved
+from .types import FieldType
+from .uses import type_of
+from .worlds import Space, leaves_of, resolved
 
 CHECK: Final = ("check",)
 WHEN: Final = ("applies", "when")
@@ -47,11 +47,20 @@ def unsound(
             RuleError(loaded.source.place(f.path), f.message, hint=f.hint)
             for f in flaws(loaded.rule, defaults(loaded.rule), loaded.source)
         ]
-    for profile in profiles:
-        for rule_id, values in profile.rules.items():
-            if rule_id in rules:
-                errors += _of_profile(rules[rule_id], values, profile.id, sources[profile.id])
-    return errors + list(repeated(rules, profiles))
+    return errors + unsound_values(rules, profiles, sources) + list(repeated(rules, profiles))
+
+
+def unsound_values(
+    rules: Mapping[str, LoadedRule], profiles: Sequence[Profile], sources: Mapping[str, Source]
+) -> list[RuleError]:
+    """Values of parameters that take a rule's sense: with them it can't pass, can't fail, or says something twice."""
+    return [
+        error
+        for profile in profiles
+        for rule_id, values in profile.rules.items()
+        if rule_id in rules
+        for error in _of_profile(rules[rule_id], values, profile.id, sources[profile.id])
+    ]
 
 
 def defaults(rule: Rule) -> dict[str, Any]:
@@ -266,7 +275,7 @@ def _inside(
         for i, part in enumerate(condition.of):
             yield from _inside(part, (*at, word, i), element, source)
     elif not isinstance(condition, Compare):
-        yield from _of_list(condition, at, _type(condition, element), source)
+        yield from _of_list(condition, at, type_of(condition, element), source)
 
 
 def _of_list(leaf: Quantify | Count, at: Path_, found: FieldType, source: Source | None) -> Iterator[Flaw]:
@@ -300,11 +309,3 @@ def _of_list(leaf: Quantify | Count, at: Path_, found: FieldType, source: Source
             yield Flaw(parts[1][1], "every element satisfies this", "ask what can differ")
         else:
             yield from _spare(space, check, parts[1][1], mask, source)
-
-
-def _type(leaf: Leaf, element: FieldType | None) -> FieldType:
-    if leaf.fact is not None:
-        return field_type(TOPICS[leaf.fact.topic].value, leaf.field)
-    if element is None:
-        raise ValueError(f"field {leaf.field!r} of no element")
-    return field_type(element.struct, leaf.field) if leaf.field and element.struct else element

@@ -55,7 +55,7 @@ def field_type(struct: type[msgspec.Struct], path: str) -> FieldType:
     found = FieldType("struct", struct=struct)
     for name in path.split("."):
         if found.kind != "struct" or found.struct is None:
-            raise LookupError(f"{name!r} asks for a field of a {found}", "drop what follows the last dot")
+            raise LookupError(f"{name!r} asks for a field of {found}", "drop what follows the last dot")
         fields = fields_of(found.struct)
         if name not in fields:
             raise LookupError(f"no field {name!r}", nearest(name, fields))

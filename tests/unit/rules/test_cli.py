@@ -1,0 +1,87 @@
+"""The authors' command: what it takes, what it says, how it ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vonggac_rules.cli import main
+from vonggac_rules.rulebook import load_rulebook
+
+from .test_slips import CASES, LOCAL, PROFILE, RULE
+
+Said = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    pack = tmp_path / "policies"
+    pack.mkdir()
+    (pack / "linux.ssh.example.rule.yaml").write_text(RULE, encoding="utf-8")
+    (pack / "linux.ssh.example.cases.yaml").write_text(CASES, encoding="utf-8")
+    other = RULE.replace("ssh.example", "ssh.other").replace("at_most", "at_mots")
+    (pack / "linux.ssh.other.rule.yaml").write_text(other, encoding="utf-8")
+    (pack / "example.profile.yaml").write_text(PROFILE, encoding="utf-8")
+    local = tmp_path / "local"
+    local.mkdir()
+    (local / "health.profile.yaml").write_text(LOCAL, encoding="utf-8")
+    return pack
+
+
+def test_check_says_what_is_wrong_with_all_or_only_with_what_is_named(folder: Path, capsys: Said) -> None:
+    assert main(["check", str(folder)]) == 1
+    assert "linux.ssh.other.rule.yaml:13:51: no key 'at_mots' here" in capsys.readouterr().err
+    assert main(["check", str(folder), "--only", "linux.ssh.ex*"]) == 0
+    assert capsys.readouterr().out == "1 rules, 3 cases: all hold\n"
+    assert main(["check", str(folder / "linux.ssh.example.rule.yaml")]) == 0
+    assert main(["check", str(folder / "linux.ssh.other.rule.yaml"), "--json"]) == 1
+
+
+def test_check_of_a_name_that_no_rule_has_is_wrong_use(folder: Path, capsys: Said) -> None:
+    assert main(["check", str(folder), "--only", "linux.ssh.exampel"]) == 2
+    assert "did you mean linux.ssh.example?" in capsys.readouterr().err
+
+
+def test_compile_adds_local_profiles_and_says_what_they_change(folder: Path, capsys: Said) -> None:
+    (folder / "linux.ssh.other.rule.yaml").unlink()
+    out = folder / "book.json"
+    assert main(["compile", str(folder), "--profiles", str(folder.parent / "local"), "--out", str(out)]) == 0
+    assert (
+        "health-level3 extends example-level3, instead of it at level 3; changes: 1"
+        in capsys.readouterr().out
+    )
+    book = load_rulebook(out.read_bytes())
+    assert book.profile_for_level(3).rules == {"linux.ssh.example": {"tries": 3}}
+
+
+def test_compile_refuses_a_local_value_that_takes_a_rules_sense(folder: Path, capsys: Said) -> None:
+    (folder / "linux.ssh.other.rule.yaml").unlink()
+    part = '- {fact: sshd.effective, field: maxauthtries, at_most: "${tries}"}'
+    two = f"- {{fact: sshd.effective, field: maxauthtries, between: [2, 5]}}\n    {part}"
+    (folder / "linux.ssh.example.rule.yaml").write_text(RULE.replace(part, two), encoding="utf-8")
+    (folder / "linux.ssh.example.cases.yaml").write_text(
+        CASES.replace("maxauthtries: 5", "maxauthtries: 4"), encoding="utf-8"
+    )
+    local = folder.parent / "local"
+    (local / "health.profile.yaml").write_text(LOCAL.replace("tries: 3", "tries: 1"), encoding="utf-8")
+    out = folder / "book.json"
+    assert main(["compile", str(folder), "--profiles", str(local), "--out", str(out)]) == 1
+    said = capsys.readouterr().err
+    assert "health.profile.yaml:6:23: with tries: 1 of health-level3" in said
+    assert "no facts can make this rule pass" in said
+    assert not out.exists()
+
+
+def test_compile_takes_this_releases_rulebook_where_no_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.profile.yaml").write_text(
+        "id: a\nextends: tcvn14423-level3\ntitle: {vi: a, en: a}\nset: {linux.tls.expires-soon: {ahead: -P45D}}\n"
+    )
+    out = tmp_path / "book.json"
+    assert main(["compile", "--profiles", str(tmp_path), "--out", str(out)]) == 0
+    book = load_rulebook(out.read_bytes())
+    assert book.version.endswith("+local")
+    assert book.profile_for_level(3).id == "tcvn14423-level3"
+    [change] = book.profile("a").changes
+    assert (change.rule, change.before, change.after) == ("linux.tls.expires-soon", "-P30D", "-P45D")
+    assert main(["compile", "--out", str(out)]) == 2
