@@ -117,3 +117,41 @@ class FirewallState(msgspec.Struct, frozen=True):
     ] = "unknown"
     rules: Annotated[int, about("Rules in force")] = 0
     source: Annotated[str, about("Where it was read: nft, iptables, ufw.conf, firewalld")] = ""
+
+
+class Opening(msgspec.Struct, frozen=True):
+    """One way that the packet filter leaves open for packets from outside."""
+
+    family: Annotated[Literal["ipv4", "ipv6", "both"], about("Internet protocol")]
+    protocol: Annotated[Literal["tcp", "udp", "any"], about("Transport; any: whichever")]
+    port: Annotated[
+        int | None,
+        about("Port; 0 where all or many are open; none where a named set or match hides it"),
+    ]
+    wide: Annotated[bool, about("Every port, or a range of over 16")]
+    limited: Annotated[bool, about("Only from senders that the rule names")]
+
+
+@topic("firewall.rules", privileged=True)
+class FirewallRules(msgspec.Struct, frozen=True):
+    """What the packet filter lets in and out, by its rules in force; for a mounted root, by the front end set to start."""
+
+    front_ends: Annotated[
+        list[str],
+        about(
+            "Front ends set to start: ufw, firewalld, nftables, iptables",
+            source="ufw.conf; units firewalld, nftables, netfilter-persistent, iptables",
+        ),
+    ]
+    openings: Annotated[
+        list[Opening],
+        about(
+            "What is let in; replies, loopback, ICMP and multicast are left out; without a filter: everything",
+            source="nft -j list ruleset, iptables-save; etc/ufw, etc/firewalld, etc/nftables.conf",
+        ),
+    ]
+    output_policy: Annotated[
+        Literal["drop", "accept", "unknown"],
+        about("Fate of outgoing packets no rule names", unseen=("unknown",)),
+    ]
+    source: Annotated[str, about("Where it was read: nft, iptables, ufw, firewalld, nftables.conf")] = ""

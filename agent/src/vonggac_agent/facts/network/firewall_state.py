@@ -107,13 +107,33 @@ def zone_policy(xml: str) -> Policy:
 
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[FirewallState, str]:
     """Topic firewall.state. Raises CouldNotLook: permission-denied; not-installed for rules that nothing can list."""
-    tools = [name for name, paths in TOOLS.items() if any(host.exists(path) for path in paths)]
+    tools = installed_tools(host)
     if host.live:
         return _in_force(host, tools)
     return _configured(host, tools)
 
 
 def _in_force(host: Host, tools: list[str]) -> tuple[FirewallState, str]:
+    rulesets, source = rulesets_in_force(host)
+    return state(tools, rulesets, ipv6=speaks_ipv6(host), source=source), source
+
+
+def speaks_ipv6(host: Host) -> bool:
+    """An interface has an IPv6 address; in a mounted root nobody can tell, so it counts as yes."""
+    return not host.live or bool((host.text("proc/net/if_inet6") or "").strip())
+
+
+def installed_tools(host: Host) -> list[str]:
+    """Front ends whose programs are there."""
+    return [name for name, paths in TOOLS.items() if any(host.exists(path) for path in paths)]
+
+
+def rulesets_in_force(host: Host) -> tuple[list[Ruleset], str]:
+    """The kernel's rules and what listed them, asked once per host. Raises CouldNotLook as `gather` does."""
+    return host.once("firewall.state rulesets", lambda: _rulesets(host, installed_tools(host)))
+
+
+def _rulesets(host: Host, tools: list[str]) -> tuple[list[Ruleset], str]:
     if os.geteuid() != 0:
         raise CouldNotLook(Reason.PERMISSION_DENIED, "only root may list packet filter rules")
     rulesets: list[Ruleset] = []
@@ -139,9 +159,7 @@ def _in_force(host: Host, tools: list[str]) -> tuple[FirewallState, str]:
                 Reason.NOT_INSTALLED, "nftables rules are loaded and no program is there to list them"
             )
         sources.append("netlink")
-    source = ", ".join(dict.fromkeys(sources))
-    ipv6 = bool((host.text("proc/net/if_inet6") or "").strip())
-    return state(tools, rulesets, ipv6=ipv6, source=source), source
+    return rulesets, ", ".join(dict.fromkeys(sources))
 
 
 def _asked(host: Host, argv: tuple[str, ...]) -> bytes:
@@ -200,11 +218,17 @@ def _from_rules(source: str, ruleset: Ruleset) -> Configured:
     )
 
 
-def _firewalld(host: Host) -> Configured:
+def default_zone(host: Host) -> str:
+    """firewalld's DefaultZone. Raises ValueError for one that is no zone's name."""
     settings = shell_settings(host.text("etc/firewalld/firewalld.conf") or "")
     zone = settings.get("DefaultZone") or "public"
     if not re.fullmatch(r"[A-Za-z0-9_/-]{1,64}", zone):
         raise ValueError(f"firewalld's default zone is {zone[:80]!r}")
+    return zone
+
+
+def _firewalld(host: Host) -> Configured:
+    zone = default_zone(host)
     for folder in ("etc/firewalld/zones", "usr/lib/firewalld/zones"):
         text = host.text(f"{folder}/{zone}.xml")
         if text is not None:
@@ -214,6 +238,11 @@ def _firewalld(host: Host) -> Configured:
 
 
 def _nftables(host: Host) -> Configured:
+    return _from_rules("nftables.conf", nftables_conf(host))
+
+
+def nftables_conf(host: Host) -> Ruleset:
+    """The rules that nftables.service loads, includes followed. Raises ValueError for too many of them."""
     path = (
         "etc/sysconfig/nftables.conf" if host.exists("etc/sysconfig/nftables.conf") else "etc/nftables.conf"
     )
@@ -226,7 +255,7 @@ def _nftables(host: Host) -> Configured:
         texts.append(text)
         for pattern in re.findall(r'(?m)^\s*include\s+"([^"\n]{1,1000})"', text):
             waiting.extend(_matching(host, pattern))
-    return _from_rules("nftables.conf", nft_ruleset.from_text("\n".join(texts)))
+    return nft_ruleset.from_text("\n".join(texts))
 
 
 def _matching(host: Host, pattern: str) -> list[str]:

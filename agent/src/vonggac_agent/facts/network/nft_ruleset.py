@@ -1,7 +1,7 @@
 """Reads nftables rules into `packet_filter`'s model: the JSON of `nft -j`, and files in nft's own language. Pure.
 
-Sources: libnftables-json(5); nft(8). Of a file only what decides the fate of unnamed packets is read: tables, base
-chains, and rules that hold for every packet.
+Sources: libnftables-json(5); nft(8). Of a file only tables, base chains and rules are read; what a rule asks of packets
+is read by `nft_conditions`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ from vonggac_contract import limits
 from vonggac_contract.decode import bounded_json
 from vonggac_contract.errors import ContractError
 
-from .packet_filter import HOOKS, Chain, ChainKey, Hook, Ruleset, Step, Verdict
+from . import nft_conditions
+from .packet_filter import HOOKS, Chain, ChainKey, Condition, Hook, Ruleset, Step, Verdict
 
 FAMILIES: Final = ("ip", "ip6", "inet")
 MAX_OUTPUT: Final = 4 * limits.MIB
+OPAQUE: Final = "xt"
+"""Key of a condition that iptables-nft put there and nft shows by its name only."""
 _HARMLESS: Final = frozenset(("counter", "log", "comment", "notrack", "mangle", "quota", "last"))
 """Statements that neither select nor decide. A quota only counts until it is named in a match."""
 _FINAL: Final[dict[str, Verdict]] = {
@@ -49,7 +52,7 @@ def from_json(raw: bytes) -> Ruleset:
             chain = chains.get(_key(body, "chain"))
             if chain is None:
                 raise ValueError("a rule names a chain that was not told")
-            chain.steps.append(_step(body.get("expr")))
+            chain.steps.extend(_steps(body.get("expr")))
     return Ruleset({key: chain for key, chain in chains.items() if key[0] in FAMILIES})
 
 
@@ -64,25 +67,43 @@ def _chain(body: Mapping[str, Any]) -> Chain:
     return Chain(hook, "drop" if body.get("policy") == "drop" else "accept", [])
 
 
-def _step(expression: Any) -> Step:
+def _steps(expression: Any) -> list[Step]:
+    """The steps of one rule: one, or one for each entry of a verdict map."""
     if not isinstance(expression, list):
         raise ValueError("a rule without expressions")
     conditional = False
+    conditions: list[Condition] = []
     for statement in expression:
         if not isinstance(statement, dict) or len(statement) != 1:
-            return Step(True, "none")
+            return [Step(True, "none")]
         ((name, body),) = statement.items()
-        if name in _FINAL:
-            return Step(conditional, _FINAL[name])
-        if name in ("jump", "goto") and isinstance(body, dict):
-            return Step(conditional, "jump" if name == "jump" else "goto", str(body.get("target")))
+        step = _deciding(name, body)
+        if step is not None:
+            return [step._replace(conditional=conditional, conditions=tuple(conditions))]
         if name == "xt":
             step = _of_iptables(body)
+            if step is not None and step.verdict != "none":
+                return [
+                    step._replace(conditional=conditional or step.conditional, conditions=tuple(conditions))
+                ]
             if step is not None:
-                return Step(conditional or step.conditional, step.verdict)
+                conditional = True
+                conditions.append(Condition(OPAQUE))
             continue
-        conditional = conditional or name not in _HARMLESS
-    return Step(conditional, "none")
+        if name == "vmap":
+            return nft_conditions.of_map(body, conditions)
+        if name not in _HARMLESS:
+            conditional = True
+            conditions.append(nft_conditions.of_match(body) if name == "match" else Condition("other"))
+    return [Step(conditional, "none", "", tuple(conditions))]
+
+
+def _deciding(name: str, body: Any) -> Step | None:
+    if name in _FINAL:
+        return Step(False, _FINAL[name])
+    if name in ("jump", "goto") and isinstance(body, dict):
+        return Step(False, "jump" if name == "jump" else "goto", str(body.get("target")))
+    return None
 
 
 def _of_iptables(body: Any) -> Step | None:
@@ -182,7 +203,7 @@ def _take(chains: dict[ChainKey, Chain], key: ChainKey, words: str) -> None:
     else:
         statement = _STATEMENT.fullmatch(words)
         if statement is None:
-            chain.steps.append(Step(True, "none"))
+            chain.steps.extend(nft_conditions.of_words(words))
         elif statement["jump"]:
             chain.steps.append(
                 Step(False, "jump" if statement["jump"] == "jump" else "goto", statement["target"])

@@ -1,6 +1,7 @@
 """What a packet filter does with a packet that no rule names: one model for nftables and iptables. Pure.
 
-`nft_ruleset` and `iptables_rules` fill it from their formats; `firewall_state` asks it.
+`nft_ruleset` and `iptables_rules` fill it from their formats; `firewall_state` asks it, and `firewall_openings` asks
+what the rules let in.
 
 Sources: nft(8) "Chains", "Verdict statement": a packet must pass every base chain of its hook; iptables(8) "TARGETS".
 """
@@ -12,10 +13,21 @@ from typing import Final, Literal, NamedTuple
 
 Fate = Literal["drop", "accept"]
 Verdict = Literal["accept", "drop", "jump", "goto", "return", "none"]
-Hook = Literal["input", "forward"]
-HOOKS: Final[tuple[Hook, ...]] = ("input", "forward")
+Hook = Literal["input", "forward", "output"]
+HOOKS: Final[tuple[Hook, ...]] = ("input", "forward", "output")
 ChainKey = tuple[str, str, str]
 """Family (ip, ip6, inet), table, chain."""
+
+
+class Condition(NamedTuple):
+    """What a rule asks of a packet, in nft's words: `tcp dport`, `ip saddr`, `iifname`, `ct state`, `meta l4proto`, …
+
+    `values` are as written: numbers, ranges `1-9`, prefixes, `@set`. The key `other` stands for what is not understood.
+    """
+
+    key: str
+    values: tuple[str, ...] = ()
+    negated: bool = False
 
 
 class Step(NamedTuple):
@@ -24,6 +36,7 @@ class Step(NamedTuple):
     conditional: bool
     verdict: Verdict
     target: str = ""
+    conditions: tuple[Condition, ...] = ()
 
 
 class Chain(NamedTuple):
