@@ -228,3 +228,98 @@ class SyslogConfig(msgspec.Struct, frozen=True):
     full_time: Annotated[
         bool, about("Lines carry year and time zone; rsyslog's traditional format has neither")
     ] = True
+
+
+@topic("journald.config", main="storage")
+class JournaldConfig(msgspec.Struct, frozen=True):
+    """What systemd-journald is set to (journald.conf(5)), drop-ins included."""
+
+    installed: Annotated[bool, about("systemd-journald is installed")]
+    storage: Annotated[
+        Literal["persistent", "volatile", "none", "absent"],
+        about("Where the journal goes; absent without journald", source="Storage=; var/log/journal"),
+    ] = "absent"
+    compress: Annotated[bool, about("Large entries are compressed", source="Compress=")] = False
+    seal: Annotated[bool, about("Sealing is allowed", source="Seal=")] = False
+    sealing_key: Annotated[
+        bool, about("A sealing key is there, without which nothing is sealed", source="var/log/journal/*/fss")
+    ] = False
+    forward_to_syslog: Annotated[
+        bool | None,
+        about("Entries go to the classic log daemon; none: not said", source="ForwardToSyslog="),
+    ] = None
+    system_max_use: Annotated[
+        int | None,
+        about("Most room on disk; none: a tenth, at most 4 GiB", unit="bytes", source="SystemMaxUse="),
+    ] = None
+    system_keep_free: Annotated[
+        int | None, about("Room left to others; none: not said", unit="bytes", source="SystemKeepFree=")
+    ] = None
+    max_retention_days: Annotated[
+        int | None, about("Days an entry is kept; none: by size only", unit="days", source="MaxRetentionSec=")
+    ] = None
+    rate_limit: Annotated[
+        bool,
+        about(
+            "A service that floods the journal is cut off", source="RateLimitIntervalSec=, RateLimitBurst="
+        ),
+    ] = False
+
+
+class LogRotation(msgspec.Struct, frozen=True):
+    """How logrotate treats the logs of one stanza."""
+
+    paths: Annotated[list[str], about("Patterns of the logs")]
+    period: Annotated[str, about("hourly, daily, weekly, monthly, yearly; none if by size only")]
+    days: Annotated[int, about("Days that a line is sure to stay; 0 where size rotates", unit="days")]
+    compress: Annotated[bool, about("Old versions are compressed")]
+    create_mode: Annotated[str, about("Permissions of the new file; empty: those of the old one")] = ""
+    open_to_all: Annotated[bool, about("These let everybody read, write or run it")] = False
+
+
+class UnrotatedLog(msgspec.Struct, frozen=True):
+    """A log that grows for ever."""
+
+    path: Annotated[str, about("Its path")]
+    size: Annotated[int, about("Length now", unit="bytes", volatile=True)]
+
+
+@topic("logrotate.config", main="installed", privileged=True)
+class LogrotateConfig(msgspec.Struct, frozen=True):
+    """Which logs are rotated, and whether something starts logrotate."""
+
+    installed: Annotated[bool, about("logrotate is installed")]
+    scheduled: Annotated[
+        bool, about("Its timer is on, or cron starts it", source="logrotate.timer; etc/cron.daily/logrotate")
+    ]
+    rotations: Annotated[
+        list[LogRotation], about("Stanzas in file order", source="etc/logrotate.conf; etc/logrotate.d")
+    ] = []
+    unrotated: Annotated[
+        list[UnrotatedLog],
+        about(
+            "Logs under var/log that no stanza names; journal, audit and the like left out", source="var/log"
+        ),
+    ] = []
+
+
+class StoredLog(msgspec.Struct, frozen=True):
+    """One file under var/log."""
+
+    path: Annotated[str, about("Its path")]
+    owner: Annotated[str, about("Owner's name, or number")]
+    group: Annotated[str, about("Group's name, or number")]
+    mode: Annotated[str, about("Permission bits, four octal digits")]
+    owned_by_person: Annotated[
+        bool, about("The owner is an ordinary account", source="UID_MIN of login.defs")
+    ]
+    readable_by_all: Annotated[bool, about("Everybody may read it")]
+    writable_by_all: Annotated[bool, about("Everybody may write it")]
+    writable_by_group: Annotated[bool, about("A group other than root may write it")]
+
+
+@topic("log.files", privileged=True)
+class LogFiles(msgspec.Struct, frozen=True):
+    """Every file under var/log; links are not followed."""
+
+    files: Annotated[list[StoredLog], about("Files in order of their paths", source="lstat(2)")]

@@ -54,7 +54,7 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[LoggingState, str]:
     """Topic logging.state."""
     installed = any(host.exists(path) for path in JOURNALD)
     runs = installed and (not host.live or "systemd-journal" in processes.names(host))
-    settings = _drop_ins(host, "journald.conf", "Journal") if installed else {}
+    settings = drop_ins(host, "journald.conf", "Journal") if installed else {}
     storage: journald.Storage = "absent"
     if runs:
         storage = journald.storage(settings, has_folder=host.exists("var/log/journal"))
@@ -75,7 +75,7 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[LoggingState, str]:
     return value, "journald.conf, rsyslog.conf, logrotate.conf, var/log"
 
 
-def _drop_ins(host: Host, name: str, section: str) -> dict[str, str]:
+def drop_ins(host: Host, name: str, section: str) -> dict[str, str]:
     """Settings of `name` and its drop-ins: a stronger folder hides a weaker one's file of the same name; the last in
     the order of names wins (systemd.conf(5) "Configuration directories and precedence")."""
     paths = [f"{folder}/{name}" for folder in CONF_FOLDERS if host.exists(f"{folder}/{name}")][:1]
@@ -102,7 +102,8 @@ def syslog_daemon(host: Host) -> tuple[Literal["rsyslog", "syslog-ng", "none"], 
     return present, False
 
 
-def _rotate_days(host: Host) -> int | None:
+def rotations(host: Host) -> list[logrotate.Stanza] | None:
+    """Every stanza of logrotate's configuration, read once; None where it is not installed."""
     if not (host.exists("usr/sbin/logrotate") or host.exists("usr/bin/logrotate")):
         return None
 
@@ -116,7 +117,11 @@ def _rotate_days(host: Host) -> int | None:
                 yield host.lines(posixpath.join(target, name))
 
     main = "etc/logrotate.conf" if host.exists("etc/logrotate.conf") else "usr/etc/logrotate.conf"
-    stanzas = logrotate.parse(host.lines(main), included)
+    return host.once("logrotate stanzas", lambda: logrotate.parse(host.lines(main), included))
+
+
+def _rotate_days(host: Host) -> int | None:
+    stanzas = rotations(host) or []
     kept = [days for log in MAIN_LOGS if (days := logrotate.days_kept(stanzas, log)) is not None]
     return min(kept, default=None)
 
@@ -130,7 +135,7 @@ def _targets(host: Host, syslog: str) -> list[str]:
         text = _whole(host, "etc/syslog-ng/syslog-ng.conf", log_forwarding.syslog_ng_includes)
         found = log_forwarding.syslog_ng_targets(text)
     if systemd.units(host).enabled("systemd-journal-upload.service") == "enabled":
-        url = _drop_ins(host, "journal-upload.conf", "Upload").get("url")
+        url = drop_ins(host, "journal-upload.conf", "Upload").get("url")
         if url:
             found.append(log_forwarding.upload_target(url))
     return [bounded(target) for target in found]

@@ -120,11 +120,12 @@ def days_kept(stanzas: Iterable[Stanza], log: str) -> int | None:
     """
     for stanza in stanzas:
         if any(fnmatch.fnmatchcase(log, pattern) for pattern in stanza.patterns):
-            return _days(stanza.directives)
+            return days_of(stanza.directives)
     return None
 
 
-def _days(directives: Mapping[str, str]) -> int:
+def days_of(directives: Mapping[str, str]) -> int:
+    """Days that a line is sure to stay under these directives, as `days_kept` says."""
     period = next((days for name, days in PERIODS.items() if name in directives), None)
     if period is None or "size" in directives or "maxsize" in directives:
         return 0
@@ -132,6 +133,17 @@ def _days(directives: Mapping[str, str]) -> int:
     kept = 0.0 if count is None else float(FOR_EVER) if count < 0 else count * period
     age = _number(directives.get("maxage"))
     return int(min(kept, FOR_EVER if age is None else age, FOR_EVER))
+
+
+def created_mode(directives: Mapping[str, str]) -> int | None:
+    """Permissions of the file that `create` makes after a rotation; None: those of the old one, or none is made.
+
+    `nocreate` undoes it, and `copytruncate` leaves the file in place, logrotate(8).
+    """
+    mode = directives.get("create", "").split()[:1]
+    if "nocreate" in directives or "copytruncate" in directives or not mode:
+        return None
+    return int(mode[0], 8) if re.fullmatch(r"[0-7]{3,4}", mode[0]) else None
 
 
 def _number(text: str | None) -> int | None:
