@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from vonggac_contract import limits
+
 MAX_LINES: Final = 200_000
 """Lines of one file; the longest configuration of a distribution's package has some 10,000 (mime.types, services)."""
 
@@ -63,3 +65,10 @@ def without_comment(line: str, comments: str) -> str:
         if character in comments and (i == 0 or line[i - 1].isspace()):
             return line[:i].rstrip()
     return line
+
+
+def within(text: str, limit: int = limits.MAX_FILE_BYTES) -> str:
+    """`text`. Raises ValueError if it is longer than a file that `Host` hands out, for parsers with costly lines."""
+    if len(text) > limit:
+        raise ValueError(f"over {limit} characters")
+    return text

@@ -1,7 +1,16 @@
-"""What is shared over the network: Samba, NFS, SNMP, FTP."""
+"""What is shared over the network: Samba, NFS, FTP, rsync; SNMP, what inetd starts, desktops by RDP."""
 
 from __future__ import annotations
 
 from ..base import Gather
+from . import ftp_servers, inetd_services, nfs_exports, rsync_daemon, samba_server, snmp_agent, xrdp_server
 
-GATHERERS: dict[str, Gather] = {}
+GATHERERS: dict[str, Gather] = {
+    "ftp.servers": ftp_servers.gather,
+    "inetd.services": inetd_services.gather,
+    "nfs.exports": nfs_exports.gather,
+    "rsync.daemon": rsync_daemon.gather,
+    "samba.server": samba_server.gather,
+    "snmp.agent": snmp_agent.gather,
+    "xrdp.server": xrdp_server.gather,
+}
