@@ -323,9 +323,9 @@ def test_no_json_makes_a_container_raise_anything_but_value_error(config: Any, h
     "text", ["[" * 10_000_000, '{"hosts":["' + "x" * 10_000_000, "{" + '"a":1,' * 1_400_000]
 )
 def test_ten_megabytes_of_daemon_json_are_refused_within_a_second(text: str) -> None:
-    started_at = time.perf_counter()
+    started_at = time.process_time()
     with pytest.raises(ValueError, match="characters"):
         docker_daemon.parse(text, [])
     with pytest.raises(ValueError, match="characters"):
         started.expanded(text, {})
-    assert time.perf_counter() - started_at < 1
+    assert time.process_time() - started_at < 1

@@ -198,9 +198,9 @@ def test_no_text_makes_a_parser_raise_anything_but_value_error(text: str) -> Non
 @pytest.mark.hostile
 @pytest.mark.parametrize("text", ["a=" * 5_000_000, "\n" * 10_000_000])
 def test_ten_megabytes_cost_less_than_a_second(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(ValueError, match="characters"):
         ftp_servers.vsftpd(text)
     with contextlib.suppress(ValueError):
         ftp_servers.vsftpd(text[:1_000_000])
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1

@@ -153,9 +153,9 @@ def test_no_text_makes_the_parser_raise_anything_but_value_error(text: str) -> N
     "text", ["/a " + "(" * 10_000_000, '"' * 10_000_000, "/a " + "b " * 5_000_000, "/a b(" + "x," * 5_000_000]
 )
 def test_ten_megabytes_cost_less_than_a_second(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(ValueError, match="characters"):
         nfs_exports.parse(text, "x")
     with contextlib.suppress(ValueError):
         nfs_exports.parse(text[:1_000_000], "x")
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1

@@ -162,9 +162,9 @@ def test_no_text_makes_the_parser_raise_anything_but_value_error(text: str) -> N
     "text", ["[" * 10_000_000, "a=" + "=" * 10_000_000, "\\\n" * 100_000 + "x" * 9_800_000]
 )
 def test_ten_megabytes_cost_less_than_a_second(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(ValueError, match="characters"):
         samba_server.parse(text, lambda _: None)
     sections, unread = samba_server.parse(text[:1_000_000], lambda _: None)
     samba_server.describe(sections, None, unread)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1

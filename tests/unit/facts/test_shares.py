@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -142,9 +143,7 @@ TWO = "service a\n{\n}\nservice b\n{\n}\n"
 
 
 def test_only_what_is_named_as_enabled_starts_if_anything_is() -> None:
-    blocks = inetd_services.xinetd(
-        "defaults\n{\nenabled = a\nenabled += b\nenabled -= a\n}\nservice a\n{\n}\nservice b\n{\n}\n"
-    )
+    blocks = inetd_services.xinetd("defaults\n{\nenabled = a\nenabled += b\nenabled -= a\n}\n" + TWO)
     assert [s.name for s in inetd_services.switched_on(blocks)] == ["b"]
 
 
@@ -245,11 +244,11 @@ def test_no_text_makes_a_parser_raise_anything_but_value_error(text: str) -> Non
 
 @pytest.mark.hostile
 @pytest.mark.parametrize("text", ["[" * 10_000_000, "service a {\n" + "b += c\n" * 1_400_000])
-def test_ten_megabytes_cost_less_than_a_second(text: str) -> None:
-    started = time.perf_counter()
-    for parse in (rsync_daemon.parse, inetd_services.inetd, inetd_services.xinetd):
-        with pytest.raises(ValueError, match="characters"):
-            parse(text)
-        with contextlib.suppress(ValueError):
-            parse(text[:1_000_000])
-    assert time.perf_counter() - started < 1
+@pytest.mark.parametrize("parse", [rsync_daemon.parse, inetd_services.inetd, inetd_services.xinetd])
+def test_ten_megabytes_cost_less_than_a_second(text: str, parse: Callable[[str], object]) -> None:
+    started = time.process_time()
+    with pytest.raises(ValueError, match="characters"):
+        parse(text)
+    with contextlib.suppress(ValueError):
+        parse(text[:1_000_000])
+    assert time.process_time() - started < 1

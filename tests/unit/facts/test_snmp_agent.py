@@ -190,9 +190,9 @@ def test_no_text_makes_the_parser_raise_anything_but_value_error(lines: list[tup
     "text", ["rocommunity " + "a " * 5_000_000, "agentaddress " + ":" * 9_900_000, "x\n" * 5_000_000]
 )
 def test_ten_megabytes_cost_less_than_a_second(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(ValueError, match="characters"):
         snmp_agent.parse(text, lambda _: [])
     with contextlib.suppress(ValueError):
         snmp_agent.describe(snmp_agent.parse(text[:1_000_000], lambda _: []))
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
