@@ -22,12 +22,13 @@ from vonggac_contract.rule import Text
 from vonggac_contract.snapshot import snapshot_from_value
 
 from .builtin import default_rulebook_bytes
-from .errors import Place, RuleError
-from .evaluate import decide
+from .errors import RuleError
+from .evaluate import View, decide_rule
 from .explain import explain
 from .pack import RULE_SUFFIX, compile_pack, load_pack, pack_of, read_clauses, rule_of
 from .rulebook import Rulebook, load_rulebook
 from .soundness import unsound, unsound_values
+from .trace import Trace, said, trace_rule
 from .types import nearest
 
 GOOD, FINDINGS, WRONG_USE = 0, 1, 2
@@ -108,6 +109,10 @@ def parser() -> argparse.ArgumentParser:
     decides.add_argument("--facts", type=Path, required=True, help="facts file")
     decides.add_argument("--profile", required=True, help="profile id")
     decides.add_argument("--rulebook", type=Path, help="compiled rulebook (default: the one of this release)")
+    decides.add_argument("--rule", help="only this rule")
+    decides.add_argument(
+        "--trace", action="store_true", help="every comparison: what was asked, found and decided"
+    )
     decides.add_argument("--json", action="store_true", help="findings as JSON")
     return top
 
@@ -125,7 +130,7 @@ def _check(args: argparse.Namespace) -> int:
         rules = fnmatch.filter(rules, only)
         errors = [e for e in errors if fnmatch.fnmatch(rule_of(e.place.file), only)]
     if only and not rules and not errors:
-        raise RuleError(Place(str(args.folder)), f"no rule is called {only}", hint=nearest(only, pack.rules))
+        raise ContractError(f"no rule is called {only}", hint=nearest(only, pack.rules))
     if args.json:
         _print_json([{"place": str(e.place), "message": e.message, "hint": e.hint} for e in errors])
     else:
@@ -205,9 +210,7 @@ def _compile(args: argparse.Namespace) -> int:
             args.version or f"{book.version}+local",
         )
     else:
-        raise RuleError(
-            Place("compile"), "there is nothing to compile", hint="name a folder, or --profiles DIR"
-        )
+        raise ContractError("there is nothing to compile", hint="name a folder, or --profiles DIR")
     local = [p for p in pack.profiles if p.extends]
     errors = pack.errors or unsound_values(pack.rules, local, pack.sources)
     if errors:
@@ -229,16 +232,36 @@ def _compile(args: argparse.Namespace) -> int:
 def _eval(args: argparse.Namespace) -> int:
     book = _rulebook(args.rulebook)
     snapshot = snapshot_from_value(bounded_json(_read(args.facts, MAX_FACTS_BYTES), maximum=MAX_FACTS_BYTES))
-    findings = decide(book, args.profile, snapshot)
-    if args.json:
-        _print_json(findings)
+    asked = book.profile_rules(args.profile)
+    if args.rule:
+        asked = [(rule, values) for rule, values in asked if rule.id == args.rule]
+        if not asked:
+            hint = nearest(args.rule, book.profile(args.profile).rules)
+            raise ContractError(f"{args.profile} does not ask {args.rule}", hint=hint)
+    view = View(snapshot)
+    if args.trace:
+        traces = [trace_rule(rule, values, view) for rule, values in asked]
     else:
-        for f in findings:
-            reason = f" ({f.reason})" if f.reason else ""
-            print(f"{f.outcome:<15} {f.severity:<9} {f.rule}{reason}")
-            for e in f.evidence if f.outcome in (Outcome.FAIL, Outcome.PARTIAL) else []:
-                print(f"    {e.fact}: {e.operator} {e.expected!r}, found {e.actual!r}")
-    return FINDINGS if any(f.outcome in (Outcome.FAIL, Outcome.PARTIAL) for f in findings) else GOOD
+        traces = [Trace(decide_rule(rule, values, view), ()) for rule, values in asked]
+    if args.json:
+        _print_json(traces if args.trace else [t.finding for t in traces])
+    else:
+        for trace in traces:
+            _print_finding(trace, args.trace)
+    failed = any(t.finding.outcome in (Outcome.FAIL, Outcome.PARTIAL) for t in traces)
+    return FINDINGS if failed else GOOD
+
+
+def _print_finding(trace: Trace, traced: bool) -> None:
+    f = trace.finding
+    reason = f" ({f.reason})" if f.reason else ""
+    print(f"{f.outcome:<15} {f.severity:<9} {f.rule}{reason}")
+    if traced:
+        for line in said(trace):
+            print(line)
+        return
+    for e in f.evidence if f.outcome in (Outcome.FAIL, Outcome.PARTIAL) else []:
+        print(f"    {e.fact}: {e.operator} {e.expected!r}, found {e.actual!r}")
 
 
 def _rulebook(path: Path | None) -> Rulebook:
