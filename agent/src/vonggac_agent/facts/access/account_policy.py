@@ -17,14 +17,13 @@ from vonggac_contract.facts import CouldNotLook, Reason
 from vonggac_contract.facts.access import AccountPolicy
 
 from ...host import Host
-from . import login_defs, pam
+from . import login_defs, pam_stack
 from .pam import Step
 
 PASSWORD_SERVICES: Final = ("passwd", "common-password", "system-auth")
 """Where a password is changed; the first that is there counts."""
 LOGIN_SERVICES: Final = ("login", "sshd")
 LOGIN_FALLBACKS: Final = ("common-auth", "system-auth", "password-auth")
-PAM_FOLDERS: Final = ("etc/pam.d", "usr/lib/pam.d", "usr/etc/pam.d")
 HASHES: Final = ("yescrypt", "gost_yescrypt", "blowfish", "sha512", "sha256", "md5", "bigcrypt")
 CREDITS: Final = ("dcredit", "ucredit", "lcredit", "ocredit")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,9}")
@@ -182,22 +181,19 @@ def session_timeout(files: Iterable[Sequence[str]]) -> int | None:
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[AccountPolicy, str]:
     """Topic account.policy."""
     defaults = login_defs.read(host)
-    changing = _first(host, PASSWORD_SERVICES, "password")
+    changing = first(host, PASSWORD_SERVICES, "password")
     if not defaults and changing is None:
         raise CouldNotLook(Reason.NOT_INSTALLED, "neither etc/login.defs nor etc/pam.d is there")
     steps = changing or []
-    pwquality = _settings(host, "etc/security/pwquality.conf")
+    pwquality = settings_of(host, "etc/security/pwquality.conf")
     asked = [found for found in (quality(step, pwquality) for step in steps) if found is not None]
-    faillock = _settings(host, "etc/security/faillock.conf")
-    ways = [stack for name in LOGIN_SERVICES if (stack := _stack(host, name, "auth")) is not None]
-    if not ways:
-        ways = [stack for name in LOGIN_FALLBACKS if (stack := _stack(host, name, "auth")) is not None]
-    failures, seconds = weakest_lockout([lockout(way, faillock) for way in ways])
+    faillock = settings_of(host, "etc/security/faillock.conf")
+    failures, seconds = weakest_lockout([lockout(way, faillock) for way in ways_in(host)])
     policy = AccountPolicy(
         maximum_age=login_defs.number(defaults, "PASS_MAX_DAYS"),
         minimum_length=max((found.length for found in asked), default=None),
         minimum_classes=max((found.classes for found in asked), default=None),
-        history=history(steps, _settings(host, "etc/security/pwhistory.conf")),
+        history=history(steps, settings_of(host, "etc/security/pwhistory.conf")),
         lockout_after=failures,
         lockout_seconds=seconds,
         scheme=scheme(steps, defaults),
@@ -207,25 +203,25 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[AccountPolicy, str]:
     return policy, "etc/login.defs, etc/pam.d, etc/security, etc/profile"
 
 
-def _stack(host: Host, service: str, kind: str) -> list[Step] | None:
-    def read(name: str) -> list[str] | None:
-        for folder in PAM_FOLDERS:
-            if host.exists(f"{folder}/{name}"):
-                return pam.joined(host.lines(f"{folder}/{name}"))
-        return None
+def ways_in(host: Host) -> list[list[Step]]:
+    """The auth stacks of the console and of SSH; where neither has a file, those that other services include."""
+    for services in (LOGIN_SERVICES, LOGIN_FALLBACKS):
+        found = [steps for name in services if (steps := pam_stack.of_type(host, name, "auth")) is not None]
+        if found:
+            return found
+    return []
 
-    return pam.stack(service, kind, read)
 
-
-def _first(host: Host, services: Iterable[str], kind: str) -> list[Step] | None:
+def first(host: Host, services: Iterable[str], kind: str) -> list[Step] | None:
+    """The steps of the first of `services` that has some of that type."""
     for service in services:
-        steps = _stack(host, service, kind)
+        steps = pam_stack.of_type(host, service, kind)
         if steps:
             return steps
     return None
 
 
-def _settings(host: Host, path: str) -> dict[str, str]:
+def settings_of(host: Host, path: str) -> dict[str, str]:
     """The folder `<path>.d` is read first and the file last, pwquality.conf(5); the other two have no folder."""
     found: dict[str, str] = {}
     for name in host.names(f"{path}.d"):

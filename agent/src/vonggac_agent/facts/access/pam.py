@@ -35,6 +35,12 @@ class Step(NamedTuple):
         return self.control not in ("optional", "sufficient")
 
 
+def steps(service: str, read: Callable[[str], Iterable[str] | None]) -> list[Step] | None:
+    """The steps of every type; else as `stack`."""
+    lines = read(service)
+    return None if lines is None else list(_all(lines, read))
+
+
 def stack(service: str, kind: str, read: Callable[[str], Iterable[str] | None]) -> list[Step] | None:
     """The steps of type `kind` (auth, account, password, session) of a service, in order; None without its file.
 
