@@ -217,6 +217,16 @@ def test_a_drop_in_that_lets_anybody_in_is_noticed(drop_in: str, tmp_path: Path)
         assert value == BootRescue(found=True, asks=False)
 
 
+def test_the_last_drop_in_has_the_last_word(tmp_path: Path) -> None:
+    force = "[Service]\nEnvironment=SYSTEMD_SULOGIN_FORCE={}\n"
+    files = {
+        **UNITS,
+        "etc/systemd/system/rescue.service.d/a.conf": force.format(1),
+        "etc/systemd/system/rescue.service.d/b.conf": force.format(0),
+    }
+    assert boot_rescue.gather(mounted(tmp_path, files), ())[0].asks
+
+
 def test_units_that_are_masked_let_nobody_in(tmp_path: Path) -> None:
     files: Files = {f"etc/systemd/system/{unit}": Link("/dev/null") for unit in boot_rescue.UNITS}
     assert boot_rescue.gather(mounted(tmp_path, files), ())[0] == BootRescue(found=False, asks=True)

@@ -23,11 +23,9 @@ def unit_asks(texts: list[str]) -> bool:
     """A unit with its drop-ins: the shell is sulogin's, and nothing forces it open."""
     service = systemd.sections("\n\n".join(texts)).get("Service", {})
     commands = service.get("execstart", [])
-    forced = any(
-        name == "SYSTEMD_SULOGIN_FORCE" and value.lower() in ("1", "yes", "y", "true", "t", "on")
-        for setting in " ".join(service.get("environment", [])).replace('"', " ").replace("'", " ").split()
-        for name, _, value in [setting.partition("=")]
-    )
+    settings = " ".join(service.get("environment", [])).replace('"', " ").replace("'", " ").split()
+    variables = dict(setting.partition("=")[::2] for setting in settings)  # the last of a name counts
+    forced = variables.get("SYSTEMD_SULOGIN_FORCE", "").lower() in ("1", "yes", "y", "true", "t", "on")
     through = bool(commands) and all(
         "sulogin" in c and "--force" not in c and " -e" not in c for c in commands
     )
