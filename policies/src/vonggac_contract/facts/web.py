@@ -153,3 +153,112 @@ class ApacheServers(msgspec.Struct, frozen=True):
         list[str], about("Places of server-status, server-info and balancer-manager that everybody may ask")
     ] = []
     sites: Annotated[list[ApacheSite], about("Virtual hosts in file order")] = []
+
+
+class PhpInstallation(msgspec.Struct, frozen=True):
+    """PHP as one program or one pool runs it. A setting that no file names has PHP's own default."""
+
+    sapi: Annotated[str, about("How it runs: fpm, apache2, cgi, cli")]
+    version: Annotated[str, about("Version in the name of the folder; empty where there is only one")]
+    pool: Annotated[str, about("Pool of FPM; empty for others")]
+    user: Annotated[str, about("User of the pool; empty for others", source="pool.d/*.conf")]
+    source: Annotated[str, about("Its php.ini; the files of its folder for more come after it")]
+    web: Annotated[bool, about("Answers requests of others, which the command line does not")]
+    exposed: Annotated[bool, about("expose_php: names itself in a header")]
+    errors_shown: Annotated[bool, about("display_errors or display_startup_errors")]
+    errors_logged: Annotated[bool, about("log_errors")]
+    includes_urls: Annotated[bool, about("allow_url_include: code may be taken from an address")]
+    opens_urls: Annotated[bool, about("allow_url_fopen: files may be opened by an address")]
+    base_folders: Annotated[list[str], about("open_basedir: only files in these folders; empty: all files")]
+    disabled_functions: Annotated[list[str], about("disable_functions")]
+    uploads: Annotated[bool, about("file_uploads")]
+    upload_limit: Annotated[int, about("upload_max_filesize", unit="bytes")]
+    body_limit: Annotated[int, about("post_max_size; 0: no limit", unit="bytes")]
+    memory_limit: Annotated[int, about("memory_limit; -1: no limit", unit="bytes")]
+    cookie_secure: Annotated[bool, about("session.cookie_secure")]
+    cookie_httponly: Annotated[bool, about("session.cookie_httponly")]
+    cookie_samesite: Annotated[str, about("session.cookie_samesite, lower case; empty: not sent")]
+    strict_sessions: Annotated[bool, about("session.use_strict_mode and use_only_cookies")]
+    session_seconds: Annotated[int, about("session.gc_maxlifetime: unused sessions end after it", unit="s")]
+
+
+@topic("php.installations")
+class PhpInstallations(msgspec.Struct, frozen=True):
+    """PHP with its settings, one entry for each program and each FPM pool."""
+
+    installed: Annotated[
+        bool, about("At least one program of PHP with its php.ini is there", source="etc/php*")
+    ]
+    installations: Annotated[
+        list[PhpInstallation], about("Programs and pools", source="php.ini, conf.d, pool.d")
+    ] = []
+
+
+class TomcatConnector(msgspec.Struct, frozen=True):
+    """One <Connector> of server.xml."""
+
+    port: Annotated[int, about("port")]
+    protocol: Annotated[str, about("protocol as written")]
+    address: Annotated[str, about("address; empty: every address, for AJP loopback only")]
+    local: Annotated[bool, about("Only on loopback addresses of this machine")]
+    tls: Annotated[bool, about("SSLEnabled")]
+    ajp: Annotated[bool, about("Speaks AJP")]
+    secret: Annotated[bool, about("AJP with a `secret` (the secret itself is not kept)")]
+    protocols: Annotated[
+        list[str], about("Versions of TLS in `protocols` or `sslEnabledProtocols`; by default 1.2 and 1.3")
+    ]
+    weak_ciphers: Annotated[list[str], about("Words of `ciphers` that let in weak suites")]
+    idle_timeout: Annotated[int, about("keepAliveTimeout, else connectionTimeout (20 s); -1: none", unit="s")]
+    trace: Annotated[bool, about("allowTrace")]
+
+
+class TomcatUser(msgspec.Struct, frozen=True):
+    """One account of tomcat-users.xml; its password is compared and not kept."""
+
+    name: Annotated[str, about("username")]
+    roles: Annotated[list[str], about("roles")]
+    guessable: Annotated[
+        bool, about("Its password is empty, its own name, or one that documentation and examples print")
+    ]
+    plain: Annotated[bool, about("Its password stands there in clear, not as a digest")]
+
+
+class TomcatServer(msgspec.Struct, frozen=True):
+    """One server.xml with what belongs to it."""
+
+    source: Annotated[str, about("Its server.xml")]
+    shutdown_port: Annotated[int, about("Port that takes the shutdown command; -1: none")]
+    shutdown_default: Annotated[bool, about("The command is the word of the documentation, SHUTDOWN")]
+    connectors: Annotated[list[TomcatConnector], about("Connectors in file order")]
+    auto_deploy: Annotated[
+        bool, about("A Host takes up what is put into its folder while it runs (autoDeploy)")
+    ]
+    access_logged: Annotated[bool, about("An AccessLogValve for the Engine or every Host")]
+    log_fields: Annotated[
+        list[str], about("Items of the patterns of the access logs: letters (h, u, t, r, s), {user-agent}i")
+    ]
+    tells_version: Annotated[
+        bool, about("Pages of errors name the version (no ErrorReportValve with showServerInfo=false)")
+    ]
+    lockout_after: Annotated[
+        int | None, about("Failures of LockOutRealm until a user is locked; none: no such realm")
+    ]
+    lockout_seconds: Annotated[int | None, about("How long LockOutRealm locks", unit="s")]
+    session_seconds: Annotated[
+        int, about("session-timeout of web.xml; 0 or less: never", unit="s", source="web.xml")
+    ]
+    listings: Annotated[bool, about("The default servlet lists folders", source="web.xml")]
+    managers: Annotated[list[str], about("Applications that administer Tomcat: manager, host-manager")]
+    managers_open: Annotated[
+        list[str], about("Those among them that take administrators from every address (no valve names any)")
+    ]
+    users: Annotated[list[TomcatUser], about("Accounts", source="tomcat-users.xml")]
+    user: Annotated[str, about("User of the service; empty if no unit names one", source="systemd units")]
+
+
+@topic("tomcat.servers", privileged=True)
+class TomcatServers(msgspec.Struct, frozen=True):
+    """Apache Tomcat as configured."""
+
+    installed: Annotated[bool, about("At least one server.xml with its program is there")]
+    servers: Annotated[list[TomcatServer], about("One for each server.xml")] = []
