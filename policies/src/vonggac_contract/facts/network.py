@@ -134,7 +134,7 @@ class Opening(msgspec.Struct, frozen=True):
 
 @topic("firewall.rules", privileged=True)
 class FirewallRules(msgspec.Struct, frozen=True):
-    """What the packet filter lets in and out, by its rules in force; for a mounted root, by the front end set to start."""
+    """What the packet filter lets in and out, by its rules in force; for a mounted root, by the tools set to start."""
 
     front_ends: Annotated[
         list[str],
@@ -155,3 +155,114 @@ class FirewallRules(msgspec.Struct, frozen=True):
         about("Fate of outgoing packets no rule names", unseen=("unknown",)),
     ]
     source: Annotated[str, about("Where it was read: nft, iptables, ufw, firewalld, nftables.conf")] = ""
+
+
+class NameServer(msgspec.Struct, frozen=True):
+    """One server that names are asked of."""
+
+    address: Annotated[
+        str, about("Address, or name where DNS over TLS names one; port and interface left out")
+    ]
+    reach: Annotated[
+        Literal["local", "inside", "outside"],
+        about("On this machine; in a private network (RFC 1918, RFC 4193, link-local); outside"),
+    ]
+
+
+@topic("dns.resolver")
+class DnsResolver(msgspec.Struct, frozen=True):
+    """Whom the machine asks for names, and how far it believes the answer."""
+
+    servers: Annotated[
+        list[NameServer],
+        about(
+            "Servers in order; those behind systemd-resolved where it stands in between",
+            source="etc/resolv.conf; run/systemd/resolve/resolv.conf; resolved.conf(5)",
+        ),
+    ]
+    search: Annotated[list[str], about("Search domains", source="etc/resolv.conf")]
+    resolved: Annotated[bool, about("systemd-resolved is asked, or set to start")]
+    dnssec: Annotated[
+        Literal["yes", "allow-downgrade", "no", "default", "none"],
+        about(
+            "DNSSEC= of systemd-resolved; default: as the distribution built it; none: not in use",
+            source="resolved.conf(5)",
+        ),
+    ]
+    over_tls: Annotated[
+        Literal["yes", "opportunistic", "no", "default", "none"],
+        about("DNSOverTLS= in the same way", source="resolved.conf(5)"),
+    ]
+    llmnr: Annotated[
+        Literal["yes", "resolve", "no", "default", "none"],
+        about("LLMNR=: answers and believes neighbours", source="resolved.conf(5)"),
+    ]
+
+
+class Interface(msgspec.Struct, frozen=True):
+    """One network interface."""
+
+    name: Annotated[str, about("Name")]
+    kind: Annotated[
+        Literal["ethernet", "wireless", "bond", "team", "bridge", "vlan", "tunnel", "virtual", "loopback"],
+        about(
+            "What it is; virtual: made by software and none of the others", source="sys/class/net/*/uevent"
+        ),
+    ]
+    up: Annotated[bool, about("Switched on (IFF_UP)", source="sys/class/net/*/flags")]
+    promiscuous: Annotated[bool, about("Takes in what is meant for others (IFF_PROMISC)")]
+    master: Annotated[str, about("Bond, team or bridge it belongs to; empty for none")]
+    members_up: Annotated[
+        int | None, about("Of a bond or team: members whose link is up; none for other kinds", volatile=True)
+    ] = None
+
+
+class Radio(msgspec.Struct, frozen=True):
+    """One radio of the machine."""
+
+    kind: Annotated[str, about("wlan, bluetooth, wwan, …", source="sys/class/rfkill/*/type")]
+    name: Annotated[str, about("Name of the device")]
+    blocked: Annotated[bool, about("Switched off by software or by its switch (rfkill)")]
+
+
+@topic("network.interfaces", live=True)
+class NetworkInterfaces(msgspec.Struct, frozen=True):
+    """The interfaces and radios of the running system."""
+
+    chassis: Annotated[
+        Literal["server", "desktop", "portable", "virtual", "unknown"],
+        about(
+            "Kind of machine by its firmware (SMBIOS 7.4.1); virtual: under a hypervisor",
+            source="sys/class/dmi/id/chassis_type; proc/cpuinfo flag hypervisor",
+            unseen=("unknown",),
+        ),
+    ]
+    interfaces: Annotated[list[Interface], about("By name", source="sys/class/net")]
+    radios: Annotated[list[Radio], about("By name", source="sys/class/rfkill")]
+
+
+class Tunnel(msgspec.Struct, frozen=True):
+    """One VPN that is configured. Keys never leave the parser."""
+
+    kind: Annotated[Literal["wireguard", "openvpn", "ipsec"], about("Program")]
+    name: Annotated[str, about("File or connection")]
+    weak: Annotated[
+        list[str],
+        about(
+            "What in it is weak: ciphers, hashes and groups that NIST SP 800-131A rev. 2 disallows or RFC 8247 forbid, "
+            "static keys, no check of the server, TLS below 1.2"
+        ),
+    ]
+
+
+@topic("vpn.tunnels", privileged=True)
+class VpnTunnels(msgspec.Struct, frozen=True):
+    """VPNs by their configuration files."""
+
+    tunnels: Annotated[
+        list[Tunnel],
+        about(
+            "By file",
+            source="etc/wireguard, etc/openvpn, etc/ipsec.conf, etc/ipsec.d, etc/swanctl",
+        ),
+    ]
