@@ -116,7 +116,7 @@ def test_limits_are_read_in_the_order_pam_reads_them(tmp_path: Path) -> None:
     host = mounted(
         tmp_path,
         {
-            "etc/security/limits.conf": "# * soft core 0\n*  hard  maxlogins 10 # note\n@ops - nofile unlimited\n* x y 1\n",
+            "etc/security/limits.conf": "# * soft core 0\n*  hard  maxlogins 10 # x\n@ops - nofile unlimited\n* x y 1\n",
             "etc/security/limits.d/20-b.conf": "root soft nproc 5\n",
             "etc/security/limits.d/10-a.conf": "* hard maxlogins many\n* HARD Core 0\n",
             "etc/security/limits.d/30.off": "* hard maxlogins 1\n",
@@ -251,7 +251,7 @@ def test_blocks_where_one_factor_is_enough_are_exceptions_unless_for_private_add
     found = second(
         tmp_path,
         BOTH + "Match User backup\n AuthenticationMethods publickey\nMatch Address 10.0.0.0/8,fd00::/8\n"
-        " AuthenticationMethods any\nMatch Address 203.0.113.0/24,!8.8.8.8\n AuthenticationMethods any\nMatch Group x\n",
+        " AuthenticationMethods any\nMatch Address 203.0.113.0/24,!8.8.8.8\n AuthenticationMethods any\nMatch User x\n",
     )
     assert found.ssh_exceptions == ["User backup", "Address 203.0.113.0/24,!8.8.8.8"]
 
