@@ -42,7 +42,7 @@ def resolv_conf(text: str) -> tuple[list[str], list[str]]:
 
 
 def resolved_settings(texts: Iterable[str]) -> dict[str, str]:
-    """Last value of each key of [Resolve], keys in lower case; lists of several lines are joined, an empty one resets."""
+    """Last value of each key of [Resolve], keys in lower case; lists of several lines join, an empty one resets."""
     found: dict[str, str] = {}
     for text in texts:
         for entry in ini.parse(text, fold=True):
