@@ -1,7 +1,9 @@
 """Whom the machine asks for names, what interfaces it has, what its VPNs are made of."""
 
 import contextlib
+import ipaddress
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from tests.unit.facts.roots import Link, mounted, this_machine
 from vonggac_agent.facts.network import dns_resolver, network_interfaces, vpn_tunnels
 from vonggac_agent.host import Host
 
-ON = {
+ON: dict[str, str | bytes | Link] = {
     "usr/lib/systemd/system/systemd-resolved.service": "[Install]\nWantedBy=sysinit.target\n",
     "etc/systemd/system/sysinit.target.wants/systemd-resolved.service": Link(
         "/usr/lib/systemd/system/systemd-resolved.service"
@@ -57,15 +59,19 @@ def test_an_empty_value_forgets_the_servers_before_it() -> None:
 
 
 def test_resolved_says_default_where_it_says_nothing(tmp_path: Path) -> None:
-    found, _ = dns_resolver.gather(mounted(tmp_path, dict(ON)), ())
+    found, _ = dns_resolver.gather(mounted(tmp_path, ON), ())
     assert (found.servers, found.resolved, found.dnssec) == ([], True, "default")
 
 
-ADDRESS = st.one_of(st.ip_addresses(v=4).map(str), st.ip_addresses(v=6).map(str))
+ADDRESS = st.one_of(
+    st.integers(0, 2**32 - 1).map(lambda n: str(ipaddress.IPv4Address(n))),
+    st.integers(0, 2**128 - 1).map(lambda n: str(ipaddress.IPv6Address(n))),
+)
+DOMAIN = st.text("abcdefgh-", min_size=1, max_size=9).map("{}.vn".format)
 
 
 @settings(max_examples=2000, deadline=None)
-@given(st.lists(ADDRESS, max_size=4), st.lists(st.from_regex(r"[a-z]{1,9}\.vn", fullmatch=True), max_size=3))
+@given(st.lists(ADDRESS, max_size=3), st.lists(DOMAIN, max_size=2))
 def test_resolv_conf_reads_back_as_it_was_written(servers: list[str], search: list[str]) -> None:
     text = "".join(f"nameserver {s}\n" for s in servers) + (f"search {' '.join(search)}\n" if search else "")
     assert dns_resolver.resolv_conf(text) == (servers, search)
@@ -95,8 +101,15 @@ def test_the_kind_of_an_interface(loopback: bool, devtype: str, files: set[str],
 
 @pytest.mark.parametrize(
     ("number", "hypervisor", "expected"),
-    [("23", False, "server"), ("10", False, "portable"), ("3", False, "desktop"), ("1", True, "virtual"), ("1", False, "unknown"), ("x", False, "unknown")],
-)  # fmt: skip
+    [
+        ("23", False, "server"),
+        ("10", False, "portable"),
+        ("3", False, "desktop"),
+        ("1", True, "virtual"),
+        ("1", False, "unknown"),
+        ("x", False, "unknown"),
+    ],
+)
 def test_the_kind_of_machine(number: str, hypervisor: bool, expected: str) -> None:
     assert network_interfaces.chassis(number, hypervisor=hypervisor) == expected
 
@@ -181,7 +194,12 @@ conn site
 conn good
     ike=aes256gcm16-prfsha384-ecp384
 """
-SWANCTL = "connections {\n site { proposals = aes256-sha256-modp2048, 3des-md5-modp1024\n children { net { esp_proposals = null-md5 } } }\n}\n"
+SWANCTL = """\
+connections {
+ site { proposals = aes256-sha256-modp2048, 3des-md5-modp1024
+ children { net { esp_proposals = null-md5 } } }
+}
+"""
 
 
 def test_what_is_weak_in_ipsec() -> None:
@@ -229,20 +247,21 @@ def test_any_text_is_read(text: str) -> None:
 
 @pytest.mark.hostile
 @pytest.mark.parametrize(
-    "piece", ["conn a\n ike=md5\n", "<key>\n", "cipher ", "proposals = des{", "nameserver ", "a\n"]
+    ("read", "piece"),
+    [
+        (dns_resolver.resolv_conf, "nameserver \n"),
+        (vpn_tunnels.openvpn, "<key>\n"),
+        (vpn_tunnels.openvpn, "cipher "),
+        (lambda text: list(vpn_tunnels.ipsec(text)), "conn a\n ike=md5-"),
+        (vpn_tunnels.swanctl, "proposals = des{"),
+    ],
 )
-def test_ten_megabytes_cost_less_than_a_second(piece: str) -> None:
+def test_ten_megabytes_cost_less_than_a_second(read: Callable[[str], object], piece: str) -> None:
     text = piece * (10_000_000 // len(piece))
-    for read in (
-        dns_resolver.resolv_conf,
-        vpn_tunnels.openvpn,
-        lambda t: list(vpn_tunnels.ipsec(t)),
-        vpn_tunnels.swanctl,
-    ):
-        started = time.process_time()
-        with contextlib.suppress(ValueError):
-            read(text)
-        assert time.process_time() - started < 1
+    started = time.process_time()
+    with contextlib.suppress(ValueError):
+        read(text)
+    assert time.process_time() - started < 1
 
 
 def test_a_host_without_any_of_it_is_empty(tmp_path: Path) -> None:

@@ -285,11 +285,11 @@ def test_chains_that_multiply_are_refused() -> None:
 @pytest.mark.hostile
 def test_a_statement_of_ten_megabytes_costs_less_than_a_second() -> None:
     for piece in ("tcp dport ", "{ 1, ", 'log prefix "a b" ', "1 : accept , "):
-        started = time.perf_counter()
+        started = time.process_time()
         with contextlib.suppress(ValueError):
             nft_conditions.of_words(piece * (10_000_000 // len(piece)))
         nft_conditions.of_words((piece * nft_conditions.MAX_LENGTH)[: nft_conditions.MAX_LENGTH])
-        assert time.perf_counter() - started < 1
+        assert time.process_time() - started < 1
 
 
 def test_a_condition_of_senders_that_is_turned_round_limits_nothing() -> None:

@@ -357,7 +357,7 @@ def test_any_text_is_read_as_sources(text: str) -> None:
 def test_ten_megabytes_of_sources_cost_less_than_a_second(piece: str) -> None:
     text = piece * (10_000_000 // len(piece))
     for parse in (apt_sources.one_line, apt_sources.deb822, rpm_repositories.parse):
-        started = time.perf_counter()
+        started = time.process_time()
         with contextlib.suppress(ValueError):
             parse(text)
-        assert time.perf_counter() - started < 1
+        assert time.process_time() - started < 1
