@@ -284,9 +284,9 @@ def test_no_text_makes_the_parsers_raise_anything_but_value_error(lines: list[st
 @pytest.mark.parametrize("line", ["a:b:c:d:e:f:g\n", ":" * 1000 + "\n", "+\n"])
 def test_eight_megabytes_of_lines_cost_under_a_second_each(line: str) -> None:
     lines = (line * (8_000_000 // len(line))).split("\n")[:100_000]
-    started = time.perf_counter()
+    started = time.process_time()
     account_groups.passwords(lines)
     account_shadow.same_password(lines)
     account_consistency.malformed("etc/passwd", lines)
     account_consistency.legacy("etc/passwd", lines)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1

@@ -145,10 +145,10 @@ def test_no_line_makes_the_reader_of_keys_raise(line: str) -> None:
     ],
 )
 def test_ten_megabytes_of_keys_cost_under_a_second(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with contextlib.suppress(ValueError):
         list(account_keys.keys("an", "x", text, administrator=False))
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def look(folder: Path, files: dict[str, str | bytes | Link]) -> AccountKeys:
