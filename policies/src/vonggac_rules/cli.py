@@ -18,14 +18,15 @@ from vonggac_contract import limits
 from vonggac_contract.decode import bounded_json
 from vonggac_contract.errors import ContractError
 from vonggac_contract.finding import Outcome
-from vonggac_contract.rule import Text
+from vonggac_contract.rule import Rule, Text
 from vonggac_contract.snapshot import snapshot_from_value
 
 from .builtin import default_rulebook_bytes
 from .errors import RuleError
 from .evaluate import View, decide_rule
-from .explain import explain
+from .explain import Language
 from .pack import RULE_SUFFIX, compile_pack, load_pack, pack_of, read_clauses, rule_of
+from .paragraph import explain, parameter
 from .rulebook import Rulebook, load_rulebook
 from .soundness import unsound, unsound_values
 from .trace import Trace, said, trace_rule
@@ -85,6 +86,9 @@ def parser() -> argparse.ArgumentParser:
     show.add_argument("rule", help="rule id")
     show.add_argument("--rulebook", type=Path, help="compiled rulebook (default: the one of this release)")
     show.add_argument("--profile", help="show the values of this profile instead of the defaults")
+    show.add_argument(
+        "--levels", action="store_true", help="the values that each profile gives its parameters"
+    )
     show.add_argument("--lang", choices=("vi", "en"), default="vi", help="language (default vi)")
 
     build = command(
@@ -181,19 +185,42 @@ def _show(args: argparse.Namespace) -> int:
     values = {n: d.default for n, d in rule.parameters.items()}
     if args.profile:
         values |= book.profile(args.profile).rules.get(rule.id, {})
-    language = args.lang
+    language: Language = args.lang
 
     def say(text: Text) -> str:
-        return text.vi if language == "vi" else text.en
+        return _said(text, language)
 
     print(f"{rule.id}  [{rule.severity}, {rule.domain}]\n{say(rule.title)}\n\n{say(rule.why)}\n")
     print(explain(rule, language, values))
+    if args.levels:
+        _print_levels(book, rule, language)
     for family, steps in rule.fix.items():
         print(f"\n[{family}]\n{say(steps)}")
     for kind, ids in rule.maps.items():
         print(f"\n{kind}: {', '.join(ids)}", end="")
     print()
     return GOOD
+
+
+def _print_levels(book: Rulebook, rule: Rule, language: Language) -> None:
+    """Which profiles ask the rule, with which values, and what a local one changed."""
+    print()
+    for profile in book.profiles.values():
+        if rule.id not in profile.rules:
+            dropped = next((c.reason for c in profile.changes if c.rule == rule.id and c.reason), None)
+            print(f"{profile.id}: -" + (f"  ({_said(dropped, language)})" if dropped else ""))
+            continue
+        given = {n: d.default for n, d in rule.parameters.items()} | profile.rules[rule.id]
+        values = ", ".join(f"{n}: {parameter(rule, n, v, language)}" for n, v in given.items())
+        changed = [c for c in profile.changes if c.rule == rule.id and c.kind == "set"]
+        before = "".join(
+            f"  ({profile.extends}: {parameter(rule, c.parameter, c.before, language)})" for c in changed
+        )
+        print(f"{profile.id}: {values or '+'}{before}")
+
+
+def _said(text: Text, language: Language) -> str:
+    return text.vi if language == "vi" else text.en
 
 
 def _compile(args: argparse.Namespace) -> int:

@@ -1,13 +1,10 @@
-"""A rule's check in words, in Vietnamese or English, worked out from the condition, so that it can't say otherwise."""
+"""What a piece of evidence says was asked, in Vietnamese or English; a whole rule is explained by `paragraph`."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, Literal
-
-from vonggac_contract.facts import TOPICS
-from vonggac_contract.rule import All, AnyOf, Compare, Condition, Count, Not, Parameter, Quantify, Rule
+from typing import Final, Literal
 
 Language = Literal["vi", "en"]
 
@@ -26,35 +23,13 @@ _OPERATORS: Final[dict[str, dict[str, str]]] = {
     "newer_than": {"vi": "muộn hơn mốc {v}", "en": "is later than {v}"},
     "older_than": {"vi": "sớm hơn mốc {v}", "en": "is earlier than {v}"},
 }
-_QUANTIFIERS: Final[dict[str, dict[str, str]]] = {
-    "each": {"vi": "mọi mục của {f}{w} đều thoả: {c}", "en": "every entry of {f}{w} satisfies: {c}"},
-    "any": {
-        "vi": "ít nhất một mục của {f}{w} thoả: {c}",
-        "en": "at least one entry of {f}{w} satisfies: {c}",
-    },
-    "none": {"vi": "không mục nào của {f}{w} thoả: {c}", "en": "no entry of {f}{w} satisfies: {c}"},
-    "count": {"vi": "số mục của {f}{w} {c}", "en": "the number of entries of {f}{w} {c}"},
-}
 _WORDS: Final[dict[str, dict[str, str]]] = {
-    "where": {"vi": " (xét những mục có {c})", "en": " (among those where {c})"},
     "all": {"vi": " và ", "en": " and "},
     "any": {"vi": " hoặc ", "en": " or "},
     "not": {"vi": "không phải ({c})", "en": "not ({c})"},
-    "self": {"vi": "giá trị", "en": "the value"},
     "true": {"vi": "đúng", "en": "true"},
     "false": {"vi": "sai", "en": "false"},
-    "check": {"vi": "Đạt khi {c}.", "en": "Passes when {c}."},
-    "when": {"vi": "Chỉ áp dụng khi {c}.", "en": "Applies only when {c}."},
 }
-
-
-def explain(rule: Rule, language: Language, parameters: Mapping[str, Any] | None = None) -> str:
-    """One paragraph: when the rule applies and when it passes. Parameters read as their default if not given."""
-    values = {n: d.default for n, d in rule.parameters.items()} | dict(parameters or {})
-    sentences = [_WORDS["check"][language].format(c=_words(rule.check, language, values))]
-    if rule.when is not None:
-        sentences.insert(0, _WORDS["when"][language].format(c=_words(rule.when, language, values)))
-    return " ".join(sentences)
 
 
 _ASKED: Final[dict[str, dict[str, str]]] = {
@@ -165,42 +140,3 @@ def _parts(text: str) -> tuple[str, list[str]]:
     if depth or len(parts) < 2 or len(between) != 1 or not between <= joints.keys():
         return "", []
     return joints[between.pop()], parts
-
-
-def _words(condition: Condition, language: Language, values: Mapping[str, Any]) -> str:
-    if isinstance(condition, (All, AnyOf)):
-        joint = _WORDS["all" if isinstance(condition, All) else "any"][language]
-        parts = [_words(c, language, values) for c in condition.of]
-        return parts[0] if len(parts) == 1 else joint.join(f"({p})" for p in parts)
-    if isinstance(condition, Not):
-        return _WORDS["not"][language].format(c=_words(condition.of, language, values))
-    field = _field(condition, language)
-    if isinstance(condition, Compare):
-        value = _value(condition.operand, language, values)
-        return f"{field} {_said_comparison(condition.operator, value, language)}"
-    where = ""
-    if condition.where is not None:
-        where = _WORDS["where"][language].format(c=_words(condition.where, language, values))
-    if isinstance(condition, Count):
-        value = _value(condition.operand, language, values)
-        inner = _OPERATORS[condition.operator][language].format(v=value)
-        return _QUANTIFIERS["count"][language].format(f=field, w=where, c=inner)
-    inner = _words(condition.check, language, values)
-    return _QUANTIFIERS[condition.quantifier][language].format(f=field, w=where, c=inner)
-
-
-def _field(condition: Compare | Quantify | Count, language: Language) -> str:
-    if condition.fact is None:
-        return f"`{condition.field}`" if condition.field else _WORDS["self"][language]
-    if condition.field == TOPICS[condition.fact.topic].main:
-        return f"`{condition.fact}`"
-    return f"`{condition.fact} {condition.field}`"
-
-
-def _value(operand: Any, language: Language, values: Mapping[str, Any]) -> str:
-    value = values[operand.name] if isinstance(operand, Parameter) else operand.value
-    if isinstance(value, bool):
-        return _WORDS["true" if value else "false"][language]
-    if isinstance(value, list):
-        return ", ".join(f"`{v}`" for v in value)
-    return str(value) if _AGE.fullmatch(str(value)) else f"`{value}`"

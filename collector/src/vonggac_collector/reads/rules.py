@@ -11,7 +11,7 @@ from vonggac_collector.board import HostAt
 from vonggac_collector.errors import NotFound
 from vonggac_contract.finding import SEVERITIES, Outcome
 from vonggac_contract.rule import Rule
-from vonggac_rules.explain import explain
+from vonggac_rules.paragraph import explain
 from vonggac_rules.rulebook import Rulebook
 
 from .sight import FAILING, Sight, host_rows
