@@ -310,9 +310,9 @@ def test_any_lines_are_read_as_rules(lines: list[str]) -> None:
 
 @pytest.mark.hostile
 def test_ten_megabytes_cost_less_than_a_second() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(ValueError, match="over 20000 audit rules"):
         audit_syntax.parse(["-w /" + "a" * 60] * 150_000)
     audit_syntax.parse(["-a always,exit -S " + "a," * 5_000_000])
     audit_syntax.parse(["-a always,exit " + "-F auid>=1 " * 500] * 1500)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1

@@ -262,8 +262,8 @@ def test_any_text_is_a_setting(text: str) -> None:
 def test_a_thousand_patterns_over_twenty_thousand_logs_cost_less_than_a_second() -> None:
     stanzas = [logrotate.Stanza((f"/srv/{'*' * 30}a{n}",), {}) for n in range(1000)]
     files = [log_files.Entry(f"/var/log/{'a' * 50}{n}", 0, 0, 0o600, 1) for n in range(20_000)]
-    started = time.perf_counter()
+    started = time.process_time()
     logrotate_config.unrotated(stanzas, files)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
     with pytest.raises(ValueError, match="over 1000 patterns"):
         logrotate_config.unrotated([*stanzas, logrotate.Stanza(("/srv/*", "/opt/*"), {})], files)

@@ -364,9 +364,9 @@ def test_includes_without_end_are_refused() -> None:
 )
 def test_ten_megabytes_cost_less_than_a_second(piece: str) -> None:
     most = piece * (rsyslog_syntax.MAX_CHARACTERS // len(piece))
-    started = time.perf_counter()
+    started = time.process_time()
     for read in (rsyslog, syslog_ng):
         for text in (piece * (10_000_000 // len(piece)), most, most[: 190_000 * len(piece)]):
             with contextlib.suppress(ValueError):
                 read(text)
-    assert time.perf_counter() - started < 2, "two daemons, three sizes"
+    assert time.process_time() - started < 2, "two daemons, three sizes"

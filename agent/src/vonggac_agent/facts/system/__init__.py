@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ..base import Gather
 from . import (
+    cron_access,
+    cron_jobs,
     host_identity,
     kernel_running,
     os_release,
@@ -13,10 +15,13 @@ from . import (
     service_unit,
     sysctl,
     sysctl_configured,
+    systemd_timers,
     time_sync,
 )
 
 GATHERERS: dict[str, Gather] = {
+    "cron.access": cron_access.gather,
+    "cron.jobs": cron_jobs.gather,
     "host.identity": host_identity.gather,
     "kernel.running": kernel_running.gather,
     "os.release": os_release.gather,
@@ -26,5 +31,6 @@ GATHERERS: dict[str, Gather] = {
     "service.unit": service_unit.gather,
     "sysctl": sysctl.gather,
     "sysctl.configured": sysctl_configured.gather,
+    "systemd.timers": systemd_timers.gather,
     "time.sync": time_sync.gather,
 }
