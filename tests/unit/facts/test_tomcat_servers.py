@@ -68,7 +68,8 @@ def test_debian_s_server_as_it_is_installed(tmp_path: Path) -> None:
         host='unpackWARs="true" autoDeploy="true"',
         **{
             "etc/tomcat10/Catalina/localhost/manager.xml": '<Context path="/manager" privileged="true"/>',
-            "lib/systemd/system/tomcat10.service": "[Service]\nUser=tomcat\n",
+            "lib/systemd/system/tomcat10.service": "[Service]\nUser=root\n",
+            "etc/systemd/system/tomcat10.service.d/user.conf": "[Service]\nUser=tomcat\n",
             "etc/tomcat10/web.xml": "<web-app><servlet><init-param><param-name>listings</param-name>"
             "<param-value>false</param-value></init-param></servlet>"
             "<session-config><session-timeout>30</session-timeout></session-config></web-app>",

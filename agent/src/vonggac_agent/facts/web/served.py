@@ -1,4 +1,4 @@
-"""What is served from the disk: may the server's own user write there, may everybody read its keys."""
+"""What a server works with: may its own user write there, may everybody read its keys, as whom does its unit run."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import stat
 
 from ...host import Host
 from ..access import account_files
+from ..system import systemd
+
+_UNIT_FOLDERS = ("usr/lib/systemd/system", "lib/systemd/system", "run/systemd/system", "etc/systemd/system")
+"""Where drop-ins of a unit are read, the last word counting; systemd.unit(5)."""
 
 
 def writable(host: Host, folder: str, user: str) -> bool | None:
@@ -30,3 +34,15 @@ def exposed(host: Host, paths: list[str]) -> bool | None:
     """Everybody may read one of the files at `paths`; None if none of them was seen."""
     found = [status for path in paths if path.startswith("/") and (status := host.stat(path)) is not None]
     return any(status.st_mode & stat.S_IROTH for status in found) if found else None
+
+
+def runs_as(host: Host, unit: str) -> str:
+    """User= of a service with its drop-ins; empty if the unit is not there or names none (then it is root)."""
+    if not systemd.is_name(unit):
+        return ""
+    found: dict[str, str] = {}
+    for folder in _UNIT_FOLDERS:
+        found |= {path.rpartition("/")[2]: path for path in host.glob(f"{folder}/{unit}.d/*.conf")}
+    texts = [systemd.units(host).text(unit), *(host.text(found[name]) or "" for name in sorted(found))]
+    users = systemd.sections("\n\n".join(texts)).get("Service", {}).get("user", [])
+    return users[-1] if users else ""

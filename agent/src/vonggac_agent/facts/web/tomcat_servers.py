@@ -16,7 +16,7 @@ from vonggac_contract.facts.web import TomcatConnector, TomcatServer, TomcatServ
 from ...formats import cipher_string, documents
 from ...host import Host
 from ...untrusted import bounded
-from ..system import systemd
+from . import served
 from .apache_servers import items
 
 PLACES: Final = (
@@ -79,7 +79,7 @@ def server(host: Host, path: str, base: str, name: str) -> TomcatServer:
             m for m in here if not limited and not limits_addresses(deployed(host, folder, base, m) or {})
         ],
         users=users(xml(host, f"{folder}/tomcat-users.xml"))[: limits.MAX_FACT_LIST],
-        user=service_user(host, name),
+        user=bounded(served.runs_as(host, f"{name}.service")),
     )
 
 
@@ -226,15 +226,6 @@ def web(document: Element) -> tuple[int, bool]:
         for p in documents.at(top, "/servlet/init-param/*")
     )
     return number(minutes[-1] if minutes else "", 30) * 60, listings
-
-
-def service_user(host: Host, name: str) -> str:
-    """User= of the unit of that name; empty if none says one."""
-    unit = f"{name}.service"
-    if not systemd.is_name(unit):
-        return ""
-    settings = systemd.sections(systemd.units(host).text(unit)).get("Service", {})
-    return bounded((settings.get("user") or [""])[-1])
 
 
 def truth(text: object, *, default: bool) -> bool:
