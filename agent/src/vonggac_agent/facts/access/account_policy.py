@@ -178,6 +178,12 @@ def session_timeout(files: Iterable[Sequence[str]]) -> int | None:
     return seconds or None
 
 
+def makes_read_only(code: str) -> bool:
+    """A line of a shell, without its comment, that makes TMOUT read-only."""
+    match = _TMOUT.search(code)
+    return (match is not None and match["fixed"] is not None) or _READONLY.search(code) is not None
+
+
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[AccountPolicy, str]:
     """Topic account.policy."""
     defaults = login_defs.read(host)
