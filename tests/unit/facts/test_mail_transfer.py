@@ -142,6 +142,11 @@ def test_which_protocols_are_old(value: str, old: bool) -> None:
         ("smtpd_tls_security_level = none", "tls", "off"),
         ("smtpd_banner = $myhostname ESMTP $mail_version 3.7.11", "banner_tells", True),
         ("content_filter = smtp-amavis:[127.0.0.1]:10024", "scanners", ["amavis"]),
+        (
+            "clamav_milter = inet:127.0.0.1:7357\nsmtpd_milters = $clamav_milter",
+            "scanners",
+            ["clamav-milter"],
+        ),
         ("smtpd_milters = inet:localhost:11332", "scanners", ["rspamd"]),
         ("smtpd_milters = inet:localhost:11332", "signs", True),
         (

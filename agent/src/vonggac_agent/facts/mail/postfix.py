@@ -45,7 +45,7 @@ EVERYBODY: Final = frozenset({"0.0.0.0/0", "[::]/0", "::/0", "0/0"})
 LOOPBACK: Final = frozenset({"loopback-only", "localhost", "127.0.0.1", "::1", "[::1]"})
 STOPS_RELAY: Final = frozenset({"reject_unauth_destination", "defer_unauth_destination", "reject", "defer"})
 SCANNERS: Final = (
-    ("clamav-milter", re.compile(r"clamav|clamav-milter", re.IGNORECASE)),
+    ("clamav-milter", re.compile(r"clamav|:7357\b|inet:7357@", re.IGNORECASE)),
     ("amavis", re.compile(r"amavis|:10024\b", re.IGNORECASE)),
     ("clamsmtp", re.compile(r"clamsmtp|scan:\[?127\.0\.0\.1\]?:10025\b|:10026\b", re.IGNORECASE)),
     ("mimedefang", re.compile(r"mimedefang", re.IGNORECASE)),
