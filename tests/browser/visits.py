@@ -21,6 +21,9 @@ PAGES = {
     "rules": "/rules",
     "rule": "/rules/linux.ssh.root-login",
     "enrol": "/enrol?unit=48",
+    "unit of a local profile": "/units/local",
+    "host of a local profile": "/hosts/local",
+    "rule of a local profile": "/rules/local",
     "not found": "/units/absent",
 }
 _WATCH = "addEventListener('securitypolicyviolation', e => console.error('CSP: ' + e.violatedDirective + e.blockedURI))"

@@ -153,6 +153,34 @@ class Overview(msgspec.Struct, frozen=True):
     """Some of what is shown is sample data."""
 
 
+class ProfileChangeRow(msgspec.Struct, frozen=True):
+    """One thing in which a local profile differs: a threshold set, a rule added, a rule dropped for a reason.
+
+    Texts by language; `before` and `after` are values in words.
+    """
+
+    kind: Literal["set", "added", "dropped"]
+    rule: str
+    title: dict[str, str]
+    parameter: str = ""
+    about: dict[str, str] = {}
+    before: dict[str, str] = {}
+    after: dict[str, str] = {}
+    reason: dict[str, str] = {}
+
+
+class LocalProfile(msgspec.Struct, frozen=True):
+    """A profile of an administrator's own. `replaces`: every system of its level is judged by it."""
+
+    id: str
+    title: dict[str, str]
+    level: int
+    extends: str
+    extends_title: dict[str, str]
+    replaces: bool
+    changes: list[ProfileChangeRow]
+
+
 class UnitPage(msgspec.Struct, frozen=True):
     """Where a unit stands, why, and what to do first. `deductions` add up to 1,000,000 - score."""
 
@@ -173,6 +201,8 @@ class UnitPage(msgspec.Struct, frozen=True):
     """The rules that fail on most hosts."""
     unassigned: SystemRow | None = None
     """The hosts in no information system, as the one group that they count as; None without any."""
+    local: list[LocalProfile] = []
+    """Local profiles that hosts here are judged by."""
 
 
 class FindingRow(msgspec.Struct, frozen=True):
@@ -245,6 +275,8 @@ class HostPage(msgspec.Struct, frozen=True):
     sample: bool
     weights: dict[str, int] = {}
     """By domain: its part in the score."""
+    local: LocalProfile | None = None
+    """`profile`, if it is a local one."""
 
 
 class RuleFailure(msgspec.Struct, frozen=True):
@@ -281,6 +313,8 @@ class RulePage(msgspec.Struct, frozen=True):
     counts: dict[str, int]
     """Outcome -> hosts."""
     failures: list[RuleFailure]
+    local: list[LocalProfile] = []
+    """Local profiles, with what they change of this rule."""
 
 
 class TokenRow(msgspec.Struct, frozen=True):

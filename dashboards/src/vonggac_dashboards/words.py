@@ -223,8 +223,8 @@ def word(language: Language, group: str, code: str) -> str:
 
 
 def profile_name(language: Language, profile: str) -> str:
-    """A profile as people call it: the built-in ones by their level (`tcvn14423-level3`)."""
-    level = profile.rpartition("-level")[2]
+    """A profile as people call it: the built-in ones by their level (`tcvn14423-level3`), others by their id."""
+    level = profile.removeprefix("tcvn14423-level")
     if level in ("1", "2", "3", "4", "5"):
         return language.gettext("Level %(level)s") % {"level": level}
     return visible(profile)

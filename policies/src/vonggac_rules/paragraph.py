@@ -44,8 +44,10 @@ def explain(rule: Rule, language: Language, parameters: Mapping[str, Any] | None
 
 def parameter(rule: Rule, name: str, value: Any, language: Language) -> str:
     """A parameter's value in words, with the unit of the field that it is compared with."""
-    use = next(u for u in parameter_uses(rule) if u.name == name)
+    use = next((u for u in parameter_uses(rule) if u.name == name), None)
     words = Wording(language)
+    if use is None:
+        return f"`{value}`"
     if use.operator in ("newer_than", "older_than"):
         return words.moment(str(value))
     return words.values(value, use.field)

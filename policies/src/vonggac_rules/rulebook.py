@@ -70,11 +70,24 @@ def load_rulebook(raw: bytes) -> Rulebook:
         file = msgspec.convert(value, RulebookFile)
     except msgspec.ValidationError as e:
         raise Malformed(f"rulebook: {e}") from e
-    ids = {r.id for r in file.rules}
+    _check_profiles(file)
+    return Rulebook(file, hashlib.sha256(raw).hexdigest())
+
+
+def _check_profiles(file: RulebookFile) -> None:
+    """A profile names rules, parameters and a profile that are there. Raises Malformed."""
+    rules = {r.id: r for r in file.rules}
+    complete = {p.id for p in file.profiles if not p.extends}
     for profile in file.profiles:
-        missing = set(profile.rules) - ids
+        missing = {*profile.rules, *(c.rule for c in profile.changes)} - rules.keys()
         if missing:
             raise Malformed(
                 f"profile {profile.id} names rules that are not in the book: {sorted(missing)[:3]}"
             )
-    return Rulebook(file, hashlib.sha256(raw).hexdigest())
+        if profile.extends and profile.extends not in complete:
+            raise Malformed(
+                f"profile {profile.id} extends {profile.extends}, which is no complete profile here"
+            )
+        for change in profile.changes:
+            if change.kind == "set" and change.parameter not in rules[change.rule].parameters:
+                raise Malformed(f"profile {profile.id}: {change.rule} has no parameter {change.parameter!r}")

@@ -9,6 +9,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
+from msgspec.structs import replace
 from starlette.testclient import TestClient
 from tests.unit.dashboards import sample
 
@@ -36,6 +37,7 @@ class SampleQueries:
         self.host_page = sample.host()
         self.overview_page = sample.overview()
         self.unit_page = sample.unit()
+        self.local = sample.local_profile()
 
     def now(self) -> Any:
         return sample.NOW
@@ -46,17 +48,24 @@ class SampleQueries:
     def unit(self, caller: Caller, code: str) -> views.UnitPage:
         if code == "absent":
             raise NotFound
-        return self.unit_page
+        return replace(self.unit_page, local=[self.local]) if code == "local" else self.unit_page
 
     def host(self, caller: Caller, host_id: str) -> views.HostPage:
         if host_id == "absent":
             raise NotFound
         if host_id == "broken":
             raise RuntimeError("a fault of the collector's own")
+        if host_id == "local":
+            return replace(self.host_page, profile=self.local.id, local=self.local)
         return self.host_page
 
     def rule(self, caller: Caller, rule_id: str) -> views.RulePage:
-        return sample.rule()
+        rule = sample.rule()
+        if rule_id != "local":
+            return rule
+        own = replace(self.local, changes=[c for c in self.local.changes if c.kind == "set"][:1])
+        values = {"max_age_days": rule.parameters["max_age_days"] | {self.local.id: 60}}
+        return replace(rule, profiles=[*rule.profiles, self.local.id], parameters=values, local=[own])
 
     def rules(self, caller: Caller) -> list[views.RuleListRow]:
         return sample.rules()

@@ -6,6 +6,8 @@ import hashlib
 import random
 from datetime import UTC, date, datetime, timedelta
 
+import msgspec
+
 from vonggac_collector.views import (
     Class,
     DeductionRow,
@@ -14,7 +16,9 @@ from vonggac_collector.views import (
     FixRow,
     HostPage,
     HostRow,
+    LocalProfile,
     Overview,
+    ProfileChangeRow,
     ReportRow,
     RuleFailure,
     RuleListRow,
@@ -414,6 +418,29 @@ def sections() -> dict[str, object]:
         },
         "accounts": {"unavailable": "permission-denied", "detail": "/etc/shadow"},
     }
+
+
+def local_profile(*, changes: int = 3, title: str = "") -> LocalProfile:
+    """A province's own profile: a threshold set, a rule dropped, one added, and more thresholds up to `changes`."""
+    ids = [(r, {"vi": vi, "en": en}) for r, vi, en, _, _ in RULES]
+    rows = [
+        ProfileChangeRow(
+            "dropped", *ids[2], reason={"vi": "Máy in của sở dùng dịch vụ này.", "en": "The printers use it."}
+        ),
+        ProfileChangeRow(
+            "set",
+            *ids[1],
+            "cycle",
+            {"vi": "Chu kỳ cài bản vá", "en": "Cycle of patching"},
+            {"vi": "1 tháng", "en": "1 month"},
+            {"vi": "2 tuần", "en": "2 weeks"},
+        ),
+        ProfileChangeRow("added", *ids[0]),
+    ]
+    rows += [msgspec.structs.replace(rows[1], parameter=f"cycle-{i}") for i in range(changes - 3)]
+    own = {"vi": title or "Thành phố Đà Nẵng, cấp độ 3", "en": title or "Da Nang City, level 3"}
+    base = {"vi": "TCVN 14423:2026, hệ thống thông tin cấp độ 3", "en": "TCVN 14423:2026, systems of level 3"}
+    return LocalProfile("da-nang-level3", own, 3, "tcvn14423-level3", base, True, rows)
 
 
 def host(*, findings: int = 8, hostname: str = "cong-dich-vu-01.so-khcn.example") -> HostPage:

@@ -15,6 +15,7 @@ from vonggac_collector.ledger.tables import from_microseconds
 from vonggac_collector.score.freshness import effective_host
 from vonggac_contract.finding import SEVERITIES, Evidence, Finding, Outcome
 
+from .profiles import local_profile
 from .sight import Sight, link, system_row
 from .texts import Texts, both
 from .units import deduction_row
@@ -77,6 +78,7 @@ def host_page(tx: Transaction, sight: Sight, host_id: str, texts: Texts) -> view
         flags=[] if look is None else look.flags.split(),
         sample=host.host.sample,
         weights={} if host.judged is None else {d.domain: d.weight for d in host.judged.score.domains},
+        local=local_profile(texts.judging(host), host.profile),
     )
 
 

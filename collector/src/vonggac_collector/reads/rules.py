@@ -14,6 +14,7 @@ from vonggac_contract.rule import Rule
 from vonggac_rules.paragraph import explain
 from vonggac_rules.rulebook import Rulebook
 
+from .profiles import local_of_rule
 from .sight import FAILING, Sight, host_rows
 from .texts import Texts, both
 
@@ -68,6 +69,7 @@ def rule_page(sight: Sight, rule_id: str, texts: Texts) -> views.RulePage:
         profiles=[p.id for p in book.profiles.values() if rule_id in p.rules],
         counts=dict(counts),
         failures=_failures(sight, outcomes),
+        local=local_of_rule(book, rule_id),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vonggac_collector.board import HostAt
 from vonggac_collector.rulebooks import Shelf
 from vonggac_contract.rule import Rule, Text
 from vonggac_rules.rulebook import Rulebook
@@ -23,6 +24,10 @@ class Texts:
     def newest(self) -> Rulebook | None:
         """The rulebook in force."""
         return self._shelf.get(self._digests[0]) if self._digests else None
+
+    def judging(self, host: HostAt) -> Rulebook | None:
+        """The rulebook by which the host is judged; the one in force for a host that was never heard."""
+        return self.newest() if host.judged is None else self._shelf.get(host.judged.judge.rulebook)
 
     def rule(self, rule: str) -> Rule | None:
         """The rule, if any published rulebook has it."""

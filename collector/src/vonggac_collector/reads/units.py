@@ -13,6 +13,7 @@ from vonggac_collector.score.gain import Gain, agency_gains, parent_gains
 from vonggac_collector.score.system import by_cause, unassigned_weight
 from vonggac_collector.score.values import AgencyScore, Deduction, GroupScore
 
+from .profiles import local_of_hosts
 from .rules import rows_of
 from .sight import Sight, failing, host_rows, link, system_row
 from .texts import Texts
@@ -108,6 +109,7 @@ def unit_page(sight: Sight, code: str, trends: Trends, texts: Texts) -> views.Un
         silent=sum(board.is_silent(h) for h in hosts),
         worst=[r for r in rows_of(hosts, texts)[:WORST] if r.failing],
         unassigned=_unassigned(sight, code, score),
+        local=local_of_hosts(hosts, texts),
     )
 
 
