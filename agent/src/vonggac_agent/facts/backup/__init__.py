@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from ..base import Gather
+from . import backup_jobs
 
-GATHERERS: dict[str, Gather] = {}
+GATHERERS: dict[str, Gather] = {"backup.jobs": backup_jobs.gather}
