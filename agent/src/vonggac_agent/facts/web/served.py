@@ -6,10 +6,9 @@ import stat
 
 from ...host import Host
 from ..access import account_files
-from ..system import systemd
+from ..system import dropins, systemd
 
-_UNIT_FOLDERS = ("usr/lib/systemd/system", "lib/systemd/system", "run/systemd/system", "etc/systemd/system")
-"""Where drop-ins of a unit are read, the last word counting; systemd.unit(5)."""
+_UNIT_FOLDERS = ("etc/systemd/system", "run/systemd/system", "usr/lib/systemd/system", "lib/systemd/system")
 
 
 def writable(host: Host, folder: str, user: str) -> bool | None:
@@ -40,9 +39,7 @@ def runs_as(host: Host, unit: str) -> str:
     """User= of a service with its drop-ins; empty if the unit is not there or names none (then it is root)."""
     if not systemd.is_name(unit):
         return ""
-    found: dict[str, str] = {}
-    for folder in _UNIT_FOLDERS:
-        found |= {path.rpartition("/")[2]: path for path in host.glob(f"{folder}/{unit}.d/*.conf")}
-    texts = [systemd.units(host).text(unit), *(host.text(found[name]) or "" for name in sorted(found))]
+    drop_ins = dropins.unit_files(host, unit, _UNIT_FOLDERS)
+    texts = [systemd.units(host).text(unit), *(host.text(path) or "" for path in drop_ins)]
     users = systemd.sections("\n\n".join(texts)).get("Service", {}).get("user", [])
     return users[-1] if users else ""
