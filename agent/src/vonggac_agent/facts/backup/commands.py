@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
+from vonggac_contract import limits
 from vonggac_contract.facts.backup import EVERY_VERSION
 
 from ...formats.lines import significant
@@ -19,6 +20,7 @@ from ...formats.words import words
 from ..system import cron_syntax
 
 MAX_COMMANDS: Final = 200
+MAX_TEXT: Final = 256 * limits.KIB
 MAX_LINE: Final = 8192
 """Characters of one line of a script that are looked at."""
 STARTING_WORDS: Final = {
@@ -93,8 +95,9 @@ def commands(text: str, *, name: str = "") -> list[Command]:
 
 
 def has_secret(text: str) -> bool:
-    """A password or key stands in it in so many words."""
-    return _SECRET.search(text) is not None
+    """A password or key stands in so many words in its first MAX_TEXT characters."""
+    lines = text[:MAX_TEXT].split("\n")
+    return any(_SECRET.search(line) for line in lines if "=" in line)
 
 
 def _calls(line: str, name: str) -> Iterator[tuple[str, Sequence[str]]]:
