@@ -179,3 +179,28 @@ class SysctlConfigured(msgspec.Struct, frozen=True):
             source="proc/sys",
         ),
     ] = True
+
+
+class TimeSource(msgspec.Struct, frozen=True):
+    """One server or pool that the clock is set by."""
+
+    name: Annotated[str, about("Name or address")]
+    servers: Annotated[int, about("Servers that it stands for: 1, or those taken from a pool")]
+    authenticated: Annotated[bool, about("Its answers are authenticated, by NTS or by a shared key")]
+    nts: Annotated[bool, about("By NTS (RFC 8915)")]
+
+
+@topic("time.sources", main="client")
+class TimeSources(msgspec.Struct, frozen=True):
+    """Where the time comes from, by the client that is active, else the first one installed."""
+
+    client: Annotated[
+        Literal["chrony", "systemd-timesyncd", "ntpsec", "ntp", "openntpd", "none"], about("The client")
+    ]
+    sources: Annotated[
+        list[TimeSource],
+        about("Servers and pools", source="chrony.conf, timesyncd.conf, ntp.conf, ntpd.conf"),
+    ] = []
+    servers: Annotated[int, about("Servers in all, those of pools counted")] = 0
+    serves: Annotated[bool, about("It answers other machines that ask for the time")] = False
+    as_root: Annotated[bool, about("chrony is told to stay root", source="chrony.conf user")] = False

@@ -1,4 +1,4 @@
-"""Who writes logs, for how long, where to; the audit trail; scheduled jobs."""
+"""Who writes logs, for how long, where to; the audit trail; what watches files and load."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from . import (
     audit_config,
     audit_rules,
     audit_state,
+    dhcp_server,
+    integrity_tool,
     journald_config,
     log_files,
+    log_types,
     logging_state,
     logrotate_config,
+    monitoring_agent,
     syslog_config,
 )
 
@@ -20,9 +24,13 @@ GATHERERS: dict[str, Gather] = {
     "audit.rules": audit_rules.gather,
     "audit.state": audit_state.gather,
     "audit.watch": audit_rules.gather_watch,
+    "dhcp.server": dhcp_server.gather,
+    "integrity.tool": integrity_tool.gather,
     "journald.config": journald_config.gather,
     "log.files": log_files.gather,
     "logging.state": logging_state.gather,
+    "logging.types": log_types.gather,
     "logrotate.config": logrotate_config.gather,
+    "monitoring.agent": monitoring_agent.gather,
     "syslog.config": syslog_config.gather,
 }

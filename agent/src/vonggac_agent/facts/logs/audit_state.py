@@ -14,6 +14,7 @@ from ...host import Host
 from ..system import processes
 
 PROGRAMS: Final = ("usr/sbin/auditd", "sbin/auditd")
+UNITS: Final = ("auditd.service",)
 RULE_MARKS: Final = ("-a", "-A", "-w")
 """auditctl(8): rules for system calls and watches of files; other lines set the trail up."""
 
@@ -32,5 +33,5 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[AuditState, str]:
     for name in host.names("etc/audit/rules.d"):
         if name.endswith(".rules"):
             found |= rules(host.lines(f"etc/audit/rules.d/{name}"))
-    active = processes.active(host, ("auditd",), ("auditd.service",))
+    active = processes.active(host, ("auditd",), UNITS)
     return AuditState(installed=True, active=active, rules=len(found)), "etc/audit, processes"

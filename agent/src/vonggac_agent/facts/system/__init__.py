@@ -16,6 +16,7 @@ from . import (
     sysctl,
     sysctl_configured,
     systemd_timers,
+    time_sources,
     time_sync,
 )
 
@@ -32,5 +33,6 @@ GATHERERS: dict[str, Gather] = {
     "sysctl": sysctl.gather,
     "sysctl.configured": sysctl_configured.gather,
     "systemd.timers": systemd_timers.gather,
+    "time.sources": time_sources.gather,
     "time.sync": time_sync.gather,
 }

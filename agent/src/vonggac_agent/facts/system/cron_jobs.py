@@ -43,7 +43,8 @@ def spools(host: Host) -> Iterator[tuple[str, str]]:
                 yield as_text(name), path
 
 
-def _files(host: Host) -> Iterator[tuple[str, list[cron_syntax.Job]]]:
+def crontabs(host: Host) -> Iterator[tuple[str, list[cron_syntax.Job]]]:
+    """Every crontab with its jobs, each with the user that it runs as."""
     yield "etc/crontab", cron_syntax.crontab(host.text("etc/crontab") or "", with_user=True)
     for name in host.names("etc/cron.d"):
         path = f"etc/cron.d/{name}"
@@ -56,7 +57,8 @@ def _files(host: Host) -> Iterator[tuple[str, list[cron_syntax.Job]]]:
         yield path, [job._replace(user=user) for job in jobs]
 
 
-def _periodic(host: Host) -> Iterator[str]:
+def scripts(host: Host) -> Iterator[str]:
+    """Scripts of the periodic folders that run-parts would run, absolute."""
     for folder in PERIODIC:
         for name in host.names(folder):
             status = host.stat(f"{folder}/{name}")
@@ -72,7 +74,7 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[CronJobs, str]:
         return CronJobs(installed=False), DAEMONS[0]
     users = changeable.numbers_by_name(host)
     found: list[CronJob] = []
-    for path, jobs in _files(host):
+    for path, jobs in crontabs(host):
         for job in jobs:
             programs = cron_syntax.programs(job.command)
             uid = users.get(job.user, 0)
@@ -88,7 +90,7 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[CronJobs, str]:
             )
         if len(found) > limits.MAX_FACT_LIST:
             raise ValueError(f"over {limits.MAX_FACT_LIST} scheduled jobs")
-    for script in _periodic(host):
+    for script in scripts(host):
         open_to = [bounded(script)] if changeable.by_others(host, script) else []
         found.append(CronJob(bounded(script), 0, "root", bounded(script), open_to, fetches=False))
     return (

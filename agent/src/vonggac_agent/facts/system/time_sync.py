@@ -71,7 +71,7 @@ def timesyncd_servers(texts: Iterable[str]) -> list[str]:
 
 
 def _chrony(host: Host) -> list[str]:
-    names: list[str] = []
+    texts: list[str] = []
     waiting = ["etc/chrony/chrony.conf", "etc/chrony.conf"]
     seen: set[str] = set()
     while waiting:
@@ -82,7 +82,7 @@ def _chrony(host: Host) -> list[str]:
         if len(seen) > MAX_FILES:
             raise CouldNotLook(Reason.TOO_LARGE, f"chrony's configuration draws in over {MAX_FILES} files")
         text = host.text(path) or ""
-        names += servers(text, ("server", "pool", "peer"))
+        texts.append(text)
         for word, arguments in directives(text):
             if word in ("confdir", "sourcedir"):
                 ending = ".conf" if word == "confdir" else ".sources"
@@ -90,7 +90,7 @@ def _chrony(host: Host) -> list[str]:
                     waiting += [f"{folder}/{name}" for name in host.names(folder) if name.endswith(ending)]
             elif word == "include" and arguments:
                 waiting += _matching(host, arguments[0])
-    return names
+    return texts
 
 
 def _matching(host: Host, pattern: str) -> list[str]:
@@ -106,22 +106,20 @@ def _timesyncd(host: Host) -> list[str]:
         place = f"{folder}/systemd/timesyncd.conf.d"
         found |= {name: f"{place}/{name}" for name in host.names(place) if name.endswith(".conf")}
     paths = ["etc/systemd/timesyncd.conf", *(found[name] for name in sorted(found))]
-    return timesyncd_servers([host.text(path) or "" for path in paths[:MAX_FILES]])
+    return [host.text(path) or "" for path in paths[:MAX_FILES]]
 
 
 def _ntpd(host: Host) -> list[str]:
     folder = "etc/ntpsec/ntp.d"
     extra = [f"{folder}/{name}" for name in host.names(folder) if name.endswith(".conf")]
-    paths = ["etc/ntp.conf", "etc/ntpsec/ntp.conf", *extra[:MAX_FILES]]
-    return [s for path in paths for s in servers(host.text(path) or "", ("server", "pool", "peer"))]
+    return [host.text(path) or "" for path in ("etc/ntp.conf", "etc/ntpsec/ntp.conf", *extra[:MAX_FILES])]
 
 
 def _openntpd(host: Host) -> list[str]:
-    paths = ("etc/openntpd/ntpd.conf", "etc/ntpd.conf")
-    return [s for path in paths for s in servers(host.text(path) or "", ("server", "servers"))]
+    return [host.text(path) or "" for path in ("etc/openntpd/ntpd.conf", "etc/ntpd.conf")]
 
 
-_CONFIGURED: Final = {
+_CONFIGURATIONS: Final = {
     "chrony": _chrony,
     "systemd-timesyncd": _timesyncd,
     "ntpsec": _ntpd,
@@ -130,7 +128,21 @@ _CONFIGURED: Final = {
 }
 
 
-def _installed(host: Host) -> list[Client]:
+def configuration(host: Host, client: str) -> list[str]:
+    """The texts of a client's configuration with all that it draws in, read once."""
+    return host.once(f"configuration of {client}", lambda: _CONFIGURATIONS[client](host))
+
+
+def _servers(host: Host, client: str) -> list[str]:
+    texts = configuration(host, client)
+    if client == "systemd-timesyncd":
+        return timesyncd_servers(texts)
+    words = ("server", "servers") if client == "openntpd" else ("server", "pool", "peer")
+    return [server for text in texts for server in servers(text, words)]
+
+
+def installed(host: Host) -> list[Client]:
+    """The clients that are there."""
     found: list[Client] = []
     for client in CLIENTS:
         there = any(host.exists(program) for program in client.programs)
@@ -141,7 +153,9 @@ def _installed(host: Host) -> list[Client]:
     return found
 
 
-def _active(host: Host, clients: list[Client]) -> list[str]:
+def active(host: Host) -> list[str]:
+    """Those that run now; for a mounted root those that are enabled."""
+    clients = installed(host)
     if not host.live:
         units = systemd.units(host)
         return [c.name for c in clients if any(units.enabled(unit) == "enabled" for unit in c.units)]
@@ -159,14 +173,14 @@ def _active(host: Host, clients: list[Client]) -> list[str]:
 
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[TimeSync, str]:
     """Topic time.sync."""
-    clients = _installed(host)
+    clients = installed(host)
     named: dict[str, None] = {}
     for client in clients:
-        named |= dict.fromkeys(bounded(as_text(server)) for server in _CONFIGURED[client.name](host))
+        named |= dict.fromkeys(bounded(as_text(server)) for server in _servers(host, client.name))
     return (
         TimeSync(
             clients=[client.name for client in clients],
-            active=_active(host, clients),
+            active=active(host),
             servers=list(named)[: limits.MAX_FACT_LIST],
             synchronised=kernel_clock.synchronised() if host.live else None,
         ),
