@@ -63,8 +63,10 @@ UNITS: Files = {
     "usr/lib/systemd/system/rescue.service": RESCUE.format("rescue"),
     "usr/lib/systemd/system/emergency.service": RESCUE.format("emergency"),
 }
-PARAMETER = st.text(alphabet=st.sampled_from("abcz019=,._/:-"), min_size=1, max_size=10)
-TITLE = st.text(alphabet=st.sampled_from("Debian 12 ()é"), max_size=20)
+PARAMETER = st.sampled_from(
+    ["ro", "quiet", "audit=1", "root=UUID=1-2", "a=b,c", "x.y=z", "-", "é", "console=ttyS0,115200"]
+)
+TITLE = st.sampled_from(["", "Debian GNU/Linux", "Rocky (5.14) 9.3", "Vọng  Gác", "a;b"])
 
 
 def test_the_kernels_of_a_debian_menu(tmp_path: Path) -> None:
@@ -251,7 +253,7 @@ def test_this_machine_tells_its_own_command_line() -> None:
     assert value.running == Path("/proc/cmdline").read_text().split()[: loader_files.MAX_PARAMETERS]
 
 
-@given(st.lists(st.tuples(TITLE, st.lists(PARAMETER, max_size=6))))
+@given(st.lists(st.tuples(TITLE, st.lists(PARAMETER, max_size=3)), max_size=3))
 @settings(max_examples=2000, deadline=None)
 def test_a_menu_that_is_written_is_read_back(model: list[tuple[str, list[str]]]) -> None:
     entries = [
@@ -262,7 +264,7 @@ def test_a_menu_that_is_written_is_read_back(model: list[tuple[str, list[str]]])
     assert [(kernel.title, kernel.parameters) for kernel in read.kernels] == model
 
 
-@given(TITLE, st.lists(st.lists(PARAMETER, min_size=1, max_size=4), max_size=4))
+@given(TITLE, st.lists(st.lists(PARAMETER, min_size=1, max_size=2), max_size=3))
 @settings(max_examples=2000, deadline=None)
 def test_an_entry_that_is_written_is_read_back(title: str, options: list[list[str]]) -> None:
     lines = [f"title   {title}", "version 1", *("options  " + " ".join(o) for o in options)]

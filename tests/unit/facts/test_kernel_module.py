@@ -17,7 +17,7 @@ KERNEL: dict[str, str | bytes | Link] = {
     "usr/lib/modules/6.1.0-28-amd64/modules.dep": DEP,
     "usr/lib/modules/6.1.0-28-amd64/modules.builtin": BUILT_IN,
 }
-NAME = st.text(alphabet=st.sampled_from("abc_-01"), min_size=1, max_size=8)
+NAME = st.sampled_from(["cramfs", "usb-storage", "usb_storage", "a", "8021q", "snd-hda-intel", "_", "-"])
 COMMAND = st.sampled_from(
     ["/bin/false", "/bin/true", "/usr/bin/false", "/sbin/modprobe --ignore-install x", ":"]
 )
@@ -104,7 +104,7 @@ def test_this_machine_answers_for_any_module() -> None:
     assert found.loaded in (True, False)
 
 
-@given(st.lists(st.one_of(NAME, st.tuples(NAME, COMMAND))))
+@given(st.lists(st.one_of(NAME, st.tuples(NAME, COMMAND)), max_size=4))
 @settings(max_examples=2000, deadline=None)
 def test_what_is_written_is_read_back(model: list[str | tuple[str, str]]) -> None:
     lines = [f"blacklist  {m}" if isinstance(m, str) else f"install\t{m[0]} {m[1]}" for m in model]

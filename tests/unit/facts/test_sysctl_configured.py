@@ -19,9 +19,9 @@ DEBIAN_LINKS = """\
 fs.protected_fifos = 1
 fs.protected_symlinks = 1
 """
-NAME = st.text(alphabet=st.sampled_from("abcxyz_0"), min_size=1, max_size=6)
+NAME = st.sampled_from(["a", "b_0", "net", "ipv4", "conf", "all", "eth0", "x-y", "9"])
 KEY = st.lists(NAME, min_size=2, max_size=4)
-VALUE = st.text(alphabet=st.sampled_from("019 -|/%abc"), max_size=12).map(str.strip)
+VALUE = st.sampled_from(["", "0", "1", "-1", "4096 131072", "|/bin/false %p", "a=b", "# x", "é"])
 
 
 def of(host_files: dict[str, str | bytes | Link], key: str, folder: Path) -> SysctlConfigured:
@@ -102,7 +102,7 @@ def test_keys_are_the_same_in_both_ways_of_writing(key: str, path: str) -> None:
     assert normalised(key) == path
 
 
-@given(st.lists(st.tuples(KEY, st.one_of(st.none(), VALUE), st.booleans())))
+@given(st.lists(st.tuples(KEY, st.one_of(st.none(), VALUE), st.booleans()), max_size=3))
 @settings(max_examples=2000, deadline=None)
 def test_what_is_written_is_read_back(model: list[tuple[list[str], str | None, bool]]) -> None:
     lines = ["# comment", "; comment", ""]
