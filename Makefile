@@ -17,8 +17,9 @@ test: setup  ## the whole suite; LANES="unit flow" runs only those
 bench: setup  ## every figure the docs give; ONLY=name for one
 	@.venv/bin/python -m tests.bench $(ONLY)
 
-docs: setup  ## write docs/commands.md from the programs' own help
+docs: setup  ## write docs/commands.md and docs/reference from the programs and rules themselves
 	@.venv/bin/python packaging/setup/commands_doc.py
+	@.venv/bin/python packaging/setup/reference_doc.py
 
 wheels: setup  ## build/wheels: the product and all it needs, for machines without a network
 	@.venv/bin/python packaging/setup/wheels.py
