@@ -266,3 +266,93 @@ class VpnTunnels(msgspec.Struct, frozen=True):
             source="etc/wireguard, etc/openvpn, etc/ipsec.conf, etc/ipsec.d, etc/swanctl",
         ),
     ]
+
+
+class DnsServer(msgspec.Struct, frozen=True):
+    """One name server, its settings under one set of names."""
+
+    program: Annotated[Literal["bind", "unbound", "dnsmasq"], about("Program")]
+    recursion: Annotated[bool, about("It looks names up for others", source="recursion")]
+    open_recursion: Annotated[
+        bool,
+        about(
+            "It does so for every address",
+            source="allow-recursion, allow-query-cache, allow-query, views; access-control; local-service, interface",
+        ),
+    ]
+    open_zones: Annotated[
+        list[str],
+        about(
+            "Zones that everybody may copy as a whole; without allow-transfer BIND up to 9.18 gives them to all",
+            source="allow-transfer",
+        ),
+    ]
+    version_hidden: Annotated[
+        bool, about("It does not tell its version", source="version; hide-version; no-ident")
+    ]
+    dnssec: Annotated[
+        bool, about("Answers are validated by DNSSEC", source="dnssec-validation; trust anchors; dnssec")
+    ]
+    query_log: Annotated[
+        bool, about("Questions are logged", source="querylog, category queries; log-queries")
+    ]
+    every_address: Annotated[
+        bool, about("It listens on every address", source="listen-on; interface; listen-address")
+    ]
+    rate_limit: Annotated[
+        bool, about("Answers to one address are limited", source="rate-limit; ip-ratelimit")
+    ]
+
+
+@topic("dns.servers", main="servers")
+class DnsServers(msgspec.Struct, frozen=True):
+    """Name servers that are installed."""
+
+    servers: Annotated[
+        list[DnsServer], about("BIND, Unbound, dnsmasq", source="named.conf, unbound.conf, dnsmasq.conf")
+    ]
+
+
+@topic("ldap.server", main="installed", privileged=True)
+class LdapServer(msgspec.Struct, frozen=True):
+    """OpenLDAP's server. Passwords of the configuration stay in the parser."""
+
+    installed: Annotated[bool, about("slapd is there", source="usr/sbin/slapd")]
+    reachable: Annotated[
+        bool, about("It listens on more than loopback", source="SLAPD_SERVICES, SLAPD_URLS")
+    ] = False
+    anonymous: Annotated[
+        bool, about("It answers those who did not log in", source="olcDisallows bind_anon, olcRequires authc")
+    ] = True
+    tls: Annotated[bool, about("It has a certificate", source="olcTLSCertificateFile")] = False
+    tls_required: Annotated[
+        bool,
+        about(
+            "Nothing, or no password, goes without encryption: a security factor of 128, or ldaps:// and ldapi:// only",
+            source="olcSecurity ssf, tls, simple_bind; SLAPD_SERVICES",
+        ),
+    ] = False
+    old_tls: Annotated[bool, about("TLS older than 1.2 is not refused", source="olcTLSProtocolMin 3.3")] = (
+        True
+    )
+    logged: Annotated[bool, about("Operations are logged", source="olcLogLevel")] = False
+
+
+@topic("squid.proxy", main="installed")
+class SquidProxy(msgspec.Struct, frozen=True):
+    """The web proxy squid."""
+
+    installed: Annotated[bool, about("squid is there", source="usr/sbin/squid")]
+    open: Annotated[bool, about("Every client may use it", source="http_access, acl")] = False
+    filters: Annotated[
+        bool,
+        about(
+            "Some destinations are refused",
+            source="http_access with dstdomain and the like, url_rewrite_program, icap_service",
+        ),
+    ] = False
+    asks_password: Annotated[bool, about("Users have to log in", source="auth_param, acl proxy_auth")] = False
+    logged: Annotated[bool, about("Requests are logged", source="access_log")] = True
+    version_hidden: Annotated[
+        bool, about("It does not tell its version", source="httpd_suppress_version_string")
+    ] = False
