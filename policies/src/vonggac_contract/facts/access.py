@@ -106,6 +106,16 @@ class SudoRule(msgspec.Struct, frozen=True):
     no_password: Annotated[bool, about("Carries NOPASSWD or !authenticate")]
     everything: Annotated[bool, about("Allows every command")]
     source: Annotated[str, about("File and line")]
+    everybody: Annotated[bool | None, about("It is for all users")] = None
+    as_root: Annotated[bool | None, about("Root is among those one may become")] = None
+    negated: Annotated[list[str], about("Commands taken out of ALL by a !, which forbids nothing")] = []
+    wildcards: Annotated[list[str], about("Commands whose path or arguments hold * or ?")] = []
+    escapes: Annotated[
+        list[str],
+        about(
+            "Programs among the commands that start a shell or other programs: shells, and without NOEXEC others"
+        ),
+    ] = []
 
 
 @topic("sudo.rules", privileged=True)
@@ -118,6 +128,15 @@ class SudoRules(msgspec.Struct, frozen=True):
     timestamp_minutes: Annotated[
         int, about("How long sudo remembers (timestamp_timeout); negative: for ever", unit="minutes")
     ]
+    log_output: Annotated[bool | None, about("Defaults log_output: what is shown in a session is kept")] = (
+        None
+    )
+    secure_path: Annotated[bool | None, about("Defaults secure_path: commands are looked for there only")] = (
+        None
+    )
+    asks_other: Annotated[
+        bool | None, about("Defaults targetpw or rootpw: not the user's own password is asked for")
+    ] = None
 
 
 @topic("sshd.effective", privileged=True)

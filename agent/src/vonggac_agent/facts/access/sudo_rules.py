@@ -22,7 +22,7 @@ from vonggac_contract.facts.access import SudoRule, SudoRules
 from ...host import Host
 from ...untrusted import bounded
 from ..packages import package_inventory
-from . import sudoers
+from . import sudo_commands, sudoers
 from .sudoers import Alias, Include, Rule, Setting
 
 MAX_FILES: Final = 1000
@@ -62,6 +62,7 @@ class Defaults(NamedTuple):
 def decide(book: Book, defaults: Defaults) -> SudoRules:
     """The fact from what the files say."""
     use_pty, syslog, logfile, timeout = defaults.use_pty, True, False, defaults.timeout
+    asks_other = False
     for setting in book.settings:
         if setting.scope:
             continue
@@ -71,12 +72,25 @@ def decide(book: Book, defaults: Defaults) -> SudoRules:
             syslog = setting.on
         elif setting.name == "logfile":
             logfile = setting.on and bool(setting.value)
+        elif setting.name in ("targetpw", "rootpw"):
+            asks_other = setting.on
         elif setting.name == "timestamp_timeout":
             timeout = _minutes(setting.value, timeout) if setting.on else 0.0
     rules = [_rule(placed, book) for placed in book.rules]
     return SudoRules(
-        rules, use_pty=use_pty, logged=syslog or logfile, timestamp_minutes=_whole_minutes(timeout)
+        rules,
+        use_pty=use_pty,
+        logged=syslog or logfile,
+        timestamp_minutes=_whole_minutes(timeout),
+        log_output=_last(book, "log_output"),
+        secure_path=any(s.name == "secure_path" and s.on and not s.scope for s in book.settings),
+        asks_other=asks_other,
     )
+
+
+def _last(book: Book, name: str) -> bool:
+    """Whether a switch that is off by default was left on for everybody."""
+    return next((s.on for s in reversed(book.settings) if s.name == name and not s.scope), False)
 
 
 def _minutes(value: str | None, otherwise: float) -> float:
@@ -102,7 +116,49 @@ def _rule(placed: Placed, book: Book) -> SudoRule:
         no_password=rule.no_password or _never_asked(rule, book),
         everything="ALL" in _expand("command", rule.commands, book.aliases),
         source=bounded(placed.source),
+        everybody="ALL" in _expand("user", rule.users, book.aliases),
+        as_root=sudo_commands.as_root(_expand("runas", _run_as(rule), book.aliases)),
+        negated=sudo_commands.negated(_commands(rule, book)),
+        wildcards=sudo_commands.wildcards(_commands(rule, book)),
+        escapes=sudo_commands.escapes(_commands(rule, book), lambda command: _no_exec(command, rule, book)),
     )
+
+
+def _run_as(rule: Rule) -> list[str]:
+    """The users of the run-as list; root without one, sudoers(5) "Runas_Spec"."""
+    users = rule.run_as.partition(":")[0].strip()
+    return [user.strip() for user in users.split(",")] if users else ["root"]
+
+
+def _commands(rule: Rule, book: Book) -> list[str]:
+    """The commands with aliases opened, negated ones kept with their sign."""
+    found: list[str] = []
+    waiting, opened = list(reversed(rule.commands)), set[str]()
+    while waiting and len(found) < limits.MAX_FACT_LIST:
+        item = _DIGEST.sub("", waiting.pop()).replace("!!", "").strip()
+        sign = "!" if item.startswith("!") else ""
+        alias = book.aliases.get(("command", item.removeprefix("!").strip()))
+        if alias is None:
+            found.append(item)
+        elif (sign + alias.name) not in opened:
+            opened.add(sign + alias.name)
+            waiting.extend(sign + one for one in reversed(alias.items))
+    return found
+
+
+def _no_exec(command: str, rule: Rule, book: Book) -> bool:
+    """A tag or a setting keeps the command from starting programs."""
+    off = rule.no_exec
+    for setting in book.settings:
+        if setting.name != "noexec":
+            continue
+        if setting.scope == "!":
+            named = _expand("command", setting.items, book.aliases)
+            concerned = "ALL" in named or command.split(" ")[0] in {one.split(" ")[0] for one in named}
+        else:
+            concerned = _concerns(setting, rule, book)
+        off = setting.on if concerned else off
+    return off
 
 
 def _expand(kind: str, items: Iterable[str], aliases: Mapping[tuple[str, str], Alias]) -> set[str]:
@@ -201,7 +257,7 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[SudoRules, str]:
     book = Book([], [], {}, [])
     _read(host, "etc/sudoers", book, 0)
     source = "etc/sudoers and what it includes"
-    if re.search(r"(?m)^\s*sudoers:.*\b(?:ldap|sss)\b", host.text("etc/nsswitch.conf") or ""):
+    if re.search(r"(?m)^[ \t]*+sudoers:.*\b(?:ldap|sss)\b", host.text("etc/nsswitch.conf") or ""):
         source += "; rules from LDAP or SSSD not seen"
     return decide(book, _defaults(host)), source
 

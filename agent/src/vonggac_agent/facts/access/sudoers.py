@@ -82,13 +82,21 @@ class Setting(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """Commands that share a run-as list and the state of the password tag."""
+    """Commands that share a run-as list and the state of the tags for passwords and for starting programs."""
 
     users: tuple[str, ...]
     hosts: tuple[str, ...]
     run_as: str
     commands: tuple[str, ...]
     no_password: bool
+    no_exec: bool = False
+
+
+class Tags(NamedTuple):
+    """The tags that count here, sudoers(5) "Tag_Spec"."""
+
+    no_password: bool
+    no_exec: bool
 
 
 Entry = Include | Alias | Setting | Rule
@@ -210,27 +218,27 @@ def _starts_hosts(rest: str) -> bool:
 
 
 def _commands(users: tuple[str, ...], hosts: tuple[str, ...], text: str) -> Iterator[Rule]:
-    run_as, no_password = "", False
+    run_as, tags = "", Tags(no_password=False, no_exec=False)
     gathered: list[str] = []
     for item in _split(text, ","):
-        before = (run_as, no_password)
+        before = (run_as, tags)
         rest = item.strip()
         if rest.startswith("("):
             inside, close, rest = rest[1:].partition(")")
             if not close:
                 raise ValueError("a run-as list is not closed")
             run_as, rest = inside.strip(), rest.strip()
-        no_password, rest = _tags(rest, no_password)
+        tags, rest = _tags(rest, tags)
         if not rest:
             raise ValueError("a rule names no command")
-        if gathered and before != (run_as, no_password):
-            yield Rule(users, hosts, before[0], tuple(gathered), before[1])
+        if gathered and before != (run_as, tags):
+            yield Rule(users, hosts, before[0], tuple(gathered), *before[1])
             gathered = []
         gathered.append(rest)
-    yield Rule(users, hosts, run_as, tuple(gathered), no_password)
+    yield Rule(users, hosts, run_as, tuple(gathered), *tags)
 
 
-def _tags(text: str, no_password: bool) -> tuple[bool, str]:
+def _tags(text: str, tags: Tags) -> tuple[Tags, str]:
     """Tags and options are inherited by the commands that follow, sudoers(5) "Tag_Spec"."""
     while True:
         option = _OPTION.match(text)
@@ -239,9 +247,11 @@ def _tags(text: str, no_password: bool) -> tuple[bool, str]:
             continue
         tag = _TAG.match(text)
         if tag is None or tag[1] not in TAGS:
-            return no_password, text
+            return tags, text
         if tag[1] in ("PASSWD", "NOPASSWD"):
-            no_password = tag[1] == "NOPASSWD"
+            tags = tags._replace(no_password=tag[1] == "NOPASSWD")
+        elif tag[1] in ("EXEC", "NOEXEC"):
+            tags = tags._replace(no_exec=tag[1] == "NOEXEC")
         text = text[tag.end() :]
 
 
