@@ -276,3 +276,15 @@ def compares_secrets_in_constant_time(source: Source) -> Iterator[Complaint]:
             named = next((n for n in map(_last_name, (left, right)) if SECRET_NAME.search(n)), None)
             if named:
                 yield Complaint(place, node.lineno, f"{named} compared by ==: use hmac.compare_digest")
+
+
+def patterns_stay_in_their_line(source: Source) -> Iterator[Complaint]:
+    r"""No `^\s*` in a pattern for many lines: it runs over line ends, so blank lines are looked at again and again."""
+    for place, call, name in _calls(source):
+        if not name.startswith("re."):
+            continue
+        inside = list(ast.walk(call))
+        pattern = "".join(p.value for p in inside if isinstance(p, ast.Constant) and isinstance(p.value, str))
+        flags = {p.attr for p in inside if isinstance(p, ast.Attribute)}
+        if ("(?m" in pattern or flags & {"M", "MULTILINE"}) and re.search(r"\^\\s[*+]", pattern):
+            yield Complaint(place, call.lineno, r"^\s in a pattern for many lines: write ^[ \t]")

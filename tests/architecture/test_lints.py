@@ -49,9 +49,13 @@ BAD: list[tuple[Lint, str]] = [
     (lints.compares_secrets_in_constant_time, "given == row.token_hash"),
     (lints.compares_secrets_in_constant_time, "password != expected"),
     (lints.compares_secrets_in_constant_time, "form['csrf_token'] == expected"),
+    (lints.patterns_stay_in_their_line, r"import re; re.compile(r'(?m)^\s*a')"),
+    (lints.patterns_stay_in_their_line, r"import re; re.findall(r'^\s+a', text, re.MULTILINE)"),
 ]
 
 GOOD: list[tuple[Lint, str]] = [
+    (lints.patterns_stay_in_their_line, r"import re; re.compile(r'(?m)^[ \t]*a')"),
+    (lints.patterns_stay_in_their_line, r"import re; re.match(r'^\s*a', line)"),
     (lints.runs_no_text_as_code, "import re, yaml\nre.compile('x')\nyaml.safe_load(text)"),
     (
         lints.runs_no_text_as_code,

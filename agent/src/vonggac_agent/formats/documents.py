@@ -16,11 +16,15 @@ from vonggac_contract import limits
 from vonggac_contract.decode import scan_json
 from vonggac_contract.errors import ContractError
 
+from .lines import split
+
 MAX_CHARACTERS: Final = 2 * limits.MIB
 """Of one document: twice what `Host.read` gives of a configuration file."""
 MAX_DEPTH: Final = 64
 MAX_NODES: Final = 100_000
 """Values of one document; in YAML its keys count too."""
+MAX_DOTS: Final = 1_000
+"""Dots in one line of TOML, those in texts included."""
 _YamlLoader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -66,7 +70,8 @@ def parse_toml(text: str) -> dict[str, Any]:
     _check_length(text)
     if max(text.count("["), text.count("{"), text.count(".")) > MAX_NODES:
         raise ValueError(f"not TOML as read here: over {MAX_NODES} values")
-    if _deepest(text) > MAX_DEPTH:
+    # Each part of a dotted key is a table in a table, and tomllib takes the square of their number.
+    if _deepest(text) > MAX_DEPTH or any(line.count(".") > MAX_DOTS for line in split(text)):
         raise ValueError(f"not TOML as read here: nested deeper than {MAX_DEPTH}")
     try:
         return tomllib.loads(text)

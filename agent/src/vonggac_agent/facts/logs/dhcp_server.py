@@ -59,7 +59,7 @@ def _dnsmasq(host: Host) -> set[str]:
 def _dhcpd_logs(host: Host) -> bool:
     """Unless `log-facility` sends its messages where nobody keeps them, they go to the system log."""
     text = next((text for path in DHCPD if (text := host.text(path)) is not None), "")
-    return not re.search(r"(?m)^\s*+log-facility\s++none\b", text)
+    return not re.search(r"(?m)^[ \t]*+log-facility\s++none\b", text)
 
 
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[DhcpServers, str]:

@@ -15,15 +15,15 @@ MAX_CHARACTERS: Final = 8 * 1024 * 1024
 """Of all files together; the project's own figure, hundreds of times what real ones hold."""
 MAX_TARGETS: Final = 1000
 _LEGACY: Final = re.compile(
-    r"(?m)^[^#\n]*?(?:^|[\s;&])@{1,2}(?:\([^)\n]*\))?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?"
+    r"(?m)^[^#\n]*?(?:^|[ \t;&])@{1,2}(?:\([^)\n]*\))?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?"
 )
 _RELP: Final = re.compile(r"(?m)^[^#\n]*:omrelp:(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)")
 _ACTION: Final = re.compile(r"\baction\s*\(([^)]{0,4000})\)", re.IGNORECASE)
 _PARAMETER: Final = re.compile(r'\b([A-Za-z.]+)\s*=\s*"([^"\n]*)"')
 _INCLUDES: Final = re.compile(
-    r'(?m)^\s*(?:\$IncludeConfig\s+(\S+)|include\s*\(\s*file\s*=\s*"([^"\n]+)")', re.IGNORECASE
+    r'(?m)^[ \t]*+(?:\$IncludeConfig\s+(\S+)|include\s*\(\s*file\s*=\s*"([^"\n]+)")', re.IGNORECASE
 )
-_NG_INCLUDE: Final = re.compile(r'(?m)^\s*@include\s+"([^"\n]+)"')
+_NG_INCLUDE: Final = re.compile(r'(?m)^[ \t]*+@include\s+"([^"\n]+)"')
 _NG_DESTINATION: Final = re.compile(r"\bdestination\b[^{]{0,200}\{([^}]{0,8000})\}")
 _NG_TARGET: Final = re.compile(r'\b(?:network|syslog|tcp6?|udp6?)\s*\(\s*"([^"\n]+)"')
 _BLOCK_COMMENT: Final = re.compile(r"/\*.*?\*/", re.DOTALL)

@@ -22,7 +22,7 @@ _TOKEN: Final = re.compile(
     r"""|(?P<word>[^\s,(){};"'#]++)""",
     re.DOTALL,
 )
-_DIRECTIVE: Final = re.compile(r'(?m)^\s*+@(\w++)(?:[ \t]++"([^"\n]*+)")?[^\n]*+$')
+_DIRECTIVE: Final = re.compile(r'(?m)^[ \t]*+@(\w++)(?:[ \t]++"([^"\n]*+)")?[^\n]*+$')
 _NETWORK: Final = {
     "network": "tcp",
     "syslog": "tcp",

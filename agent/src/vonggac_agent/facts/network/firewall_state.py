@@ -253,7 +253,7 @@ def nftables_conf(host: Host) -> Ruleset:
             raise ValueError(f"{path} includes over {MAX_INCLUDES} files")
         text = host.text(waiting.pop(0), limit=limits.MAX_FILE_BYTES) or ""
         texts.append(text)
-        for pattern in re.findall(r'(?m)^\s*include\s+"([^"\n]{1,1000})"', text):
+        for pattern in re.findall(r'(?m)^[ \t]*+include\s+"([^"\n]{1,1000})"', text):
             waiting.extend(_matching(host, pattern))
     return nft_ruleset.from_text("\n".join(texts))
 

@@ -22,7 +22,7 @@ def enforcing_profiles(lines: Iterable[str]) -> int:
 
 def selinux_mode(text: str) -> str:
     """SELINUX= of etc/selinux/config: enforcing, permissive or disabled; disabled if it says nothing."""
-    found = re.findall(r"(?m)^\s*SELINUX\s*=\s*([a-z]+)", text)
+    found = re.findall(r"(?m)^[ \t]*+SELINUX\s*=\s*([a-z]+)", text)
     return str(found[-1]) if found else "disabled"
 
 
