@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from ..base import Gather
-from . import desktop_autologin, desktop_session_lock
+from . import browser_extensions, browser_installed, desktop_autologin, desktop_session_lock
 
 GATHERERS: dict[str, Gather] = {
+    "browser.extensions": browser_extensions.gather,
+    "browser.installed": browser_installed.gather,
     "desktop.autologin": desktop_autologin.gather,
     "desktop.session-lock": desktop_session_lock.gather,
 }
