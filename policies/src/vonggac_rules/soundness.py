@@ -7,6 +7,7 @@ are too many of them nothing is said. Reads no files.
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -15,6 +16,7 @@ from vonggac_contract.rule import All, AnyOf, Compare, Condition, Count, Not, Pr
 
 from .errors import RuleError
 from .load import LoadedRule
+from .plan import facts_in
 from .regions import Undecided
 from .source import Path_, Source
 from .types import FieldType
@@ -78,7 +80,7 @@ def flaws(rule: Rule, values: Mapping[str, Any], source: Source | None = None) -
     try:
         space = Space([check] if when is None else [check, when])
     except Undecided:
-        return []
+        return [f for i, part in _alone(check) for f in _of_part(part, (*CHECK, "all", i), source)]
     mask = space.all
     if when is not None:
         mask = space.sets(when).true
@@ -94,6 +96,28 @@ def flaws(rule: Rule, values: Mapping[str, Any], source: Source | None = None) -
     if when is not None:
         found += _spare(space, when, WHEN, space.all, source)
     return found + _spare(space, check, CHECK, mask, source)
+
+
+def _alone(check: Condition) -> Iterator[tuple[int, Condition]]:
+    """The parts of a large `all` that read facts which no other part reads: each can be looked at by itself."""
+    parts = check.of if isinstance(check, All) else ()
+    readers = Counter(fact for part in parts for fact in facts_in(part))
+    for i, part in enumerate(parts):
+        if all(readers[fact] == 1 for fact in facts_in(part)):
+            yield i, part
+
+
+def _of_part(part: Condition, at: Path_, source: Source | None) -> list[Flaw]:
+    try:
+        space = Space([part])
+    except Undecided:
+        return []
+    found = space.sets(part)
+    if not found.true:
+        return [Flaw(at, "this part can never hold, so the rule can never pass", _clash(space, part))]
+    if not found.false | found.partial:
+        return [Flaw(at, "this part always holds", "drop it, or ask what can differ")]
+    return _spare(space, part, at, space.all, source)
 
 
 def repeated(rules: Mapping[str, LoadedRule], profiles: Sequence[Profile]) -> Iterator[RuleError]:

@@ -299,12 +299,24 @@ def told_of_profile(value: int) -> list[RuleError]:
 
 @pytest.mark.hostile
 def test_a_rule_with_too_many_worlds_costs_little_and_nothing_is_said_of_it() -> None:
-    parts = ", ".join(f"{{fact: sysctl, key: k{n}, one_of: [a, b]}}" for n in range(60))
+    keys = [f"fact: sysctl, key: k{n}" for n in range(61)]
+    both = ", ".join(
+        f"{{any: [{{{a}, equals: a}}, {{{b}, equals: b}}]}}" for a, b in itertools.pairwise(keys)
+    )
     words = ", ".join(f'{{field: process, matches: "{n}.*"}}' for n in range(30))
     started = time.process_time()
-    assert said(rule(f"check: {{all: [{parts}]}}")) == []
+    assert said(rule(f"check: {{all: [{both}]}}")) == []
     assert said(rule(f"check: {{fact: socket.listening, field: sockets, none: {{any: [{words}]}}}}")) == []
     assert time.process_time() - started < 2
+
+
+def test_of_a_rule_with_too_many_worlds_each_part_that_stands_alone_is_looked_at() -> None:
+    parts = [f"{{fact: sysctl, key: k{n}, one_of: [a, b]}}" for n in range(60)]
+    limits = "{fact: account.policy, field: history, at_least: 9}, {fact: account.policy, field: history, at_most: 3}"
+    [found] = said(rule(f"check: {{all: [{', '.join([*parts, f'{{all: [{limits}]}}'])}]}}"))
+    assert "this part can never hold, so the rule can never pass" in found
+    beside = "{fact: sysctl, key: k3, equals: c}"
+    assert said(rule(f"check: {{all: [{', '.join([*parts, beside])}]}}")) == []
 
 
 # Brute force over a small world, by the evaluator alone.
