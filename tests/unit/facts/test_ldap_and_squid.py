@@ -127,7 +127,7 @@ def test_where_slapd_listens(urls: str, reachable: bool, encrypted: bool) -> Non
 
 
 def test_the_old_file_of_slapd_is_read_up_to_its_first_database(tmp_path: Path) -> None:
-    text = "disallow bind_anon\nTLSCertificateFile /c\nsecurity simple_bind=128\nrootpw x\ndatabase mdb\nloglevel stats\n"
+    text = "disallow bind_anon\nTLSCertificateFile /c\nsecurity simple_bind=128\ndatabase mdb\nloglevel stats\n"
     found = slapd(tmp_path, {"etc/openldap/slapd.conf": text})
     assert (found.anonymous, found.tls, found.tls_required, found.logged) == (False, True, True, False)
 
