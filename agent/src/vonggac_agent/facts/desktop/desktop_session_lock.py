@@ -203,7 +203,7 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[SessionLock, str]:
 
 def _lock(host: Host, environment: Environment, name: str) -> DesktopLock:
     if environment in DCONF:
-        return from_dconf(environment, name, host.once("dconf", lambda: _dconf(host)))
+        return from_dconf(environment, name, dconf_settings(host))
     if environment == "kde":
         return from_kde(name, kde(host.text("etc/xdg/kscreenlockerrc") or ""))
     if environment == "xfce":
@@ -213,6 +213,11 @@ def _lock(host: Host, environment: Environment, name: str) -> DesktopLock:
         settings = xfce(documents.parse_xml(text)) if text is not None else {}
         return from_xfce(name, settings if there else None, host.exists("usr/bin/light-locker"))
     return DesktopLock("other", bounded(name))
+
+
+def dconf_settings(host: Host) -> dict[str, Value]:
+    """What the administrator has set in dconf for everybody, `section/key` to value; read once per host."""
+    return host.once("dconf", lambda: _dconf(host))
 
 
 def _dconf(host: Host) -> dict[str, Value]:

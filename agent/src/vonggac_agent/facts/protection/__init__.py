@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from ..base import Gather
-from . import mac_state, malware_protection
+from . import intrusion_prevention, mac_state, malware_protection, media_handling
 
 GATHERERS: dict[str, Gather] = {
+    "intrusion.prevention": intrusion_prevention.gather,
     "mac.state": mac_state.gather,
     "malware.protection": malware_protection.gather,
+    "media.handling": media_handling.gather,
 }
