@@ -128,7 +128,7 @@ def _check(args: argparse.Namespace) -> int:
         pack = load_pack(args.folder.parent)
     else:
         pack = load_pack(args.folder, args.profiles)
-    errors = pack.errors + unsound(pack.rules, pack.profiles, pack.sources)
+    errors = pack.errors + unsound(pack.rules, pack.profiles, pack.sources, pack.cases)
     rules = sorted(pack.rules)
     if only:
         rules = fnmatch.filter(rules, only)

@@ -11,10 +11,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from vonggac_contract.finding import SEVERITIES
+from vonggac_contract.finding import SEVERITIES, Outcome
 from vonggac_contract.rule import All, AnyOf, Compare, Condition, Count, Not, Profile, Quantify, Rule
 
+from .cases import Case
 from .errors import RuleError
+from .evaluate import View, decide_rule
+from .evidence import fields_read
 from .load import LoadedRule
 from .plan import facts_in
 from .regions import Undecided
@@ -36,11 +39,14 @@ class Flaw(NamedTuple):
 
 
 def unsound(
-    rules: Mapping[str, LoadedRule], profiles: Sequence[Profile], sources: Mapping[str, Source]
+    rules: Mapping[str, LoadedRule],
+    profiles: Sequence[Profile],
+    sources: Mapping[str, Source],
+    cases: Mapping[str, Sequence[Case]] | None = None,
 ) -> list[RuleError]:
     """Every flaw of the rules, of the values that profiles give them, and of rules beside each other, in file order.
 
-    `sources`: the file of each profile, by its id.
+    `sources`: the file of each profile, by its id. `cases` tell most rules apart at once, where they are given.
     """
     errors = []
     for rule_id in sorted(rules):
@@ -49,7 +55,7 @@ def unsound(
             RuleError(loaded.source.place(f.path), f.message, hint=f.hint)
             for f in flaws(loaded.rule, defaults(loaded.rule), loaded.source)
         ]
-    return errors + unsound_values(rules, profiles, sources) + list(repeated(rules, profiles))
+    return errors + unsound_values(rules, profiles, sources) + list(repeated(rules, profiles, cases or {}))
 
 
 def unsound_values(
@@ -120,7 +126,9 @@ def _of_part(part: Condition, at: Path_, source: Source | None) -> list[Flaw]:
     return _spare(space, part, at, space.all, source)
 
 
-def repeated(rules: Mapping[str, LoadedRule], profiles: Sequence[Profile]) -> Iterator[RuleError]:
+def repeated(
+    rules: Mapping[str, LoadedRule], profiles: Sequence[Profile], cases: Mapping[str, Sequence[Case]]
+) -> Iterator[RuleError]:
     """Rules that read the same values as another and fail only where that one fails, unless they weigh more."""
     groups: dict[Any, list[LoadedRule]] = {}
     for rule_id in sorted(rules):
@@ -128,7 +136,8 @@ def repeated(rules: Mapping[str, LoadedRule], profiles: Sequence[Profile]) -> It
         groups.setdefault((rule.platform, _read(rule)), []).append(rules[rule_id])
     for group in groups.values():
         for one, other in itertools.combinations(group, 2):
-            if (said := _relation(one.rule, other.rule, profiles)) is None:
+            apart = [_told_apart(*pair, cases) for pair in ((one.rule, other.rule), (other.rule, one.rule))]
+            if all(apart) or (said := _relation(one.rule, other.rule, profiles)) is None:
                 continue
             shadowed, by = (other, one) if said in ("same", "later") else (one, other)
             words = "asks the same as" if said == "same" else "never fails without"
@@ -140,9 +149,24 @@ def repeated(rules: Mapping[str, LoadedRule], profiles: Sequence[Profile]) -> It
             )
 
 
-def _read(rule: Rule) -> frozenset[tuple[Any, str]]:
+def _told_apart(one: Rule, other: Rule, cases: Mapping[str, Sequence[Case]]) -> bool:
+    """Whether a case on which the first fails surely lets the second pass, whatever the case leaves out."""
+    for case in cases.get(one.id, ()):
+        if case.outcome is Outcome.FAIL and case.parameters == defaults(one):
+            found = decide_rule(other, defaults(other), View(case.snapshot))
+            if found.outcome in (Outcome.PASS, Outcome.NOT_APPLICABLE):
+                return True
+    return False
+
+
+def _read(rule: Rule) -> frozenset[Any]:
+    """The values that a rule reads: facts with their fields, and of a list's elements the fields asked for."""
     conditions = [rule.check] if rule.when is None else [rule.check, rule.when]
-    return frozenset((leaf.fact, leaf.field) for c in conditions for leaf in leaves_of(c))
+    found: dict[tuple[Any, str], frozenset[str]] = {}
+    for leaf in (leaf for c in conditions for leaf in leaves_of(c)):
+        inner = frozenset[str]() if isinstance(leaf, Compare) else fields_read(leaf)
+        found[leaf.fact, leaf.field] = found.get((leaf.fact, leaf.field), frozenset()) | inner
+    return frozenset(found.items())
 
 
 def _relation(one: Rule, other: Rule, profiles: Sequence[Profile]) -> str | None:

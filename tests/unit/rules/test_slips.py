@@ -871,7 +871,9 @@ def told(folder: Path, changed: dict[str, str]) -> list[tuple[str, str]]:
     for name, text in (FILES | changed).items():
         (folder / name).write_text(text, encoding="utf-8")
     pack = load_pack(folder)
-    return [(str(e), e.hint) for e in pack.errors + unsound(pack.rules, pack.profiles, pack.sources)]
+    return [
+        (str(e), e.hint) for e in pack.errors + unsound(pack.rules, pack.profiles, pack.sources, pack.cases)
+    ]
 
 
 def test_the_files_hold_as_they_are(tmp_path: Path) -> None:
