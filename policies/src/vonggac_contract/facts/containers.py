@@ -128,3 +128,95 @@ class DockerContainers(msgspec.Struct, frozen=True):
         list[Container],
         about("By name", source="var/lib/docker/containers/*/config.v2.json, hostconfig.json"),
     ]
+
+
+@topic("containerd.config", main="installed")
+class ContainerdConfig(msgspec.Struct, frozen=True):
+    """How containerd is set to run, containerd-config.toml(5) with its imports."""
+
+    installed: Annotated[bool, about("containerd is there", source="usr/bin/containerd")]
+    tcp_addresses: Annotated[
+        list[str],
+        about(
+            "Addresses by TCP where it takes commands or shows its inside",
+            source="grpc.tcp_address, debug.address, metrics.address",
+        ),
+    ] = []
+    commanded_by_tcp: Annotated[
+        bool,
+        about(
+            "It takes commands by TCP without asking clients for a certificate",
+            source="grpc.tcp_address, tcp_tls_ca",
+        ),
+    ] = False
+    insecure_registries: Annotated[
+        list[str],
+        about(
+            "Registries spoken to without TLS or without checking it",
+            source="registry.configs insecure_skip_verify, mirrors with http://; etc/containerd/certs.d/*/hosts.toml",
+        ),
+    ] = []
+
+
+@topic("podman.settings", main="installed")
+class PodmanSettings(msgspec.Struct, frozen=True):
+    """What Podman, Buildah, Skopeo and CRI-O share: containers-registries.conf(5), containers-policy.json(5)."""
+
+    installed: Annotated[bool, about("podman, buildah, skopeo or crio is there", source="usr/bin, usr/sbin")]
+    insecure_registries: Annotated[
+        list[str],
+        about(
+            "Registries spoken to without TLS or without checking it",
+            source="etc/containers/registries.conf, .d",
+        ),
+    ] = []
+    short_names: Annotated[
+        Literal["enforcing", "permissive", "disabled"],
+        about(
+            "Whether a name without a registry asks which one is meant; only enforcing always does",
+            source="short-name-mode",
+        ),
+    ] = "enforcing"
+    signed_only: Annotated[
+        bool,
+        about(
+            "Images that nobody signed are refused by default", source="etc/containers/policy.json default"
+        ),
+    ] = False
+
+
+@topic("kubelet.config", main="installed", privileged=True)
+class KubeletConfig(msgspec.Struct, frozen=True):
+    """How the kubelet is set to run: flags of its unit over the file that --config names."""
+
+    installed: Annotated[bool, about("kubelet is there", source="usr/bin/kubelet")]
+    anonymous: Annotated[
+        bool,
+        about(
+            "Requests without credentials are taken; by default yes without a configuration file, no with one",
+            source="authentication.anonymous.enabled, --anonymous-auth",
+        ),
+    ] = True
+    authorization: Annotated[
+        Literal["AlwaysAllow", "Webhook"],
+        about(
+            "Who decides what a request may do; by default AlwaysAllow without a file, Webhook with one",
+            source="authorization.mode, --authorization-mode",
+        ),
+    ] = "AlwaysAllow"
+    read_only_port: Annotated[
+        int,
+        about(
+            "Port that tells everything without credentials; 0: none; by default 10255 without a file, 0 with one",
+            source="readOnlyPort, --read-only-port",
+        ),
+    ] = 10255
+    client_ca: Annotated[
+        bool, about("Certificates of clients are checked", source="authentication.x509.clientCAFile")
+    ] = False
+    rotates_certificates: Annotated[
+        bool, about("Its client certificate is renewed by itself", source="rotateCertificates")
+    ] = False
+    old_tls: Annotated[
+        bool, about("TLS older than 1.2 was asked for", source="tlsMinVersion; by default VersionTLS12")
+    ] = False
