@@ -1,6 +1,6 @@
 # The commands of this repository. Each does the set-up it needs by itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench docs wheels lock format clean
+.PHONY: help setup demo test bench fuzz docs wheels lock format clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -16,6 +16,11 @@ test: setup  ## the whole suite; LANES="unit flow" runs only those
 
 bench: setup  ## every figure the docs give; ONLY=name for one
 	@.venv/bin/python -m tests.bench $(ONLY)
+
+fuzz: setup  ## coverage-guided fuzzing of all that reads input; ONLY=pattern SECONDS=n
+	@.venv/bin/python -c 'import atheris' 2>/dev/null || .venv/bin/python -m pip install --quiet \
+		--disable-pip-version-check --no-input --only-binary :all: --require-hashes -r requirements/fuzz.txt
+	@.venv/bin/python -m tests.fuzz --only '$(or $(ONLY),*)' --seconds $(or $(SECONDS),20)
 
 docs: setup  ## write docs/commands.md and docs/reference from the programs and rules themselves
 	@.venv/bin/python packaging/setup/commands_doc.py

@@ -20,6 +20,7 @@ LOCKS: dict[str, tuple[str, ...]] = {
     "agent": ("policies", "agent"),
     "runtime": ("policies", "agent", "collector", "dashboards"),
     "development": ("policies", "agent", "collector", "dashboards"),
+    "fuzz": (),
 }
 
 
@@ -32,8 +33,12 @@ def dependencies(distribution: str) -> list[str]:
 def wanted(lock: str) -> str:
     """The requirements one lock is compiled from, one a line."""
     names = [name for distribution in LOCKS[lock] for name in dependencies(distribution)]
-    lists = ["build.in"] if lock != "agent" else []
-    lists += ["development.in"] if lock == "development" else []
+    lists = {
+        "agent": [],
+        "runtime": ["build.in"],
+        "development": ["build.in", "development.in"],
+        "fuzz": ["fuzz.in"],
+    }[lock]
     text = [line for name in lists for line in (REQUIREMENTS / name).read_text().splitlines()]
     return "\n".join([*dict.fromkeys(names), *text]) + "\n"
 
