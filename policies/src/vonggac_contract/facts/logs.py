@@ -323,3 +323,17 @@ class LogFiles(msgspec.Struct, frozen=True):
     """Every file under var/log; links are not followed."""
 
     files: Annotated[list[StoredLog], about("Files in order of their paths", source="lstat(2)")]
+
+
+@topic("audit.kernel", main="state", privileged=True, live=True)
+class AuditKernel(msgspec.Struct, frozen=True):
+    """The audit trail as the running kernel has it."""
+
+    state: Annotated[
+        Literal["off", "on", "locked"],
+        about("locked: on, not to be changed before the next start", source="auditctl -s"),
+    ]
+    rules: Annotated[int, about("Rules in force", source="auditctl -l")]
+    daemon: Annotated[bool, about("A daemon takes the events; without one they go to the kernel's messages")]
+    backlog_limit: Annotated[int | None, about("Events that may wait", unit="events")] = None
+    lost: Annotated[int | None, about("Events lost since the start", unit="events", volatile=True)] = None

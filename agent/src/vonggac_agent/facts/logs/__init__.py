@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..base import Gather
 from . import (
     audit_config,
+    audit_kernel,
     audit_rules,
     audit_state,
     dhcp_server,
@@ -21,6 +22,7 @@ from . import (
 GATHERERS: dict[str, Gather] = {
     "audit.call": audit_rules.gather_call,
     "audit.config": audit_config.gather,
+    "audit.kernel": audit_kernel.gather,
     "audit.rules": audit_rules.gather,
     "audit.state": audit_state.gather,
     "audit.watch": audit_rules.gather_watch,
