@@ -66,7 +66,8 @@ def test_the_kubelet_as_kubeadm_sets_it_up(tmp_path: Path) -> None:
         "usr/lib/systemd/system/kubelet.service": UNIT,
         "usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf": DROP_IN,
         "var/lib/kubelet/config.yaml": KUBEADM,
-        "var/lib/kubelet/kubeadm-flags.env": 'KUBELET_KUBEADM_ARGS="--read-only-port=99 --tls-min-version VersionTLS10"\n',
+        "var/lib/kubelet/kubeadm-flags.env": "KUBELET_KUBEADM_ARGS="
+        '"--read-only-port=99 --tls-min-version VersionTLS10"\n',
     }
     found, source = kubelet_config.gather(mounted(tmp_path, files), ())
     assert found == KubeletConfig(
@@ -180,8 +181,8 @@ def test_the_kubelet_s_settings_read_the_same_from_its_file_and_its_flags(
 
 
 KEYS = st.sampled_from(
-    ["grpc", "tcp_address", "plugins", "registry", "configs", "tls", "mirrors", "endpoint", "default", "insecure", "location",
-     "registries", "mirror", "authentication", "anonymous", "readOnlyPort", "authorization"]
+    ["grpc", "tcp_address", "plugins", "registry", "configs", "tls", "mirrors", "endpoint", "default", "insecure",
+     "location", "registries", "mirror", "authentication", "anonymous", "readOnlyPort", "authorization"]
 )  # fmt: skip
 TREES = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 99_999) | st.text(max_size=6),
