@@ -163,6 +163,23 @@ def test_each_setting_means_what_it_means_to_postfix(main: str, field: str, valu
     assert getattr(server(main, rspamd_scans=True), field) == value
 
 
+def test_a_filter_s_way_back_on_loopback_counts_for_scanners_only() -> None:
+    back = (
+        "127.0.0.1:10025 inet n - n - - smtpd -o content_filter= -o smtpd_client_connection_count_limit=0\n"
+        "  -o smtpd_relay_restrictions=permit -o smtpd_sasl_auth_enable=yes\n"
+    )
+    found = server("content_filter = smtp-amavis:[127.0.0.1]:10024\n", SMTP + back)
+    assert (found.connection_limit, found.open_relay, found.clear_passwords) == (50, False, False)
+    assert found.scanners == ["amavis"]
+
+
+def test_behind_postscreen_the_server_is_the_one_that_it_passes_to() -> None:
+    master = "smtp inet n - y - 1 postscreen\nsmtpd pass - - y - - smtpd -o smtpd_relay_restrictions=permit\n"
+    found = server("", master)
+    assert (found.reachable, found.open_relay) == (True, True)
+    assert not server("inet_interfaces = localhost\n", master).reachable
+
+
 def test_rspamd_scans_only_with_its_antivirus_module(tmp_path: Path) -> None:
     files: dict[str, str | bytes | Link] = {
         "usr/sbin/postfix": "",

@@ -228,19 +228,25 @@ def scanners(text: str) -> list[str]:
 def describe(main: Mapping[str, str], services: list[Service], *, rspamd_scans: bool) -> MailServer:
     """The server by its two files. `rspamd_scans`: rspamd has its antivirus module set up."""
     top = Settings(main)
-    listeners = [s for s in services if s.type == "inet" and s.command.rpartition("/")[2] == "smtpd"]
-    each = [Settings(main, s.overrides) for s in listeners] or [top]
     interfaces = top.words("inet_interfaces")
-    filters = " ".join(s[name] for s in (top, *each) for name in ("smtpd_milters", "content_filter"))
+    smtpds = [s for s in services if s.type in ("inet", "pass") and s.command.rpartition("/")[2] == "smtpd"]
+    # What listens on loopback alone is a filter's way back; behind postscreen(8) stands a smtpd of type pass
+    outer = [s for s in smtpds if s.type == "pass" or _reachable(s.name, interfaces)] or smtpds
+    each = [Settings(main, s.overrides) for s in outer] or [top]
+    fronts = [
+        s for s in services if s.type == "inet" and s.command.rpartition("/")[2] in ("smtpd", "postscreen")
+    ]
+    everyone = [top, *(Settings(main, s.overrides) for s in smtpds)]
+    filters = " ".join(s[name] for s in everyone for name in ("smtpd_milters", "content_filter"))
     filters += " ".join(s.command for s in services)[:MAX_VALUE]
     found = scanners(filters)
     if RSPAMD.search(filters) and rspamd_scans:
         found.append("rspamd")
     policies = filters + " ".join(
-        f"{s['smtpd_recipient_restrictions']} {s['smtpd_sender_restrictions']}" for s in (top, *each)
+        f"{s['smtpd_recipient_restrictions']} {s['smtpd_sender_restrictions']}" for s in everyone
     )
     plain = next(
-        (s for s, d in zip(each, listeners, strict=False) if d.name.rpartition(":")[2] in ("smtp", "25")), top
+        (s for s, d in zip(each, outer, strict=False) if d.name.rpartition(":")[2] in ("smtp", "25")), top
     )
     protocols = [
         s[name] or ">=TLSv1"
@@ -250,7 +256,7 @@ def describe(main: Mapping[str, str], services: list[Service], *, rspamd_scans: 
     banner = top["smtpd_banner"]
     return MailServer(
         program="postfix",
-        reachable=any(_reachable(s.name, interfaces) for s in listeners),
+        reachable=any(_reachable(s.name, interfaces) for s in fronts),
         open_relay=any(_open_relay(s) for s in each),
         tls=_level(plain),
         clear_passwords=any(_clear_passwords(s) for s in each),
