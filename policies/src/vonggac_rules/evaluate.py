@@ -324,7 +324,11 @@ def boundary(expected: str, now: datetime) -> datetime:
     """The moment that `newer_than` and `older_than` compare with: a duration back from `now`, or the end of a day."""
     if expected[:1].isdigit():
         return _at(date.fromisoformat(expected))
-    return now - duration(expected)
+    try:
+        return now - duration(expected)
+    except OverflowError:
+        # Beyond every date there is; rules are refused such spans, a rulebook made by hand is not.
+        return datetime.max.replace(tzinfo=UTC) if expected[:1] == "-" else datetime.min.replace(tzinfo=UTC)
 
 
 def _at(moment: date | datetime) -> datetime:

@@ -26,6 +26,8 @@ from .types import FieldType
 from .uses import type_of
 from .worlds import Space, leaves_of, resolved
 
+MAX_PARTS: Final = 200
+"""Parts of one `all` or `any` that are tried without each other; a rule that people read has a few."""
 CHECK: Final = ("check",)
 WHEN: Final = ("applies", "when")
 
@@ -234,7 +236,7 @@ def _of_profile(
 
 def _clash(space: Space, condition: Condition) -> str:
     """Which two parts of an `all` exclude each other, if two do."""
-    if isinstance(condition, All):
+    if isinstance(condition, All) and len(condition.of) <= MAX_PARTS:
         for (i, a), (j, b) in itertools.combinations(enumerate(condition.of), 2):
             if not space.sets(a).true & space.sets(b).true:
                 return f"parts {i + 1} and {j + 1} of `all` exclude each other"
@@ -264,7 +266,7 @@ def _dropped(
     """`put` gives the whole condition with another one in the place of `node`."""
     if isinstance(node, Not):
         yield from _dropped(space, node.of, (*at, "not"), lambda c: put(Not(c)), same, mask, source)
-    if not isinstance(node, (All, AnyOf)):
+    if not isinstance(node, (All, AnyOf)) or len(node.of) > MAX_PARTS:
         return
     kind: type[All] | type[AnyOf] = type(node)
     word = "all" if kind is All else "any"

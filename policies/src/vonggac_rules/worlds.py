@@ -40,7 +40,7 @@ MAX_ELEMENTS: Final = 1 << 12
 MAX_KINDS: Final = 7
 """Kinds of elements that the questions about one list can tell apart."""
 MAX_ASKED: Final = 40_000
-"""Elements that one list's questions are asked of, all lists together."""
+"""Values, or elements of all lists together, that the questions about one field are asked of."""
 NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 Leaf = Compare | Quantify | Count
@@ -188,6 +188,8 @@ class Space:
             compared = [leaf for leaf in leaves if isinstance(leaf, Compare)]
             values, said = regions(found, compared, NOW)
             asked = list(said)
+            if len(values) * len(asked) > MAX_ASKED:
+                raise Undecided(f"{len(asked)} questions about {len(values)} values")
         answers: dict[tuple[Truth, ...], Any] = {}
         for value in values:
             decision = self._decision(fact, field, value)

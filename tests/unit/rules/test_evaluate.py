@@ -178,6 +178,11 @@ def test_newer_and_older_look_back_from_the_scans_clock(age: int, window: int) -
     assert compare("older_than", moment, f"P{window}D", NOW) == (age >= window)
 
 
+def test_a_span_beyond_every_date_is_the_first_or_the_last_of_them() -> None:
+    assert compare("newer_than", NOW, "P9999Y", NOW)
+    assert compare("older_than", NOW, "-P9999Y", NOW)
+
+
 def test_a_day_counts_until_its_end() -> None:
     assert compare("newer_than", date(2026, 6, 1), "P0D", NOW)
     assert not compare("newer_than", date(2026, 5, 31), "P0D", NOW)

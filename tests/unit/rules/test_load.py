@@ -133,3 +133,10 @@ def test_a_fraction_goes_only_where_partial_has_a_meaning() -> None:
     start, end = GOOD.index("check:"), GOOD.index("maps:")
     with pytest.raises(RuleError, match="a fraction goes with `each`"):
         load(GOOD[:start] + inside + GOOD[end:])
+
+
+def test_a_span_longer_than_two_hundred_years_is_refused() -> None:
+    start, end = GOOD.index("check:"), GOOD.index("parameters:")
+    asked = "check: {fact: os.support, newer_than: P201Y}\n"
+    with pytest.raises(RuleError, match="longer than 200 years"):
+        load(GOOD[:start] + asked + GOOD[end:])

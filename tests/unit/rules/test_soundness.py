@@ -327,6 +327,24 @@ def test_a_rule_with_too_many_worlds_costs_little_and_nothing_is_said_of_it() ->
     assert time.process_time() - started < 2
 
 
+@pytest.mark.hostile
+def test_a_rule_of_thousands_of_parts_and_words_costs_seconds_at_most() -> None:
+    parts = ", ".join(f"{{fact: sshd.effective, field: maxsessions, at_most: {n}}}" for n in range(2000))
+    words = ", ".join(f"w{n}" for n in range(5000))
+    same = ", ".join(f"{{fact: sshd.effective, field: banner, matches: 'w{n}.*'}}" for n in range(500))
+    bodies = (
+        f"check: {{all: [{parts}]}}",
+        f"check: {{fact: sshd.effective, field: banner, one_of: [{words}]}}",
+        f"check: {{any: [{same}]}}",
+        f"check: {{fact: sshd.effective, field: ciphers, none: {{one_of: [{words}]}}}}",
+    )
+    for body in bodies:
+        loaded = rule(body)
+        started = time.process_time()
+        said(loaded)
+        assert time.process_time() - started < 5, body[:80]
+
+
 def test_of_a_rule_with_too_many_worlds_each_part_that_stands_alone_is_looked_at() -> None:
     parts = [f"{{fact: sysctl, key: k{n}, one_of: [a, b]}}" for n in range(60)]
     limits = "{fact: account.policy, field: history, at_least: 9}, {fact: account.policy, field: history, at_most: 3}"
