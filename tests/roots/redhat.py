@@ -6,6 +6,7 @@ names and versions in the rpm database, and the files of `redhat.yaml` with thei
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -17,18 +18,41 @@ import yaml
 from tests.roots.kept import kept
 
 DESCRIPTION = Path(__file__).with_suffix(".yaml")
-RECIPE = 3
+RECIPE = 5
 """Counts the changes of this module that the description does not show."""
 DATABASE = "/var/lib/rpm"
 APART = "var/cache/apart"
 """Where a root keeps the packages that its description marks with `apart: true`, to be installed later."""
+PERSON, PERSON_ID = "lan", 1000
+"""An administrator of the description's account database, whose home no package brings."""
 RPM_S = 120
 
 
 def root() -> Path:
     """The installed system; made now if the cache has none. Read only, by agreement."""
     text = DESCRIPTION.read_text(encoding="utf-8")
-    return kept("roots", f"redhat\n{RECIPE}\n{text}", lambda fresh: install(yaml.safe_load(text), fresh))
+    return kept(
+        "roots", f"redhat\n{RECIPE}\n{text}", lambda fresh: install(with_units(yaml.safe_load(text)), fresh)
+    )
+
+
+def with_units(packages: dict[str, Any]) -> dict[str, Any]:
+    """`unit: NAME` of a package spelt out: a unit file of that name, wanted by multi-user.target."""
+    found = {}
+    for name, what in packages.items():
+        found[name] = what
+        if unit := what.get("unit"):
+            file = f"/usr/lib/systemd/system/{unit}"
+            section = (
+                "[Socket]\nListenStream=0"
+                if unit.endswith(".socket")
+                else f"[Service]\nExecStart=/usr/sbin/{name}"
+            )
+            text = f"[Unit]\nDescription={name}\n{section}\n[Install]\nWantedBy=multi-user.target\n"
+            files = {**what.get("files", {}), file: ["0644", "root", text]}
+            links = {**what.get("links", {}), f"/etc/systemd/system/multi-user.target.wants/{unit}": file}
+            found[name] = {**what, "files": files, "links": links}
+    return found
 
 
 def spec(packages: dict[str, Any]) -> str:
@@ -105,6 +129,9 @@ def install(packages: dict[str, Any], fresh: Path) -> None:
         (fresh / APART).mkdir(parents=True)
         for path in apart:
             shutil.copy(path, fresh / APART)
+    home = fresh / "home" / PERSON
+    home.mkdir(0o700)
+    os.chown(home, PERSON_ID, PERSON_ID)
     for link, target in (("bin", "usr/bin"), ("sbin", "usr/sbin"), ("lib", "usr/lib")):
         if not (fresh / link).exists():
             (fresh / link).symlink_to(target)
@@ -121,10 +148,10 @@ def install_apart(root: Path, name: str) -> None:
     rpm(*ask(root), "--install", "--force", "--nodeps", "--ignorearch", "--ignoreos", str(found))
 
 
-def forget(root: Path, name: str) -> None:
-    """Take a package, if it is there, out of the database and leave its files. Raises RuntimeError with rpm's words."""
+def uninstall(root: Path, name: str) -> None:
+    """Take a package away, if it is there. Raises RuntimeError with rpm's words."""
     if name in rpm(*ask(root), "--query", "--all", "--queryformat", "%{NAME}\n").split():
-        rpm(*ask(root), "--erase", "--nodeps", "--justdb", name)
+        rpm(*ask(root), "--erase", "--nodeps", name)
 
 
 def rpm(*argv: str) -> str:
