@@ -1,4 +1,4 @@
-"""What is shared over the network: Samba, NFS, FTP, rsync; what is told by SNMP; what inetd starts; desktops by RDP."""
+"""What is shared over the network: Samba, NFS, FTP, rsync; what is told by SNMP; what inetd starts; desktops."""
 
 from typing import Annotated, Literal
 
@@ -253,3 +253,32 @@ class XrdpServer(msgspec.Struct, frozen=True):
         int,
         about("Idle time until a session is dropped; 0: never", unit="s", source="sesman.ini IdleTimeLimit"),
     ] = 0
+
+
+@topic("vnc.server", main="installed")
+class VncServer(msgspec.Struct, frozen=True):
+    """Desktops by VNC, TigerVNC's settings for the whole machine; users may set their own unless they are mandatory."""
+
+    installed: Annotated[bool, about("TigerVNC's server is there", source="usr/bin/Xvnc, Xtigervnc")]
+    local_only: Annotated[
+        bool,
+        about(
+            "It takes connections from this machine only (for a tunnel)", source="localhost; Debian's default"
+        ),
+    ] = False
+    security_types: Annotated[
+        list[str],
+        about("Security types offered, e.g. TLSVnc; those with TLS or X509 encrypt", source="SecurityTypes"),
+    ] = []
+    mandatory: Annotated[
+        bool, about("Both are set so that users cannot change them", source="vncserver-config-mandatory")
+    ] = False
+
+
+@topic("tftp.server", main="installed")
+class TftpServer(msgspec.Struct, frozen=True):
+    """tftpd-hpa, which asks nobody for a password."""
+
+    installed: Annotated[bool, about("in.tftpd is there", source="usr/sbin/in.tftpd")]
+    shut_in: Annotated[bool, about("It sees its own folder only", source="--secure")] = False
+    creates: Annotated[bool, about("Everybody may store new files", source="--create")] = False
