@@ -11,6 +11,9 @@ from vonggac_contract.finding import DOMAINS, SEVERITIES
 from vonggac_rules.cases import broken, load_cases
 from vonggac_rules.check import OPERATORS_BY_KIND
 from vonggac_rules.load import FAMILIES, load_rule
+from vonggac_rules.pack import Pack
+from vonggac_rules.profiles import Books, load_local
+from vonggac_rules.soundness import unsound_values
 from vonggac_rules.source import parse_source
 
 from .mutate import mutants
@@ -34,6 +37,19 @@ def test_every_other_block_is_yaml() -> None:
     assert len(BLOCKS) >= 4
     for block in BLOCKS[2:]:
         assert parse_source(block.encode(), "docs/rules.md").value
+
+
+def test_the_example_of_a_local_profile_extends_a_shipped_one(pack: Pack) -> None:
+    [block] = [b for b in BLOCKS if "extends:" in b]
+    complete = {p.id: p for p in pack.profiles}
+    found = load_local(parse_source(block.encode(), "docs/rules.md"), Books(pack.rules, complete=complete))
+    assert [(c.kind, c.rule) for c in found.changes] == [
+        ("dropped", "linux.exposure.snmp"),
+        ("set", "linux.logging.retention"),
+    ]
+    assert (
+        unsound_values(pack.rules, [found], {found.id: parse_source(block.encode(), "docs/rules.md")}) == []
+    )
 
 
 def test_the_table_of_operators_is_the_codes() -> None:

@@ -137,10 +137,10 @@ def _listed(condition: Quantify | Count, words: Wording, element: FieldType | No
         where = words.where(f"({asked.text})" if asked.joint else asked.text, bare=asked.bare)
     subject = words.subject(condition.fact, condition.field)
     if isinstance(condition, Count):
-        value = condition.operand.value  # type: ignore[union-attr]
-        return words.count(
-            subject, where, words.predicate(condition.operator, value, FieldType("int"), positive)
-        )
+        operator, value = condition.operator, condition.operand.value  # type: ignore[union-attr]
+        # Fewer than none there can't be.
+        operator = "equals" if (operator, value) == ("at_most", 0) else operator
+        return words.count(subject, where, words.predicate(operator, value, FieldType("int"), positive))
     quantifier = condition.quantifier if positive else _OPPOSITE[condition.quantifier]
     # "Not every entry" is said as "at least one entry does not".
     inner = _say(condition.check, words, found.element, quantifier != "some")

@@ -147,6 +147,11 @@ SAID = [
 """A condition, what it is asked of, and what is said of that."""
 WHOLE = [
     (
+        "sshd.effective, field: ports, count: {at_most: 0}",
+        "số mục của `sshd.effective ports` bằng 0",
+        "the number of entries of `sshd.effective ports` is 0",
+    ),
+    (
         "sysctl, key: k.p, field: number, equals: 2",
         "tham số nhân `k.p` bằng 2",
         "kernel parameter `k.p` is 2",
