@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from tests.unit.facts.roots import FIXTURES, Link, mounted, this_machine
 
 from vonggac_agent.facts import gather
-from vonggac_agent.facts.logs import audit_state, journald, log_forwarding, logging_state, logrotate
+from vonggac_agent.facts.logs import (
+    audit_state,
+    journald,
+    logging_state,
+    logrotate,
+    rsyslog_syntax,
+    syslog_config,
+)
 from vonggac_agent.facts.logs.logrotate import Stanza
 from vonggac_agent.facts.protection import mac_state, malware_protection
 from vonggac_contract.facts import FactKey, Known
@@ -201,14 +208,15 @@ def test_a_logrotate_file_that_includes_itself_is_refused() -> None:
         ("*.* @@log.example.vn:6514", ["log.example.vn"]),
         ("*.info;mail.none  @@(o,z9)[2001:db8::1]:514", ["2001:db8::1"]),
         ('*.* action(type="omfwd" target="log.example.vn"\n port="514" protocol="tcp")', ["log.example.vn"]),
-        ('action(Target="a.vn" Type="omrelp")\n*.* :omrelp:b.vn:2514', ["b.vn", "a.vn"]),
+        ('action(Target="a.vn" Type="omrelp")\n*.* :omrelp:b.vn:2514', ["a.vn", "b.vn"]),
         ("# *.* @10.0.0.5\n*.* @127.0.0.1:514\n/* *.* @10.9.9.9 */", []),
         ("*.* -/var/log/user@home.log", []),
         ('action(type="omfile" target="x")', []),
     ],
 )
 def test_remote_targets_of_rsyslog(text: str, targets: list[str]) -> None:
-    assert log_forwarding.rsyslog_targets(text) == targets
+    sent = rsyslog_syntax.parse(text, lambda pattern: []).sent
+    assert [target.host for target in sent if not syslog_config.is_here(target.host)] == targets
 
 
 def test_includes_of_rsyslog_are_followed_in_the_root(tmp_path: Path) -> None:
@@ -225,7 +233,8 @@ def test_syslog_ng_and_the_journals_own_upload(tmp_path: Path) -> None:
     files: dict[str, str | bytes | Link] = {
         "usr/sbin/syslog-ng": "",
         "etc/syslog-ng/syslog-ng.conf": '@include "conf.d/*.conf"\nsource s { network(ip("0.0.0.0")); };\n',
-        "etc/syslog-ng/conf.d/a.conf": 'destination d { network("10.1.1.1" port(6514)); tcp("10.2.2.2"); };\n',
+        "etc/syslog-ng/conf.d/a.conf": 'destination d { network("10.1.1.1" port(6514)); tcp("10.2.2.2"); };\n'
+        "log { source(s); destination(d); };\n",
         "usr/lib/systemd/system/systemd-journal-upload.service": UNIT,
         "etc/systemd/system/multi-user.target.wants/systemd-journal-upload.service": Link("../x"),
         "etc/systemd/journal-upload.conf": "[Upload]\nURL=https://logs.example.vn:19532/\n",
@@ -238,7 +247,7 @@ def test_syslog_ng_and_the_journals_own_upload(tmp_path: Path) -> None:
     [("https://a.vn:1/x", "a.vn"), ("a.vn", "a.vn"), ("http://[2001:db8::1]:1", "2001:db8::1")],
 )
 def test_the_host_of_an_upload(url: str, host: str) -> None:
-    assert log_forwarding.upload_target(url) == host
+    assert journald.upload_target(url) == host
 
 
 TEXT = st.text(st.sampled_from('{}()"@#:;=*\\/ \n') | st.characters(), max_size=200)
@@ -247,10 +256,7 @@ TEXT = st.text(st.sampled_from('{}()"@#:;=*\\/ \n') | st.characters(), max_size=
 @given(TEXT, st.binary(max_size=300))
 def test_no_text_makes_the_parsers_raise_anything_but_value_error(text: str, raw: bytes) -> None:
     logrotate.parse(text.split("\n"), lambda _: [])
-    log_forwarding.rsyslog_targets(text)
-    log_forwarding.rsyslog_includes(text)
-    log_forwarding.syslog_ng_targets(text)
-    log_forwarding.upload_target(text)
+    journald.upload_target(text)
     journald.first_entry(raw)
     malware_protection.signatures_of(raw)
     mac_state.selinux_mode(text)
@@ -352,7 +358,7 @@ def test_the_running_system_answers_or_says_why_not(topic: str) -> None:
 
 
 @pytest.mark.hostile
-@pytest.mark.parametrize(("size", "most"), [(1, log_forwarding.MAX_FILES), (2**20, 8)])
+@pytest.mark.parametrize(("size", "most"), [(1, rsyslog_syntax.MAX_FILES), (2**20, 4)])
 def test_what_a_log_daemon_includes_is_bounded_as_it_is_read(size: int, most: int) -> None:
     held = []
 
@@ -360,6 +366,6 @@ def test_what_a_log_daemon_includes_is_bounded_as_it_is_read(size: int, most: in
         held.append(pattern)
         yield "a" * size
 
-    with pytest.raises(ValueError, match="includes over"):
-        log_forwarding.with_includes("first", lambda text: ["more"] * 100_000, read)
+    with pytest.raises(ValueError, match="configuration is over"):
+        rsyslog_syntax.parse("$IncludeConfig more\n" * 50_000, read)
     assert len(held) <= most

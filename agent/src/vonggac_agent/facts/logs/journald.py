@@ -1,6 +1,7 @@
 """Reads what systemd-journald is set to, and the heads of its files. Pure; `logging_state` looks.
 
-Sources: journald.conf(5); systemd.time(7) "Parsing time spans"; systemd's "Journal File Format", Header.
+Sources: journald.conf(5), journal-upload.conf(5); systemd.time(7) "Parsing time spans"; systemd's "Journal File
+Format", Header.
 """
 
 from __future__ import annotations
@@ -74,3 +75,10 @@ def first_entry(header: bytes) -> datetime | None:
     micros = _HEAD_REALTIME.unpack_from(header, _HEAD_REALTIME_AT)[0]
     # journald writes no time before 1970 and this reads none beyond the calendar
     return datetime.fromtimestamp(micros // 1_000_000, UTC) if 0 < micros < 200_000_000_000_000_000 else None
+
+
+def upload_target(url: str) -> str:
+    """The host of journal-upload's URL=, without scheme, port and path."""
+    rest = url.strip().partition("://")[2] or url.strip()
+    host = rest.partition("/")[0]
+    return host.partition("]")[0].lstrip("[") if host.startswith("[") else host.partition(":")[0]

@@ -54,7 +54,7 @@ def covered(selectors: list[str]) -> set[LogType]:
 
 
 def _by_daemon(host: Host) -> set[LogType]:
-    daemon, active = logging_state.syslog_daemon(host)
+    daemon, active = syslog_config.daemon(host)
     if daemon == "none" or not active:
         return set()
     files = syslog_config.read(host, daemon).written

@@ -1,5 +1,5 @@
 """logging.state: who writes logs, how long they stay, and where they are sent. Formats are read by `journald`,
-`logrotate` and `log_forwarding`.
+`logrotate` and what `syslog_config` asks.
 
 How `retention_days` is worked out: the larger of
 - the days logrotate keeps of the main system log, if its log daemon is active (a log rotated by size counts 0), and
@@ -9,13 +9,12 @@ None if neither says anything.
 
 from __future__ import annotations
 
-import fnmatch
 import os
 import posixpath
 import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Final
 
 from vonggac_contract.facts import CouldNotLook, Reason
 from vonggac_contract.facts.logs import LoggingState
@@ -23,18 +22,14 @@ from vonggac_contract.facts.logs import LoggingState
 from ...host import Host
 from ...untrusted import bounded
 from ..system import processes, systemd
-from . import journald, log_forwarding, logrotate
+from . import journald, logrotate, syslog_config
 
 JOURNALD: Final = ("usr/lib/systemd/systemd-journald", "lib/systemd/systemd-journald")
-SYSLOG: Final[dict[Literal["rsyslog", "syslog-ng"], tuple[tuple[str, ...], str, str]]] = {
-    "rsyslog": (("usr/sbin/rsyslogd", "sbin/rsyslogd"), "rsyslogd", "rsyslog.service"),
-    "syslog-ng": (("usr/sbin/syslog-ng", "sbin/syslog-ng"), "syslog-ng", "syslog-ng.service"),
-}
-"""Programs, process name and unit of each log daemon."""
 MAIN_LOGS: Final = ("/var/log/syslog", "/var/log/messages")
 """The log of everything on Debian's family and on Red Hat's and SUSE's."""
 CONF_FOLDERS: Final = ("etc/systemd", "run/systemd", "usr/local/lib/systemd", "usr/lib/systemd")
 """Where journald.conf and its drop-ins are, the strongest first."""
+MAX_TARGETS: Final = 1000
 _MAX_JOURNALS: Final = 500
 _PASSED_OVER: Final = ("~", ".bak", ".rpmsave", ".rpmnew", ".dpkg-old", ".dpkg-dist", ".dpkg-new")
 """Ends of names that logrotate's include leaves out, logrotate(8) tabooext."""
@@ -59,7 +54,7 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[LoggingState, str]:
     if runs:
         storage = journald.storage(settings, has_folder=host.exists("var/log/journal"))
     journal_days = journald.retention_days(settings)
-    syslog, active = syslog_daemon(host)
+    syslog, active = syslog_config.daemon(host)
     rotate_days = _rotate_days(host)
     value = LoggingState(
         journald=runs,
@@ -91,17 +86,6 @@ def drop_ins(host: Host, name: str, section: str) -> dict[str, str]:
     return {key: value for key, value in found.items() if value}
 
 
-def syslog_daemon(host: Host) -> tuple[Literal["rsyslog", "syslog-ng", "none"], bool]:
-    """The classic log daemon that runs, else one that is installed; and whether it runs."""
-    present: Literal["rsyslog", "syslog-ng", "none"] = "none"
-    for name, (programs, process, unit) in SYSLOG.items():
-        if any(host.exists(program) for program in programs):
-            if processes.active(host, (process,), (unit,)):
-                return name, True
-            present = name if present == "none" else present
-    return present, False
-
-
 def rotations(host: Host) -> list[logrotate.Stanza] | None:
     """Every stanza of logrotate's configuration, read once; None where it is not installed."""
     if not (host.exists("usr/sbin/logrotate") or host.exists("usr/bin/logrotate")):
@@ -127,28 +111,14 @@ def _rotate_days(host: Host) -> int | None:
 
 
 def _targets(host: Host, syslog: str) -> list[str]:
-    found: list[str] = []
-    if syslog == "rsyslog":
-        text = _whole(host, "etc/rsyslog.conf", log_forwarding.rsyslog_includes)
-        found = log_forwarding.rsyslog_targets(text)
-    elif syslog == "syslog-ng":
-        text = _whole(host, "etc/syslog-ng/syslog-ng.conf", log_forwarding.syslog_ng_includes)
-        found = log_forwarding.syslog_ng_targets(text)
+    found = [] if syslog == "none" else [sent.host for sent in syslog_config.read(host, syslog).sent]
     if systemd.units(host).enabled("systemd-journal-upload.service") == "enabled":
         url = drop_ins(host, "journal-upload.conf", "Upload").get("url")
         if url:
-            found.append(log_forwarding.upload_target(url))
-    return [bounded(target) for target in found]
-
-
-def _whole(host: Host, path: str, includes: log_forwarding.Includes) -> str:
-    def read(pattern: str) -> Iterator[str]:
-        folder, _, wanted = posixpath.join(posixpath.dirname(path), pattern).rpartition("/")
-        for name in host.names(folder):
-            if fnmatch.fnmatchcase(name, wanted) and not name.startswith("."):
-                yield host.text(f"{folder}/{name}") or ""
-
-    return log_forwarding.with_includes(host.text(path) or "", includes, read)
+            found.append(journald.upload_target(url))
+    return [bounded(target) for target in dict.fromkeys(found) if not syslog_config.is_here(target)][
+        :MAX_TARGETS
+    ]
 
 
 def _oldest(host: Host) -> datetime | None:

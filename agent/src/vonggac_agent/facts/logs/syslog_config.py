@@ -1,5 +1,5 @@
 """syslog.config: what the classic log daemon writes, sends and takes in. How it is written down is read by
-`rsyslog_syntax` and `syslog_ng_syntax`; whether it runs and for how long logs are kept, by `logging_state`.
+`rsyslog_syntax` and `syslog_ng_syntax`; for how long logs are kept is told by `logging_state`.
 """
 
 from __future__ import annotations
@@ -7,20 +7,37 @@ from __future__ import annotations
 import ipaddress
 import posixpath
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, Literal
 
 from vonggac_contract import limits
 from vonggac_contract.facts.logs import LogFile, LogListener, LogTarget, SyslogConfig
 
 from ...host import Host
 from ...untrusted import bounded
-from . import logging_state, rsyslog_syntax, syslog_ng_syntax
+from ..system import processes
+from . import rsyslog_syntax, syslog_ng_syntax
 
+SYSLOG: Final[dict[Literal["rsyslog", "syslog-ng"], tuple[tuple[str, ...], str, str]]] = {
+    "rsyslog": (("usr/sbin/rsyslogd", "sbin/rsyslogd"), "rsyslogd", "rsyslog.service"),
+    "syslog-ng": (("usr/sbin/syslog-ng", "sbin/syslog-ng"), "syslog-ng", "syslog-ng.service"),
+}
+"""Programs, process name and unit of each log daemon."""
 FILES: Final = {"rsyslog": "etc/rsyslog.conf", "syslog-ng": "etc/syslog-ng/syslog-ng.conf"}
 _LOW: Final = frozenset(("rsyslog_traditionalfileformat", "rsyslog_traditionalforwardformat"))
 """Formats whose time has no year and no zone (rsyslog's manual, "Reserved template names")."""
 _Parse = Callable[[str, Callable[[str], Iterator[str]]], rsyslog_syntax.Config]
 _PARSERS: Final[dict[str, _Parse]] = {"rsyslog": rsyslog_syntax.parse, "syslog-ng": syslog_ng_syntax.parse}
+
+
+def daemon(host: Host) -> tuple[Literal["rsyslog", "syslog-ng", "none"], bool]:
+    """The classic log daemon that runs, else one that is installed; and whether it runs."""
+    present: Literal["rsyslog", "syslog-ng", "none"] = "none"
+    for name, (programs, process, unit) in SYSLOG.items():
+        if any(host.exists(program) for program in programs):
+            if processes.active(host, (process,), (unit,)):
+                return name, True
+            present = name if present == "none" else present
+    return present, False
 
 
 def is_here(host: str) -> bool:
@@ -31,27 +48,27 @@ def is_here(host: str) -> bool:
         return host.lower() in ("localhost", "ip6-localhost", "localhost.localdomain")
 
 
-def read(host: Host, daemon: str) -> rsyslog_syntax.Config:
-    """The configuration of a daemon in `FILES` with all that it includes, read once."""
-    path = FILES[daemon]
+def read(host: Host, name: str) -> rsyslog_syntax.Config:
+    """The configuration of the daemon `name` of `FILES` with all that it includes, read once."""
+    path = FILES[name]
 
     def texts(pattern: str) -> Iterator[str]:
         for found in host.glob(posixpath.join("/", posixpath.dirname(path), pattern)):
             yield host.text(found) or ""
 
-    return host.once(f"{daemon} configuration", lambda: _PARSERS[daemon](host.text(path) or "", texts))
+    return host.once(f"{name} configuration", lambda: _PARSERS[name](host.text(path) or "", texts))
 
 
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[SyslogConfig, str]:
     """Topic syslog.config."""
-    daemon, active = logging_state.syslog_daemon(host)
-    if daemon == "none":
+    name, active = daemon(host)
+    if name == "none":
         return SyslogConfig(daemon="none", active=False), "usr/sbin"
-    config = read(host, daemon)
+    config = read(host, name)
     most = limits.MAX_FACT_LIST
     return (
         SyslogConfig(
-            daemon=daemon,
+            daemon=name,
             active=active,
             files=[
                 LogFile(bounded(w.path), bounded(w.selector), f"{w.mode:04o}", bool(w.mode & 0o007))
@@ -69,5 +86,5 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[SyslogConfig, str]:
             ],
             full_time=config.template.lower() not in _LOW,
         ),
-        FILES[daemon],
+        FILES[name],
     )
