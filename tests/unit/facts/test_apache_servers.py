@@ -417,12 +417,30 @@ def test_ten_million_bytes_are_read_or_refused_in_time(text: str) -> None:
     assert time.perf_counter() - began < 2
 
 
+@pytest.mark.hostile
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<VirtualHost *>\n</VirtualHost>\n" * 10_000,
+        "<Directory /a>\n</Directory>\n" * 10_000
+        + "<VirtualHost *>\nDocumentRoot /a\n</VirtualHost>\n" * 6_000,
+        "Alias /a /b\n" * 20_000 + "<Directory /b>\nOptions Indexes\n</Directory>\n" * 3_000,
+        '<LocationMatch "(a*)*b">\nRequire all denied\n</LocationMatch>\n' * 5_000 + "DocumentRoot /a\n",
+    ],
+)
+def test_many_of_one_thing_cost_little(text: str, tmp_path: Path) -> None:
+    began = time.perf_counter()
+    with suppress(CouldNotLook, ValueError):
+        with_site(tmp_path, text)
+    assert time.perf_counter() - began < 3
+
+
 NAME = st.sampled_from(["servername", "directory", "header", "options", "rewriterule", "if"])
 ARGUMENT = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\n"), max_size=12)
 TREE = st.recursive(
     st.tuples(NAME, st.lists(ARGUMENT, max_size=3), st.none()),
     lambda inner: st.tuples(NAME, st.lists(ARGUMENT, max_size=3), st.lists(inner, max_size=3)),
-    max_leaves=6,
+    max_leaves=4,
 )
 Tree = tuple[str, list[str], list["Tree"] | None]
 
@@ -444,7 +462,7 @@ def fits(tree: Tree) -> bool:
     return not any(a.endswith("\\") for a in tree[1]) and all(map(fits, tree[2] or []))
 
 
-@given(st.lists(TREE.filter(fits), max_size=4))
+@given(st.lists(TREE.filter(fits), max_size=2))
 @thorough
 def test_what_is_written_for_apache_reads_the_same(trees: list[Tree]) -> None:
     assert [bare(d) for d in apache.parse("".join(written(t, "") for t in trees))] == trees

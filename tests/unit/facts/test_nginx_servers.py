@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -343,6 +344,24 @@ def test_a_thousand_expressions_cost_little(tmp_path: Path) -> None:
     began = time.perf_counter()
     assert server(tmp_path, f"root /srv; {hostile}").dotfiles in (True, None)
     assert time.perf_counter() - began < 2
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(
+    "config",
+    [
+        "http{" + "server{}" * 12_000 + "}",
+        "http{server{" + "location /a{}" * 12_000 + "}}",
+        "http{" + "add_header a b;" * 900 + "server{" + "location /a{add_header c d;}" * 3_000 + "}}",
+        "http{" + "add_header a b;" * 30_000 + "server{" + "location /a{}" * 3_000 + "}}",
+        "http{" + "deny 10.0.0.1;" * 30_000 + "server{root /a;location /s{stub_status;}}" * 1_000 + "}",
+    ],
+)
+def test_many_of_one_thing_cost_little(config: str, tmp_path: Path) -> None:
+    began = time.perf_counter()
+    with suppress(ValueError):
+        look(tmp_path, config)
+    assert time.perf_counter() - began < 3
 
 
 WORD = st.sampled_from(["a", "b.example.vn", "_", "*.x", "-", "x-frame-options", "9"])

@@ -178,6 +178,6 @@ def describe(
 
 
 def closed(host: Host, data: str) -> bool | None:
-    """Nobody but the owner writes and nobody but owner and group reads the data folder; None if it is not there."""
-    status = host.stat(data)
+    """Nobody but the owner writes and nobody but owner and group reads the data folder; None if it was not seen."""
+    status = served.seen(host, data)
     return None if status is None else not status.st_mode & (stat.S_IRWXO | stat.S_IWGRP)

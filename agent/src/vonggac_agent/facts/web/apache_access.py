@@ -9,6 +9,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 import re2
@@ -18,6 +19,8 @@ from .apache_config import Directive
 DOTFILES: Final = ("/.git/config", "/.env", "/.htpasswd")
 STATUS: Final = ("server-status", "server-info", "balancer-manager")
 MAX_SECTIONS: Final = 2_000
+MAX_MERGES: Final = 500_000
+"""Folders times sections that are held against each other."""
 _AHEAD: Final = re.compile(r"\(\?!([^()]*)\)")
 
 
@@ -70,12 +73,15 @@ def root_closed(main: list[Directive]) -> bool:
 def listed(main: list[Directive], hosts: list[Directive], roots: list[str]) -> list[str]:
     """Folders that are served and may be listed: roots and targets of Alias, folders in them, and those of users.
 
-    A folder of users is one that <Directory> names with a wildcard (mod_userdir); its own Options count.
+    A folder of users is one that <Directory> names with a wildcard (mod_userdir); its own Options count. Raises
+    ValueError for more of them than can be merged.
     """
     scope = main + [s for d in hosts for s in d.block or []]
     sections = _folders(scope)[:MAX_SECTIONS]
     aliases = [d.arguments[1] for d in scope if d.name == "alias" and len(d.arguments) == 2]
     served = [folder.rstrip("/") for folder in dict.fromkeys([*roots, *aliases[:MAX_SECTIONS]])]
+    if len(served) * len(sections) > MAX_MERGES:
+        raise ValueError(f"{len(served)} served folders below {len(sections)} sections")
     inside = [_path(s) for s in sections if any(_inside(_path(s), folder) for folder in served)]
     found = {f: None for f in dict.fromkeys(served + inside) if "indexes" in options(sections, f)}
     users = [s for s in sections if "*" in _path(s)]
@@ -187,6 +193,7 @@ def _inside(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
+@lru_cache(maxsize=1 << 16)
 def _matches(pattern: str, text: str) -> bool:
     options = re2.Options()
     options.log_errors = False

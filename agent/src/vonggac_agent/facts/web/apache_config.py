@@ -53,6 +53,26 @@ class Directive(NamedTuple):
     source: str
 
 
+class Scope:
+    """Directives of the main server, or of a virtual host on top of it, found by name."""
+
+    def __init__(self, directives: list[Directive], outer: Scope | None = None) -> None:
+        self.directives = directives
+        self.outer = outer
+        self._last = {d.name: d.arguments for d in directives if d.block is None}
+
+    def words(self, name: str) -> tuple[str, ...]:
+        """Arguments of the last directive of that name, here or else in the outer scope; () if there is none."""
+        found = self._last.get(name)
+        if found is None:
+            return self.outer.words(name) if self.outer is not None else ()
+        return found
+
+    def word(self, name: str, default: str) -> str:
+        """The first of these arguments."""
+        return (self.words(name) or (default,))[0]
+
+
 class Configuration(NamedTuple):
     """The main server's directives and sections, and the names of the modules, without `mod_` and `_module`."""
 

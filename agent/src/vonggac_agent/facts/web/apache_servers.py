@@ -11,14 +11,17 @@ from collections.abc import Iterable
 from typing import Final
 
 from vonggac_contract import limits
+from vonggac_contract.facts import CouldNotLook, Reason
 from vonggac_contract.facts.web import ApacheServers, ApacheSite
 
 from ...formats import cipher_string
 from ...host import Host
 from ...untrusted import bounded
 from . import apache_access, apache_config, served
-from .apache_config import Directive
+from .apache_config import Directive, Scope
 
+MAX_WORK: Final = 500_000
+"""Virtual hosts times the directives of the main server that each of them has to be held against."""
 DEFAULT_CIPHERS: Final = "DEFAULT"
 VERSIONS: Final = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 FORMATS: Final = {"common": '%h %l %u %t "%r" %>s %b'}
@@ -40,29 +43,30 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[ApacheServers, str]:
     layout = next((found for found in layouts if host.exists(found.config)), layouts[0])
     configuration = apache_config.load(host, layout)
     main, modules = configuration
-    user = word(main, "user", "")
+    outer = Scope(main)
+    user = outer.word("user", "")
     status = [d for d in main if d.name == "requestreadtimeout"]
     hosts = [d for d in main if d.name == "virtualhost"]
     listens = [d.arguments[0] for d in main if d.name == "listen" and d.arguments]
-    sites = [site(host, main, d, listens, user) for d in hosts[: limits.MAX_FACT_LIST]]
+    shared = shared_by_sites(main)
+    if len(hosts) * len(shared) > MAX_WORK or len(hosts) * len(listens) > MAX_WORK:
+        raise CouldNotLook(Reason.TOO_LARGE, f"{len(hosts)} virtual hosts below {len(shared)} directives")
+    sites = [site(host, outer, shared, d, listens, user) for d in hosts[: limits.MAX_FACT_LIST]]
     if not hosts or uncovered(listens, hosts):
-        sites.append(site(host, main, None, listens, user))
+        sites.append(site(host, outer, shared, None, listens, user))
+    scopes = [outer, *(Scope(d.block, outer) for d in hosts if d.block)]
     roots = [s.root for s in sites if s.root and not s.upgrades]
     return (
         ApacheServers(
             installed=True,
             user=bounded(user),
             modules=_shown(sorted(modules)),
-            tokens=bounded(word(main, "servertokens", "full").lower()),
-            signature=any(
-                word(scope, "serversignature", "off").lower() != "off" for scope in _scopes(main, hosts)
-            ),
-            timeout=max(_number(word(scope, "timeout", ""), 60) for scope in _scopes(main, hosts)),
-            idle_timeout=max(
-                _number(word(scope, "keepalivetimeout", ""), 5) for scope in _scopes(main, hosts)
-            ),
+            tokens=bounded(outer.word("servertokens", "full").lower()),
+            signature=any(scope.word("serversignature", "off").lower() != "off" for scope in scopes),
+            timeout=max(_number(scope.word("timeout", ""), 60) for scope in scopes),
+            idle_timeout=max(_number(scope.word("keepalivetimeout", ""), 5) for scope in scopes),
             slow_requests_ended="reqtimeout" in modules and bounds_requests(status),
-            body_limit=_body_limit(main),
+            body_limit=_body_limit(outer),
             client_limits=bool(modules & {"qos", "evasive20", "evasive24", "evasive"}),
             root_closed=apache_access.root_closed(main),
             listed=_shown(apache_access.listed(main, hosts, roots)) if "autoindex" in modules else [],
@@ -73,56 +77,69 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[ApacheServers, str]:
     )
 
 
+def shared_by_sites(main: list[Directive]) -> list[Directive]:
+    """What of the main server does more to a site than give it a default: sections, logs, headers, redirections."""
+    names = (
+        "header",
+        "logformat",
+        "customlog",
+        "transferlog",
+        "globallog",
+        "sslciphersuite",
+        "sslcertificatekeyfile",
+    )
+    return [
+        d
+        for d in main
+        if (d.block is not None and d.name != "virtualhost")
+        or d.name in names
+        or d.name.startswith("redirect")
+    ]
+
+
 def site(
-    host: Host, main: list[Directive], virtual: Directive | None, listens: list[str], user: str
+    host: Host,
+    outer: Scope,
+    main: list[Directive],
+    virtual: Directive | None,
+    listens: list[str],
+    user: str,
 ) -> ApacheSite:
-    """A virtual host, or the main server if that is None."""
+    """A virtual host, or the main server if that is None. `main` is what `shared_by_sites` gives."""
     host.in_time()
-    own = [] if virtual is None else virtual.block or []
-    scope = main + own
+    own = outer.directives if virtual is None else virtual.block or []
+    here = outer if virtual is None else Scope(own, outer)
+    inner = [] if virtual is None else own
+    scope = main + inner
     addresses = listens if virtual is None else list(virtual.arguments)
-    root = word(scope, "documentroot", "")
-    fields, logged = logs(main, own)
-    moved = upgrades(main, own or main)
+    root = here.word("documentroot", "")
+    fields, logged = logs(main, inner)
+    moved = upgrades(main, own)
     added = headers(scope, root)
     hsts = _MAX_AGE.search(added.get("strict-transport-security", ""))
     keys = [d.arguments[0] for d in scope if d.name == "sslcertificatekeyfile" and d.arguments]
     return ApacheSite(
-        names=_shown(n for d in own or main if d.name in ("servername", "serveralias") for n in d.arguments),
+        names=_shown(n for d in own if d.name in ("servername", "serveralias") for n in d.arguments),
         source="main server" if virtual is None else virtual.source,
         addresses=_shown(addresses),
         local=bool(addresses)
         and (all(map(_loopback, addresses)) or (bool(listens) and all(map(_loopback, listens)))),
-        tls=word(own or main, "sslengine", "off").lower() != "off",
+        tls=Scope(own).word("sslengine", "off").lower() != "off",
         upgrades=moved,
-        protocols=protocols(_words(scope, "sslprotocol")),
+        protocols=protocols(here.words("sslprotocol")),
         weak_ciphers=_shown(cipher_string.weak(_ciphers(scope))),
         key_exposed=served.exposed(host, keys),
         hsts=int(hsts[1]) if hsts else None,
         headers=_shown(sorted(added)),
-        trace=word(scope, "traceenable", "on").lower() != "off",
+        trace=here.word("traceenable", "on").lower() != "off",
         logged=logged,
         log_fields=_shown(fields),
-        errors_logged=word(scope, "errorlog", "") != "/dev/null"
-        and not any(level.lower() in QUIET for level in _words(scope, "loglevel")),
-        dotfiles=not moved and apache_access.dotfiles(main, own, root),
+        errors_logged=here.word("errorlog", "") != "/dev/null"
+        and not any(level.lower() in QUIET for level in here.words("loglevel")),
+        dotfiles=not moved and apache_access.dotfiles(main, inner, root),
         root=bounded(root),
         root_writable=served.writable(host, root, user),
     )
-
-
-def word(scope: list[Directive], name: str, default: str) -> str:
-    """The first argument of the last directive of that name."""
-    return (_words(scope, name) or (default,))[0]
-
-
-def _words(scope: list[Directive], name: str) -> tuple[str, ...]:
-    return next((d.arguments for d in reversed(scope) if d.name == name), ())
-
-
-def _scopes(main: list[Directive], hosts: list[Directive]) -> list[list[Directive]]:
-    """The main server, and each virtual host that says something itself, on top of it."""
-    return [main, *(d.block for d in hosts if d.block)]
 
 
 def _loopback(address: str) -> bool:
@@ -216,7 +233,10 @@ def upgrades(main: list[Directive], own: list[Directive]) -> bool:
                 (words[0], words[1]) if directive.name == "rewriterule" else (words[-2], words[-1])
             )
             if _EVERYTHING.fullmatch(pattern) and target.lower().startswith("https://"):
-                return directive.name == "redirectmatch" or word(own, "rewriteengine", "off").lower() == "on"
+                return (
+                    directive.name == "redirectmatch"
+                    or Scope(own).word("rewriteengine", "off").lower() == "on"
+                )
     return apache_access.refused(own, "/")
 
 
@@ -231,8 +251,8 @@ def bounds_requests(settings: list[Directive]) -> bool:
     return all(value.isdigit() and int(value[:9]) > 0 for value in times.values())
 
 
-def _body_limit(main: list[Directive]) -> int | None:
-    text = word(main, "limitrequestbody", "")
+def _body_limit(main: Scope) -> int | None:
+    text = main.word("limitrequestbody", "")
     return _number(text, 0) if text else None
 
 

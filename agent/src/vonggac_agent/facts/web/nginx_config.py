@@ -19,6 +19,8 @@ from ...host import Host
 MAX_FILES: Final = 2_000
 """Files read for one configuration, each counted as often as it is included."""
 MAX_DIRECTIVES: Final = 200_000
+MAX_SAME: Final = 1_000
+"""Directives of one name in one block that are asked for as one setting (add_header, access_log)."""
 MAX_EXPRESSIONS: Final = 1_000
 """Expressions of locations that are asked for one address."""
 MAX_DEPTH: Final = 8
@@ -54,6 +56,8 @@ class Place:
     def __init__(self, directive: Directive, outer: Place | None = None) -> None:
         self.directive = directive
         self.outer = outer
+        self.guards: bool | None = None
+        """What allow and deny of this very block come to, once `nginx_servers.guarded` has worked it out."""
         self._named: dict[str, list[Directive]] = {}
         for inner in directive.block or []:
             self._named.setdefault(inner.name, []).append(inner)
@@ -63,11 +67,17 @@ class Place:
         return self._named.get(name, [])
 
     def effective(self, name: str) -> list[Directive]:
-        """Those of the innermost block that has any: an inner one replaces all of the outer ones."""
+        """Those of the innermost block that has any: an inner one replaces all of the outer ones.
+
+        Raises ValueError for over MAX_SAME.
+        """
         place: Place | None = self
         while place is not None:
-            if place.own(name):
-                return place.own(name)
+            found = place.own(name)
+            if len(found) > MAX_SAME:
+                raise ValueError(f"{found[0].source}: over {MAX_SAME} directives {name[:40]} in one block")
+            if found:
+                return found
             place = place.outer
         return []
 

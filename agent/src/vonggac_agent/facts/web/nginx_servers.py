@@ -68,7 +68,7 @@ def describe(host: Host, server: Place, formats: dict[str, list[str]], user: str
     listens = server.own("listen") or [Directive("listen", ("*:80",), None, "")]
     encrypted = [("ssl" in d.arguments or "quic" in d.arguments) for d in listens]
     all_tls = server.word("ssl", "off") == "on"
-    added = [headers(place) for place in places]
+    added = [headers(place) for place in differing(places)]
     root = server.word("root", "")
     ciphers = server.word("ssl_ciphers", DEFAULT_CIPHERS)
     return NginxServer(
@@ -106,6 +106,20 @@ def describe(host: Host, server: Place, formats: dict[str, list[str]], user: str
         root=bounded(root),
         root_writable=served.writable(host, root, user),
     )
+
+
+def differing(places: list[Place]) -> list[Place]:
+    """One place for each list of headers that takes effect: most inherit the same one."""
+    found: dict[tuple[int, ...], Place] = {}
+    for place in places:
+        own: list[int] = []
+        at: Place | None = place
+        while at is not None:
+            own.append(id(at.directive) if at.own("more_set_headers") else 0)
+            at = at.outer
+        added = place.effective("add_header")
+        found.setdefault((id(added) if added else 0, *(i for i in own if i)), place)
+    return list(found.values())
 
 
 def headers(place: Place) -> dict[str, str]:
@@ -226,23 +240,22 @@ def guarded(place: Place) -> bool:
         return True
     if place.own("internal") or place.word("auth_basic", "off") != "off" or place.effective("auth_request"):
         return True
-    for directive in _access(place):
-        if directive.name == "deny" and directive.arguments[:1] == ("all",):
-            return True
-        if directive.arguments[:1] == ("all",):
-            return False
-    return False
-
-
-def _access(place: Place) -> list[Directive]:
-    """allow and deny of the innermost block that has any, in order."""
     at: Place | None = place
-    while at is not None:
-        found = [d for d in at.directive.block or [] if d.name in ("allow", "deny")]
-        if found:
-            return found
+    while at is not None and not (at.own("allow") or at.own("deny")):
         at = at.outer
-    return []
+    if at is None:
+        return False
+    if at.guards is None:
+        at.guards = denies(at)
+    return at.guards
+
+
+def denies(place: Place) -> bool:
+    """allow and deny of a block in order: whether `deny all` comes before an `allow all`."""
+    for directive in place.directive.block or []:
+        if directive.name in ("allow", "deny") and directive.arguments[:1] == ("all",):
+            return directive.name == "deny"
+    return False
 
 
 def dotfiles_served(server: Place) -> bool | None:

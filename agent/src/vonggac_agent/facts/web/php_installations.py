@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final, NamedTuple
 
 from vonggac_contract import limits
+from vonggac_contract.facts import CouldNotLook, Reason
 from vonggac_contract.facts.web import PhpInstallation, PhpInstallations
 
 from ...formats import ini
@@ -21,6 +23,7 @@ from ...untrusted import bounded
 
 MAX_FILES: Final = 500
 """Files of settings, or of pools, of one installation."""
+MAX_POOLS: Final = 2_000
 DEFAULTS: Final = {
     "expose_php": "1",
     "display_errors": "1",
@@ -65,7 +68,9 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[PhpInstallations, str
     found: list[PhpInstallation] = []
     for place in places(host):
         base = settings(host, place)
-        pools = list(pools_of(host, place)) if place.sapi == "fpm" else []
+        pools = list(islice(pools_of(host, place), MAX_POOLS + 1)) if place.sapi == "fpm" else []
+        if len(pools) > MAX_POOLS:
+            raise CouldNotLook(Reason.TOO_LARGE, f"over {MAX_POOLS} pools of PHP-FPM")
         for name, user, own in pools or [("", "", {})]:
             found.append(describe(place, name, user, base | own))
     return PhpInstallations(installed=bool(found), installations=found[: limits.MAX_FACT_LIST]), "etc/php*"

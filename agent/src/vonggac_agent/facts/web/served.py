@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import stat
+
+from vonggac_contract.facts import CouldNotLook, Reason
 
 from ...host import Host
 from ..access import account_files
@@ -13,25 +16,42 @@ _UNIT_FOLDERS = ("etc/systemd/system", "run/systemd/system", "usr/lib/systemd/sy
 
 def writable(host: Host, folder: str, user: str) -> bool | None:
     """`user` may write in `folder` by its mode; None if there is no such folder or no such user."""
-    status = host.stat(folder) if folder.startswith("/") else None
-    account = next((a for a in account_files.passwd(host.lines("etc/passwd")) if a.name == user), None)
-    if status is None or account is None or not stat.S_ISDIR(status.st_mode):
+    status = seen(host, folder)
+    if status is None or not stat.S_ISDIR(status.st_mode):
         return None
-    if account.uid == 0:
+    account = host.once(f"served.account.{user}", lambda: _account(host, user))
+    if account is None:
+        return None
+    uid, gids = account
+    if uid == 0:
         return True
-    if status.st_uid == account.uid:
+    if status.st_uid == uid:
         return bool(status.st_mode & stat.S_IWUSR)
-    groups = {
-        gid for _, gid, members in account_files.groups(host.lines("etc/group")) if account.name in members
-    }
-    if status.st_gid in groups | {account.gid}:
-        return bool(status.st_mode & stat.S_IWGRP)
-    return bool(status.st_mode & stat.S_IWOTH)
+    return bool(status.st_mode & (stat.S_IWGRP if status.st_gid in gids else stat.S_IWOTH))
+
+
+def _account(host: Host, user: str) -> tuple[int, frozenset[int]] | None:
+    """Number and groups of an account; None if there is none of that name."""
+    account = next((a for a in account_files.passwd(host.lines("etc/passwd")) if a.name == user), None)
+    if account is None:
+        return None
+    groups = account_files.groups(host.lines("etc/group"))
+    return account.uid, frozenset({account.gid, *(gid for _, gid, members in groups if user in members)})
+
+
+def seen(host: Host, path: str) -> os.stat_result | None:
+    """stat(2) of an absolute path; None also where we may not look: one closed folder is to hide no other setting."""
+    try:
+        return host.stat(path) if path.startswith("/") else None
+    except CouldNotLook as error:
+        if error.reason is Reason.PERMISSION_DENIED:
+            return None
+        raise
 
 
 def exposed(host: Host, paths: list[str]) -> bool | None:
     """Everybody may read one of the files at `paths`; None if none of them was seen."""
-    found = [status for path in paths if path.startswith("/") and (status := host.stat(path)) is not None]
+    found = [status for path in paths if (status := seen(host, path)) is not None]
     return any(status.st_mode & stat.S_IROTH for status in found) if found else None
 
 

@@ -6,6 +6,7 @@ Sources: tomcat.apache.org/tomcat-10.1-doc/config: server, http, ajp, host, real
 
 from __future__ import annotations
 
+import hmac
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
@@ -211,7 +212,8 @@ def _user(found: Element) -> Iterator[TomcatUser]:
         yield TomcatUser(
             name=bounded(name),
             roles=[bounded(r.strip()) for r in str(found.get("@roles", "")).split(",") if r.strip()],
-            guessable=password.lower() in KNOWN_PASSWORDS or password == name,
+            guessable=password.lower() in KNOWN_PASSWORDS
+            or hmac.compare_digest(password.encode(), name.encode()),
             plain=DIGEST.fullmatch(password[:1000]) is None,
         )
 
