@@ -105,3 +105,79 @@ class RemovableMedia(msgspec.Struct, frozen=True):
             source="etc/clamav/clamd.conf OnAccessIncludePath, OnAccessMountPath; on-access products",
         ),
     ]
+
+
+@topic("mac.policy", main="configured", privileged=True)
+class MandatoryAccessPolicy(msgspec.Struct, frozen=True):
+    """What SELinux or AppArmor is set to do at the next start, and whom it leaves out now."""
+
+    system: Annotated[
+        Literal["selinux", "apparmor", "none"],
+        about(
+            "Which one runs; in a mounted root, which one is set up",
+            source="sys/fs/selinux; sys/module/apparmor",
+        ),
+    ]
+    configured: Annotated[
+        Literal["enforcing", "permissive", "disabled"],
+        about(
+            "What the next start makes of it; AppArmor is enforcing if its service is enabled",
+            source="etc/selinux/config; apparmor.service",
+        ),
+    ]
+    selinux_type: Annotated[str, about("Policy of SELinux, e.g. targeted", source="SELINUXTYPE")] = ""
+    complaining: Annotated[
+        list[str],
+        about(
+            "AppArmor profiles that only report; those marked so in a mounted root",
+            source="sys/kernel/security/apparmor/profiles; etc/apparmor.d",
+        ),
+    ] = []
+    unconfined: Annotated[
+        list[str] | None,
+        about(
+            "Programs that run free although there is a profile (AppArmor), or as services without a domain of their "
+            "own (SELinux); none for a mounted root",
+            source="proc/*/attr/current",
+        ),
+    ] = None
+    booleans: Annotated[
+        list[str],
+        about(
+            "SELinux booleans changed on this machine, as name=1 or name=0",
+            source="var/lib/selinux/*/active/booleans.local",
+        ),
+    ] = []
+
+
+@topic("crypto.policy", main="base")
+class CryptoPolicy(msgspec.Struct, frozen=True):
+    """The system-wide choice of cryptography (crypto-policies(7): Red Hat's family, newer SUSE)."""
+
+    installed: Annotated[bool, about("crypto-policies is set up", source="etc/crypto-policies/config")]
+    base: Annotated[
+        str, about("Policy in force, e.g. DEFAULT; empty if none", source="etc/crypto-policies/state/current")
+    ] = ""
+    modules: Annotated[list[str], about("Subpolicies added to it, e.g. SHA1")] = []
+    applied: Annotated[
+        bool, about("The policy in force is the one that config names", source="etc/crypto-policies/config")
+    ] = True
+    ssh_follows: Annotated[
+        bool,
+        about("The SSH server is not told to go its own way", source="etc/sysconfig/sshd CRYPTO_POLICY="),
+    ] = True
+
+
+@topic("crypto.openssl", main="min_protocol")
+class OpensslDefaults(msgspec.Struct, frozen=True):
+    """What OpenSSL's own configuration asks of every program that uses it."""
+
+    found: Annotated[bool, about("There is a configuration", source="etc/ssl or etc/pki/tls, openssl.cnf")]
+    min_protocol: Annotated[
+        str,
+        about("Oldest TLS that is spoken, e.g. TLSv1.2; empty if not said", source="config(5) MinProtocol"),
+    ] = ""
+    security_level: Annotated[
+        int | None,
+        about("Security level, 0 to 5; none if not said", source="SSL_CTX_set_security_level(3), @SECLEVEL="),
+    ] = None
