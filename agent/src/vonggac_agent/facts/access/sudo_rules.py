@@ -26,6 +26,8 @@ from . import sudo_commands, sudoers
 from .sudoers import Alias, Include, Rule, Setting
 
 MAX_FILES: Final = 1000
+MAX_LINES: Final = 50_000
+"""Lines of all files together, those of a file as often as it is included."""
 MAX_DEPTH: Final = 128
 """sudoers(5): nested includes end at 128 files."""
 UPSTREAM_TIMEOUT: Final = 5.0
@@ -50,6 +52,8 @@ class Book(NamedTuple):
     settings: list[Setting]
     aliases: dict[tuple[str, str], Alias]
     files: list[str]
+    lines: list[int]
+    """How many lines each of the files has."""
 
 
 class Defaults(NamedTuple):
@@ -212,8 +216,12 @@ def _read(host: Host, path: str, book: Book, depth: int) -> None:
         raise ValueError(f"the includes of sudoers go deeper than {MAX_DEPTH}")
     if len(book.files) >= MAX_FILES:
         raise ValueError(f"sudoers includes over {MAX_FILES} files")
+    lines = host.lines(path)
     book.files.append(path)
-    for number, text in sudoers.logical_lines(host.lines(path)):
+    book.lines.append(len(lines))
+    if sum(book.lines) > MAX_LINES:
+        raise ValueError(f"sudoers with its includes is over {MAX_LINES} lines")
+    for number, text in sudoers.logical_lines(lines):
         where = f"{path}:{number}"
         try:
             entries = sudoers.parse_line(text)
@@ -254,7 +262,7 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[SudoRules, str]:
     """Topic sudo.rules. Raises CouldNotLook: not-installed without etc/sudoers; permission-denied."""
     if not host.exists("etc/sudoers"):
         raise CouldNotLook(Reason.NOT_INSTALLED, "etc/sudoers is absent")
-    book = Book([], [], {}, [])
+    book = Book([], [], {}, [], [])
     _read(host, "etc/sudoers", book, 0)
     source = "etc/sudoers and what it includes"
     if re.search(r"(?m)^[ \t]*+sudoers:.*\b(?:ldap|sss)\b", host.text("etc/nsswitch.conf") or ""):
