@@ -236,6 +236,12 @@ def test_exim_with_macros_and_a_scanner(tmp_path: Path) -> None:
     assert (found.connection_limit, found.size_limit) == (10, 20 * 1024 * 1024)
 
 
+def test_macros_of_exim_are_put_in_and_undefined_ones_leave_the_default(tmp_path: Path) -> None:
+    template = ".ifdef MESSAGE_SIZE_LIMIT\nmessage_size_limit = MESSAGE_SIZE_LIMIT\n.endif\n"
+    assert exim_of(tmp_path / "a", EXIM, template).size_limit == 50 * 1024 * 1024
+    assert exim_of(tmp_path / "b", EXIM, template, "MESSAGE_SIZE_LIMIT = 2M\n").size_limit == 2 * 1024 * 1024
+
+
 def test_split_files_and_files_of_one_s_own_count_for_exim(tmp_path: Path) -> None:
     split = EXIM.replace("split_config='false'", "split_config='true'")
     found = exim_of(tmp_path / "a", split, "MAIN_TLS_ENABLE = no\n", **{

@@ -65,6 +65,12 @@ def _list(value: str) -> list[str]:
     return [word.strip() for word in found if word.strip()]
 
 
+def _value(given: dict[str, str], name: str, default: str) -> str:
+    """An option's value; one that is a macro of the same files is put in, one that is not defined leaves `default`."""
+    value = given.get(name, default)
+    return given.get(value, default) if value.isupper() and value.isidentifier() else value
+
+
 def describe(answers: dict[str, str], given: dict[str, str], acl_scans: bool) -> MailServer:
     """The server by Debian's answers (empty elsewhere) and its options; `acl_scans`: an ACL asks for malware."""
     kind = answers.get("dc_eximconfig_configtype", "")
@@ -76,9 +82,9 @@ def describe(answers: dict[str, str], given: dict[str, str], acl_scans: bool) ->
     )
     advertised = given.get("tls_advertise_hosts", "").strip() not in ("", "MAIN_TLS_ADVERTISE_HOSTS")
     tls = wants_tls or certificate or (advertised and not answers)
-    banner = given.get("smtp_banner", "Exim")
+    banner = _value(given, "smtp_banner", "Exim")
     clear = given.get("AUTH_SERVER_ALLOW_NOTLS_PASSWORDS", "").lower() in ("true", "yes", "1")
-    scanner = given.get("av_scanner", "").partition(":")[0].strip()
+    scanner = _value(given, "av_scanner", "").partition(":")[0].strip()
     return MailServer(
         program="exim",
         reachable=kind != "none" and not (interfaces and all(word in LOCAL for word in interfaces)),
@@ -90,9 +96,9 @@ def describe(answers: dict[str, str], given: dict[str, str], acl_scans: bool) ->
         verify="acl_smtp_vrfy" in given,
         banner_tells=bool(re.search(r"(?i)exim|version_number|debian", banner)),
         scanners=[scanner] if scanner and acl_scans else [],
-        connection_limit=_number(given.get("smtp_accept_max_per_host", "0")),
+        connection_limit=_number(_value(given, "smtp_accept_max_per_host", "0")),
         login_limit=None,
-        size_limit=_size(given.get("message_size_limit", "50M")),
+        size_limit=_size(_value(given, "message_size_limit", "50M")),
         signs="dkim_private_key" in given or "DKIM_PRIVATE_KEY" in given,
         checks_senders=False,
     )
