@@ -192,14 +192,14 @@ def test_a_file_that_includes_itself_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.hostile
 @pytest.mark.parametrize(
-    "text", ["'" * 5_000_000, "a '" + "\\'" * 2_000_000, "a," * 2_000_000, '"' * 3_000_000]
+    "text", ["'" * 1_000_000, "a '" + "\\'" * 500_000, "a," * 500_000, '"' * 1_000_000]
 )
-def test_lines_of_millions_of_bytes_are_read_or_refused_in_time(text: str) -> None:
+def test_lines_of_a_million_bytes_are_read_or_refused_in_time(text: str) -> None:
     began = time.perf_counter()
     list(postgresql_config.settings("a = " + text))
     with suppress(ValueError):
         list(postgresql_config.records("host " + text))
-    assert time.perf_counter() - began < 4
+    assert time.perf_counter() - began < 3
 
 
 VALUE = st.text(st.characters(min_codepoint=32, max_codepoint=0x1FF), max_size=12)
