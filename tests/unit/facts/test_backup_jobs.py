@@ -118,12 +118,14 @@ def test_timers_leave_a_stamp(tmp_path: Path) -> None:
     files = on("nightly.timer", "[Timer]\nOnCalendar=daily\n[Install]\nWantedBy=timers.target\n") | {
         "usr/lib/systemd/system/nightly.service": service,
         "etc/restic.env": "RESTIC_REPOSITORY=s3:https://h/b\n",
+        "etc/systemd/system/nightly.service.d/keep.conf": "[Service]\nExecStart=restic forget --keep-daily 9\n",
         "var/lib/systemd/timers/stamp-nightly.timer": "",
     }
     host = mounted(tmp_path, files)
     os.utime(tmp_path / "var/lib/systemd/timers/stamp-nightly.timer", (0, 1_700_000_000))
     (job,) = backup_jobs.gather(host, ())[0].jobs
     assert (job.tool, job.place, job.remote, job.scheduled) == ("restic", "nightly.timer", True, True)
+    assert job.versions == 9, "drop-ins of the service count"
     assert job.last_started == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
 
 
