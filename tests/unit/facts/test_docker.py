@@ -141,6 +141,13 @@ def test_what_systemd_listens_on_for_the_daemon_counts(
     assert (found.socket_group, found.group_members) == ("root", [])
 
 
+def test_a_socket_that_was_opened_by_hand_shows_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/docker.sock").touch()
+    (tmp_path / "run/docker.sock").chmod(0o666)
+    assert look(tmp_path).socket_permissions == ["u+r", "u+w", "g+r", "g+w", "o+r", "o+w"]
+
+
 @pytest.mark.parametrize(
     ("options", "limited"),
     [

@@ -23,7 +23,10 @@ class DockerDaemon(msgspec.Struct, frozen=True):
     tls_verify: Annotated[bool, about("Clients by TCP need a certificate", source="tlsverify")] = False
     socket_permissions: Annotated[
         list[Permission],
-        about("Permission bits of its socket as set", source="docker.socket SocketMode, by default 0666"),
+        about(
+            "Permission bits of its socket: as it is, or as set where it does not run",
+            source="run/docker.sock; docker.socket SocketMode, by default 0666",
+        ),
     ] = []
     socket_group: Annotated[
         str, about("Group of its socket", source="docker.socket SocketGroup; group of daemon.json")

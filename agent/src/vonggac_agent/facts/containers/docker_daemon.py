@@ -30,6 +30,8 @@ PROGRAMS: Final = (
 CONFIG: Final = "etc/docker/daemon.json"
 SERVICE: Final = "docker.service"
 SOCKET: Final = "docker.socket"
+RUNNING: Final = "run/docker.sock"
+"""The socket itself, where the daemon or systemd has made it."""
 DEFAULT_HOST: Final = "unix:///var/run/docker.sock"
 DEFAULT_ROOT: Final = "/var/lib/docker"
 OWN_MODE: Final = 0o660
@@ -212,5 +214,8 @@ def _look(host: Host) -> DockerDaemon:
         }
     elif not any(name.startswith("unix://") for name in found.hosts):
         changed = {"socket_permissions": [], "socket_group": ""}
+    status = host.stat(RUNNING)
+    if status is not None:  # somebody may have changed it by hand since
+        changed["socket_permissions"] = permissions(status.st_mode & 0o7777)
     group = changed.get("socket_group", found.socket_group)
     return replace(found, **changed, group_members=members(group, groups, users) if group != "root" else [])
