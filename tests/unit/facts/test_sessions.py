@@ -345,13 +345,32 @@ def test_roots_path_is_told_folder_by_folder(tmp_path: Path) -> None:
     (tmp_path / "opt/open").chmod(0o777)
     (tmp_path / "usr/bin").chmod(0o755)
     mine = os.getuid() == 0
-    assert shell_defaults.gather_root_path(host, ())[0].entries == [
+    assert shell_defaults.gather_root(host, ())[0].path == [
         PathEntry(".", "root/.bashrc", False, True),
         PathEntry("", "root/.bashrc", False, True),
         PathEntry("/usr/bin", "etc/environment", True, mine),
         PathEntry("/opt/open", "etc/environment", True, False),
         PathEntry("/usr/sbin", "etc/login.defs", True, True),
     ]
+
+
+@pytest.mark.parametrize(
+    ("files", "seconds"),
+    [
+        ({}, None),
+        ({"etc/profile.d/t.sh": "TMOUT=900\n", "root/.bashrc": "TMOUT=300\n"}, 300),
+        ({"etc/profile.d/t.sh": "readonly TMOUT=900\n", "root/.bashrc": "TMOUT=300\n"}, 900),
+        ({"root/.profile": "export TMOUT=0\n"}, None),
+        (
+            {"etc/profile.d/t.sh": "case $(id -u) in 0) readonly TMOUT=300;; *) readonly TMOUT=900;; esac\n"},
+            300,
+        ),
+    ],
+)
+def test_roots_time_limit_is_the_last_that_is_set_unless_one_is_read_only(
+    files: Files, seconds: int | None, tmp_path: Path
+) -> None:
+    assert shell_defaults.gather_root(mounted(tmp_path, files), ())[0].timeout == seconds
 
 
 SEAT = st.dictionaries(

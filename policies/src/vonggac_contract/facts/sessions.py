@@ -106,13 +106,22 @@ class PathEntry(msgspec.Struct, frozen=True):
     ]
 
 
-@topic("root.path", privileged=True)
-class RootPath(msgspec.Struct, frozen=True):
-    """Where root's shell looks for programs."""
+@topic("root.shell", privileged=True)
+class RootShell(msgspec.Struct, frozen=True):
+    """What root's shell starts with, by the files for all users and root's own."""
 
-    entries: Annotated[
+    path: Annotated[
         list[PathEntry],
         about(
-            "Folders in files that root's shell reads", source="etc/environment, login.defs, root/.profile"
+            "Folders of every PATH that is set",
+            source="etc/environment, login.defs, etc/profile, root/.profile",
         ),
     ]
+    timeout: Annotated[
+        int | None,
+        about(
+            "TMOUT that root's shell ends up with; none: no limit",
+            unit="s",
+            source="etc/profile.d, root/.bashrc",
+        ),
+    ] = None

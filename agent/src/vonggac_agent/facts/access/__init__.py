@@ -44,7 +44,7 @@ GATHERERS: dict[str, Gather] = {
     "pam.second-factor": pam_second_factor.gather,
     "pam.stack": pam_stack.gather,
     "polkit.rules": polkit_rules.gather,
-    "root.path": shell_defaults.gather_root_path,
+    "root.shell": shell_defaults.gather_root,
     "shell.defaults": shell_defaults.gather,
     "ssh.client": ssh_client.gather,
     "sshd.effective": sshd_effective.gather,

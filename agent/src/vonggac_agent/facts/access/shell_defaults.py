@@ -1,4 +1,4 @@
-"""shell.defaults and root.path: what every shell starts with, by the files for all users and those of root.
+"""shell.defaults and root.shell: what every shell starts with, by the files for all users and those of root.
 
 The umask is the loosest of a login shell's (pam_umask or login.defs, then etc/profile and profile.d, in which the last
 to set it wins) and of another interactive shell's (etc/bash.bashrc or etc/bashrc on top). Of several in one file the
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from vonggac_contract import limits
-from vonggac_contract.facts.sessions import PathEntry, RootPath, ShellDefaults
+from vonggac_contract.facts.sessions import PathEntry, RootShell, ShellDefaults
 
 from ...host import Host
 from ...untrusted import as_text, bounded
@@ -142,19 +142,19 @@ def _base(host: Host) -> int:
     return UNSET if value is None else value
 
 
-def gather_root_path(host: Host, selector: tuple[str, ...]) -> tuple[RootPath, str]:
-    """Topic root.path. Raises CouldNotLook: permission-denied if root's own files are closed to us."""
-    named = [name for name in host.names("etc/profile.d") if name.endswith(".sh")]
-    found = {
-        path: paths_in(host.lines(path)) for path in (*ROOT_FILES, *(f"etc/profile.d/{n}" for n in named))
-    }
+def gather_root(host: Host, selector: tuple[str, ...]) -> tuple[RootShell, str]:
+    """Topic root.shell. Raises CouldNotLook: permission-denied if root's own files are closed to us."""
+    named = [f"etc/profile.d/{name}" for name in host.names("etc/profile.d") if name.endswith(".sh")]
+    files = {path: host.lines(path) for path in (ROOT_FILES[0], *named, *ROOT_FILES[1:])}
+    found = {path: paths_in(lines) for path, lines in files.items()}
     found["etc/environment"] = paths_in(host.lines("etc/environment"))
     supath = login_defs.read(host).get("ENV_SUPATH", "")
     found["etc/login.defs"] = paths_in(
         [supath if supath.startswith("PATH=") else f"PATH={supath}"] if supath else []
     )
     entries = [_entry(host, folder, path) for path, parts in found.items() for folder in dict.fromkeys(parts)]
-    return RootPath(entries[:MAX_ENTRIES]), ", ".join(("etc/environment", "etc/login.defs", *ROOT_FILES))
+    source = ", ".join(("etc/environment", "etc/login.defs", "etc/profile.d", *ROOT_FILES))
+    return RootShell(entries[:MAX_ENTRIES], account_policy.session_timeout(files.values())), source
 
 
 def _entry(host: Host, folder: str, path: str) -> PathEntry:
