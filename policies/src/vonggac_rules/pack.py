@@ -73,7 +73,7 @@ def pack_of(book: Rulebook, local: Path) -> Pack:
 def with_profiles(pack: Pack, written: list[Source], refused: Collection[str]) -> Pack:
     """The pack with the profiles of these files, the complete ones first."""
     profiles, sources, errors = list(pack.profiles), dict(pack.sources), list(pack.errors)
-    extends = {s.value.get("id"): s.value.get("extends") for s in written if is_local(s)}
+    extends = {str(s.value.get("id")): str(s.value.get("extends")) for s in written if is_local(s)}
     for source in sorted(written, key=is_local):
         try:
             if is_local(source):

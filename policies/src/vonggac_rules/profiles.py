@@ -37,7 +37,7 @@ class Books:
         rules: Mapping[str, LoadedRule],
         refused: Collection[str] = (),
         complete: Mapping[str, Profile] | None = None,
-        extends: Mapping[Any, Any] | None = None,
+        extends: Mapping[str, str] | None = None,
     ) -> None:
         self.rules = rules
         self.refused = refused
