@@ -1,4 +1,4 @@
-"""Database servers: PostgreSQL, MySQL and MariaDB, Redis."""
+"""Database servers: PostgreSQL, MySQL and MariaDB, Redis, MongoDB, Elasticsearch."""
 
 from typing import Annotated, Literal
 
@@ -146,3 +146,42 @@ class RedisServers(msgspec.Struct, frozen=True):
 
     installed: Annotated[bool, about("The program is there", source="usr/bin/redis-server")]
     servers: Annotated[list[RedisServer], about("One for each configuration", source="etc/redis/*.conf")] = []
+
+
+@topic("mongodb.server")
+class MongodbServer(msgspec.Struct, frozen=True):
+    """MongoDB as its file starts it."""
+
+    installed: Annotated[bool, about("The program is there", source="usr/bin/mongod")]
+    addresses: Annotated[list[str], about("net.bindIp; * for bindIpAll", source="etc/mongod.conf")] = []
+    remote: Annotated[bool, about("Listens on other addresses than loopback")] = False
+    authorization: Annotated[
+        bool, about("security.authorization, or a key file or certificates among the members")
+    ] = False
+    tls: Annotated[str, about("net.tls.mode: disabled, allowTLS, preferTLS, requireTLS (or …SSL)")] = (
+        "disabled"
+    )
+    audited: Annotated[bool, about("auditLog.destination is named")] = False
+    data_closed: Annotated[
+        bool | None,
+        about("The data folder is closed to others and not writable by its group; none if not there"),
+    ] = None
+
+
+@topic("elasticsearch.server", privileged=True)
+class ElasticsearchServer(msgspec.Struct, frozen=True):
+    """Elasticsearch, or OpenSearch that came of it, as its file starts it."""
+
+    installed: Annotated[
+        bool, about("The program is there", source="usr/share/elasticsearch, usr/share/opensearch")
+    ]
+    product: Annotated[Literal["elasticsearch", "opensearch", ""], about("Which of the two")] = ""
+    addresses: Annotated[
+        list[str], about("http.host, else network.host", source="etc/elasticsearch/elasticsearch.yml")
+    ] = []
+    remote: Annotated[bool, about("Listens on other addresses than loopback")] = False
+    authentication: Annotated[
+        bool, about("The security features are on (by default since 8.0) and nobody comes in anonymously")
+    ] = False
+    tls: Annotated[bool, about("xpack.security.http.ssl.enabled, or that of OpenSearch")] = False
+    audited: Annotated[bool, about("xpack.security.audit.enabled, or that of OpenSearch")] = False
