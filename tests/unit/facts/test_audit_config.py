@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.logs import audit_config
 from vonggac_contract.facts.logs import AuditConfig
@@ -112,8 +113,8 @@ def test_without_auditd_there_is_nothing_to_tell(tmp_path: Path) -> None:
 
 
 @pytest.mark.hostile
-@settings(max_examples=2000, deadline=None)
 @given(st.text(max_size=60))
+@thorough
 def test_any_text_is_read_as_settings(text: str) -> None:
     told = audit_config.settings(text)
     for key in told:

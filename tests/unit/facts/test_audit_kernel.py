@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import mounted
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts import gather
 from vonggac_agent.facts.logs import audit_kernel
@@ -83,8 +84,8 @@ def test_a_mounted_system_has_no_running_kernel(tmp_path: Path) -> None:
 
 
 @pytest.mark.hostile
-@settings(max_examples=500, deadline=None)
 @given(st.text(max_size=60))
+@thorough
 def test_any_answer_is_read_or_refused(text: str) -> None:
     audit_kernel.rules(text)
     try:

@@ -4,9 +4,10 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.logs import audit_rules, audit_syntax
 from vonggac_agent.facts.logs.audit_syntax import AuditLine, Rules
@@ -285,14 +286,13 @@ def written(rule: AuditLine) -> str:
     return "  ".join(words)
 
 
-@settings(max_examples=2000, deadline=None)
 @given(st.lists(WATCHES | CALLS, max_size=4))
+@thorough
 def test_rules_written_out_are_read_back(wanted: list[AuditLine]) -> None:
     assert audit_syntax.parse([written(rule) for rule in wanted]).lines == tuple(wanted)
 
 
 @pytest.mark.hostile
-@settings(max_examples=2000, deadline=None)
 @given(
     st.lists(
         st.text(max_size=40)
@@ -302,6 +302,7 @@ def test_rules_written_out_are_read_back(wanted: list[AuditLine]) -> None:
         max_size=6,
     )
 )
+@thorough
 def test_any_lines_are_read_as_rules(lines: list[str]) -> None:
     found = audit_syntax.parse(lines)
     audit_syntax.of_path(found, "/etc/passwd", BOTH)

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.logs import dhcp_server, integrity_tool, log_types, monitoring_agent
 from vonggac_contract.facts.monitoring import (
@@ -224,8 +225,8 @@ MARK = st.sampled_from(('"', "{", "}", "[", "]", ",", ":", "//", "/*", "*/", "#"
 
 
 @pytest.mark.hostile
-@settings(max_examples=2000, deadline=None)
 @given(st.lists(MARK | st.text(max_size=2), max_size=12).map("".join))
+@thorough
 def test_any_text_is_keas_configuration_or_refused(text: str) -> None:
     try:
         document = dhcp_server.kea_document(text)
@@ -238,8 +239,8 @@ def test_any_text_is_keas_configuration_or_refused(text: str) -> None:
 FACILITY = st.sampled_from(("auth", "authpriv", "kern", "mail", "*", "local7"))
 
 
-@settings(max_examples=2000, deadline=None)
 @given(st.lists(FACILITY, min_size=1, max_size=4), st.booleans())
+@thorough
 def test_facilities_written_out_are_read_back(names: list[str], without_cron: bool) -> None:
     selector = ";".join(f"{name}.info" for name in names) + (";cron.none" if without_cron else "")
     assert log_types.facilities(selector) == set(names) | ({"!cron"} if without_cron else set())

@@ -5,9 +5,10 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.system import changeable, cron_access, cron_jobs, cron_syntax, systemd_timers
 from vonggac_agent.facts.system.cron_syntax import Job
@@ -284,8 +285,8 @@ JOBS = st.lists(
 )
 
 
-@settings(max_examples=2000, deadline=None)
 @given(JOBS, st.booleans())
+@thorough
 def test_jobs_written_out_are_read_back(jobs: list[tuple[str, str, str]], with_user: bool) -> None:
     text = "".join(
         f"# {when}\n  {when}\t{user + ' ' if with_user else ''}{command}\nX=y z\n"
@@ -302,8 +303,8 @@ PIECE = st.sampled_from(MARKS) | st.text(max_size=3)
 
 
 @pytest.mark.hostile
-@settings(max_examples=2000, deadline=None)
 @given(st.lists(PIECE, max_size=12).map("".join))
+@thorough
 def test_any_text_is_read_as_crontab_and_command(text: str) -> None:
     cron_syntax.crontab(text, with_user=True)
     cron_syntax.anacrontab(text)

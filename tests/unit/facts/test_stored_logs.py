@@ -5,9 +5,10 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.logs import journald_config, log_files, logrotate, logrotate_config
 from vonggac_contract.facts import CouldNotLook
@@ -249,8 +250,8 @@ def test_a_folder_of_endless_names_is_refused(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.hostile
-@settings(max_examples=2000, deadline=None)
 @given(st.text(max_size=20))
+@thorough
 def test_any_text_is_a_setting(text: str) -> None:
     journald_config.size(text)
     journald_config.compresses(text)

@@ -5,9 +5,10 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.logs import rsyslog_syntax, syslog_config, syslog_ng_syntax
 from vonggac_agent.facts.logs.rsyslog_syntax import Config, Heard, Sent, Written
@@ -297,8 +298,8 @@ CONFIGS = st.builds(
 )
 
 
-@settings(max_examples=2000, deadline=None)
 @given(CONFIGS)
+@thorough
 def test_a_configuration_written_out_is_read_back(config: Config) -> None:
     assert rsyslog(as_rsyslog(config)) == config
     bare = config._replace(
@@ -342,8 +343,8 @@ PIECES = st.lists(
 
 
 @pytest.mark.hostile
-@settings(max_examples=2000, deadline=None)
 @given(PIECES)
+@thorough
 def test_any_text_is_read_or_refused(text: str) -> None:
     rsyslog(text)
     with contextlib.suppress(ValueError):

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.system import time_sources, time_sync
 from vonggac_contract.facts.system import TimeSource, TimeSources
@@ -136,8 +137,8 @@ SOURCES = st.lists(
 )
 
 
-@settings(max_examples=2000, deadline=None)
 @given(SOURCES)
+@thorough
 def test_sources_written_out_are_read_back(wanted: list[TimeSource]) -> None:
     text = "".join(
         f"  {'server' if s.servers == 1 else 'Pool'} {s.name}\tiburst {'nts' if s.nts else 'key 7'}"
@@ -152,8 +153,8 @@ WORD = st.sampled_from(("server", "pool", "key", "maxsources", "allow", "restric
 
 
 @pytest.mark.hostile
-@settings(max_examples=2000, deadline=None)
 @given(st.lists(WORD | st.text(max_size=3), max_size=10).map("".join))
+@thorough
 def test_any_text_is_read_as_configuration(text: str) -> None:
     told = list(time_sync.directives(text))
     time_sources.chrony_serves(told)
