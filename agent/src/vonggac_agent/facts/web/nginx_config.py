@@ -38,6 +38,10 @@ _TIMES: Final = {
 }
 """Units of time; a month is 30 days, a year 365."""
 _TIME: Final = re.compile(r"([0-9]{1,12})(ms|[smhdwMy]?)")
+_LUA: Final = re.compile(
+    r"--\[\[.*?(?:\]\]|\Z)|--[^\n]*|\"(?:[^\"\\]|\\.)*+(?:\"|\\?\Z)|'(?:[^'\\]|\\.)*+(?:'|\\?\Z)|(?P<open>\{)|(?P<close>\})",
+    re.DOTALL,
+)
 _AHEAD: Final = re.compile(r"\(\?!([^()]*)\)")
 
 
@@ -109,6 +113,22 @@ class Place:
         return " ".join(self.directive.arguments)
 
 
+def without_lua(text: str) -> str:
+    """`text` with the code in `…_by_lua_block { }` left out, line feeds kept: it is no configuration."""
+    kept: list[str] = []
+    at = 0
+    while (found := text.find("_by_lua_block", at)) >= 0 and (start := text.find("{", found)) >= 0:
+        depth, end = 0, len(text)
+        for match in _LUA.finditer(text, start):
+            depth += (match["open"] is not None) - (match["close"] is not None)
+            if depth == 0 and match["close"]:
+                end = match.end()
+                break
+        kept += [text[at : start + 1], "\n" * text.count("\n", start, end), "}"]
+        at = end
+    return "".join([*kept, text[at:]])
+
+
 def directives(text: str, path: str) -> list[Directive]:
     """Those of one text, `include` left as it is. Raises ValueError if it is malformed."""
 
@@ -118,7 +138,7 @@ def directives(text: str, path: str) -> list[Directive]:
             for name, arguments, block, line in statements
         ]
 
-    return all_of(blocks.parse(text))
+    return all_of(blocks.parse(without_lua(text)))
 
 
 def load(host: Host, path: str) -> Directive:
@@ -142,7 +162,7 @@ class _Loader:
                 Reason.TOO_LARGE, f"nginx includes deeper than {MAX_DEPTH} or over {MAX_FILES} files"
             )
         if path not in self.parsed:
-            self.parsed[path] = blocks.parse(self.host.text(path) or "")
+            self.parsed[path] = blocks.parse(without_lua(self.host.text(path) or ""))
         return self.all(self.parsed[path], path, depth)
 
     def all(self, statements: list[blocks.Statement], path: str, depth: int) -> list[Directive]:
