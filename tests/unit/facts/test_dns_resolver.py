@@ -11,7 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted, this_machine
 
-from vonggac_agent.facts.network import dns_resolver, network_interfaces, vpn_tunnels
+from vonggac_agent.facts.network import (
+    dns_resolver,
+    network_interfaces,
+    network_manager,
+    vpn_tunnels,
+    wireless_networks,
+)
 from vonggac_agent.host import Host
 
 ON: dict[str, str | bytes | Link] = {
@@ -233,6 +239,83 @@ def test_tunnels_are_found_without_their_keys(tmp_path: Path) -> None:
     assert "secret of nobody" not in repr(found)
 
 
+OFFICE = """\
+[connection]
+id=office
+type=vpn
+[vpn]
+service-type=org.freedesktop.NetworkManager.openvpn
+cipher=BF-CBC
+auth=MD5
+connection-type=static-key
+password-flags=1
+[vpn-secrets]
+password=do-not-tell
+"""
+CAFE = "[connection]\nid=cafe\ntype=wifi\n[wifi]\nssid=cafe\n"
+HOME = "[connection]\nid=home\ntype=wifi\n[wifi-security]\nkey-mgmt=wpa-psk\npsk=do-not-tell\n"
+GUARD = "[connection]\nid=wg\ntype=wireguard\n[wireguard]\nprivate-key=do-not-tell\n"
+SUPPLICANT = """\
+network={
+ ssid="shop"
+ key_mgmt=NONE
+ wep_key0="x"
+}
+network={
+ ssid="lab"
+ psk="do-not-tell"
+}
+"""
+FOLDER = "etc/NetworkManager/system-connections"
+
+
+def test_connections_of_networkmanager_are_told_without_their_secrets(tmp_path: Path) -> None:
+    host = mounted(
+        tmp_path,
+        {
+            f"{FOLDER}/office.nmconnection": OFFICE,
+            f"{FOLDER}/cafe.nmconnection": CAFE,
+            f"{FOLDER}/home.nmconnection": HOME,
+            f"{FOLDER}/old.nmconnection": OFFICE.replace("openvpn", "pptp").replace("BF-CBC", "AES-256-GCM"),
+            f"{FOLDER}/wg.nmconnection": GUARD,
+            f"{FOLDER}/eth.nmconnection": "[connection]\nid=eth\ntype=ethernet\n",
+            "etc/wpa_supplicant/wlan0.conf": SUPPLICANT,
+        },
+    )
+    tunnels = vpn_tunnels.gather(host, ())[0].tunnels
+    assert [(t.kind, t.name, t.weak) for t in tunnels] == [
+        ("openvpn", "office", ["cipher BF-CBC", "auth MD5", "static key"]),
+        ("pptp", "office", ["auth MD5", "static key", "PPTP"]),
+        ("wireguard", "wg", []),
+    ]
+    networks = wireless_networks.gather(host, ())[0].networks
+    assert [(n.name, n.security) for n in networks] == [
+        ("cafe", "open"),
+        ("home", "wpa2"),
+        ("shop", "wep"),
+        ("lab", "wpa2"),
+    ]
+    assert "do-not-tell" not in repr(tunnels) + repr(networks)
+
+
+@pytest.mark.parametrize(
+    ("management", "protocols", "expected"),
+    [
+        ("", [], "open"),
+        ("none", [], "wep"),
+        ("ieee8021x", [], "wep"),
+        ("owe", [], "owe"),
+        ("wpa-psk", ["wpa", "rsn"], "wpa"),
+        ("wpa-psk", ["rsn"], "wpa2"),
+        ("WPA-PSK SAE", [], "wpa3"),
+        ("wpa-eap", [], "enterprise"),
+        ("unheard-of", [], "open"),
+    ],
+)
+def test_the_security_of_a_wireless_network(management: str, protocols: list[str], expected: str) -> None:
+    assert network_manager.security(management, protocols) == expected
+
+
 @pytest.mark.hostile
 @settings(max_examples=1000, deadline=None)
 @given(st.text(max_size=200))
@@ -243,6 +326,10 @@ def test_any_text_is_read(text: str) -> None:
     vpn_tunnels.openvpn(text)
     list(vpn_tunnels.ipsec(text))
     vpn_tunnels.swanctl(text)
+    list(wireless_networks.supplicant(text))
+    connection = network_manager.parse(f"[connection]\ntype=vpn\n{text}")
+    network_manager.tunnel(connection, vpn_tunnels.WEAK_CIPHERS, vpn_tunnels.WEAK_HASHES)
+    network_manager.wireless(connection)
 
 
 @pytest.mark.hostile
@@ -254,6 +341,7 @@ def test_any_text_is_read(text: str) -> None:
         (vpn_tunnels.openvpn, "cipher "),
         (lambda text: list(vpn_tunnels.ipsec(text)), "conn a\n ike=md5-"),
         (vpn_tunnels.swanctl, "proposals = des{"),
+        (lambda text: list(wireless_networks.supplicant(text)), "network={\n}\n"),
     ],
 )
 def test_ten_megabytes_cost_less_than_a_second(read: Callable[[str], object], piece: str) -> None:

@@ -174,6 +174,23 @@ def test_zypper_checks_unless_told_not_to(tmp_path: Path) -> None:
     assert found.loose == []
 
 
+@pytest.mark.parametrize(
+    ("settings_", "signed"),
+    [
+        ({}, True),
+        ({"gpgcheck": "off"}, False),
+        ({"repo_gpgcheck": "off"}, False),
+        ({"pkg_gpgcheck": "off"}, False),
+        ({"gpgcheck": "off", "repo_gpgcheck": "on"}, True),
+        ({"gpgcheck": "off", "pkg_gpgcheck": "on"}, True),
+        ({"repo_gpgcheck": "off", "pkg_gpgcheck": "on"}, True),
+    ],
+)
+def test_zyppers_three_settings_together_say_what_is_checked(settings_: dict[str, str], signed: bool) -> None:
+    assert rpm_repositories.Settings("zypper", settings_, {}).signed is signed
+    assert rpm_repositories.Settings("zypper", {}, settings_).signed is signed
+
+
 def test_a_machine_without_a_manager_has_no_sources(tmp_path: Path) -> None:
     assert package_sources.gather(mounted(tmp_path, {"etc/hostname": "x"}), ())[0].manager == "none"
 

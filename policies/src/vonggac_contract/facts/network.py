@@ -244,7 +244,9 @@ class NetworkInterfaces(msgspec.Struct, frozen=True):
 class Tunnel(msgspec.Struct, frozen=True):
     """One VPN that is configured. Keys never leave the parser."""
 
-    kind: Annotated[Literal["wireguard", "openvpn", "ipsec"], about("Program")]
+    kind: Annotated[
+        Literal["wireguard", "openvpn", "ipsec", "pptp", "l2tp", "other"], about("Protocol or program")
+    ]
     name: Annotated[str, about("File or connection")]
     weak: Annotated[
         list[str],
@@ -263,7 +265,32 @@ class VpnTunnels(msgspec.Struct, frozen=True):
         list[Tunnel],
         about(
             "By file",
-            source="etc/wireguard, etc/openvpn, etc/ipsec.conf, etc/ipsec.d, etc/swanctl",
+            source="etc/wireguard, etc/openvpn, etc/ipsec.conf, etc/ipsec.d, etc/swanctl, NetworkManager's connections",
+        ),
+    ]
+
+
+class WirelessNetwork(msgspec.Struct, frozen=True):
+    """One wireless network that the machine joins by itself."""
+
+    name: Annotated[str, about("Name of the connection")]
+    security: Annotated[
+        Literal["open", "owe", "wep", "wpa", "wpa2", "wpa3", "enterprise"],
+        about(
+            "open: none; owe: encrypted without a password; wpa: the old protocol allowed; enterprise: IEEE 802.1X"
+        ),
+    ]
+
+
+@topic("wireless.networks", privileged=True)
+class WirelessNetworks(msgspec.Struct, frozen=True):
+    """Wireless networks that are saved for the whole machine. Keys never leave the parser."""
+
+    networks: Annotated[
+        list[WirelessNetwork],
+        about(
+            "By file",
+            source="etc/NetworkManager/system-connections; etc/wpa_supplicant/*.conf; etc/netplan is not read",
         ),
     ]
 

@@ -14,6 +14,7 @@ from . import (
     squid_proxy,
     tls_listener,
     vpn_tunnels,
+    wireless_networks,
 )
 
 GATHERERS: dict[str, Gather] = {
@@ -27,4 +28,5 @@ GATHERERS: dict[str, Gather] = {
     "squid.proxy": squid_proxy.gather,
     "tls.listener": tls_listener.gather,
     "vpn.tunnels": vpn_tunnels.gather,
+    "wireless.networks": wireless_networks.gather,
 }

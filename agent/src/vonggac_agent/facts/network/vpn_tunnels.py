@@ -4,7 +4,8 @@ Weak: what NIST SP 800-131A rev. 2 disallows or RFC 8247 section 2 and RFC 8221 
 IDEA, null; MD5; MODP groups below 2048 bits), a static key, a client that does not check the server, TLS below 1.2.
 HMAC with SHA-1 is disallowed by neither and not told.
 
-Sources: openvpn(8) 2.6; ipsec.conf(5) and swanctl.conf(5) of strongSwan; wg-quick(8).
+Sources: openvpn(8) 2.6; ipsec.conf(5) and swanctl.conf(5) of strongSwan; wg-quick(8); connections of
+NetworkManager are read by `network_manager`.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ from ...formats import directives
 from ...formats.lines import significant
 from ...host import Host
 from ...untrusted import as_text, bounded
+from . import network_manager
 
 OPENVPN: Final = ("etc/openvpn/*.conf", "etc/openvpn/server/*.conf", "etc/openvpn/client/*.conf")
 IPSEC: Final = ("etc/ipsec.conf", "etc/ipsec.d/*.conf")
 SWANCTL: Final = ("etc/swanctl/swanctl.conf", "etc/swanctl/conf.d/*.conf")
 WIREGUARD: Final = "etc/wireguard/*.conf"
+SOURCE: Final = "etc/wireguard, etc/openvpn, etc/ipsec.conf, etc/swanctl, etc/NetworkManager"
 WEAK_CIPHERS: Final = re.compile(r"(?i)(BF|DES|DES-EDE3?|DESX?|RC2|RC4|CAST5|IDEA)(-.*)?|none")
 WEAK_HASHES: Final = ("md5", "md4", "rsa-md5", "none")
 WEAK_PARTS: Final = frozenset(
@@ -133,6 +136,10 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[VpnTunnels, str]:
         text = host.text(path) or ""
         if any(line.startswith("connections") for _, line in significant(text)):
             found.append(Tunnel("ipsec", bounded(as_text(path)), swanctl(text)))
-    return VpnTunnels(
-        found[: limits.MAX_FACT_LIST]
-    ), "etc/wireguard, etc/openvpn, etc/ipsec.conf, etc/swanctl"
+    for folder in network_manager.FOLDERS:
+        for name in host.names(folder):
+            connection = network_manager.parse(host.text(f"{folder}/{name}") or "")
+            tunnel = network_manager.tunnel(connection, WEAK_CIPHERS, WEAK_HASHES)
+            if tunnel is not None:
+                found.append(tunnel)
+    return VpnTunnels(found[: limits.MAX_FACT_LIST]), SOURCE

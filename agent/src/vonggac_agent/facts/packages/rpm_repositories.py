@@ -43,10 +43,16 @@ class Settings(NamedTuple):
 
     @property
     def signed(self) -> bool:
-        """Packages are checked. dnf: gpgcheck, off by default; zypper: gpgcheck, on by default, or pkg_gpgcheck."""
+        """What comes is checked. dnf: gpgcheck, off by default; zypper: gpgcheck, on by default, tuned by two others.
+
+        repo_gpgcheck or pkg_gpgcheck set to off takes unsigned things silently; either set to on checks by itself.
+        """
         if self.manager == "dnf":
             return self._on("gpgcheck", False)
-        return self._on("gpgcheck", True) or self._on("pkg_gpgcheck", False)
+        checked = self._on("gpgcheck", True)
+        return self._on("pkg_gpgcheck", False) or (
+            self._on("repo_gpgcheck", checked) and self._on("pkg_gpgcheck", True)
+        )
 
     @property
     def tls_checked(self) -> bool:
