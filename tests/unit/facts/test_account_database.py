@@ -65,14 +65,13 @@ def test_what_does_not_fit_together_is_told_by_name_and_place(tmp_path: Path) ->
             "etc/passwd": f"root:x:0:0::/root:/bin/sh\ntoor:x:0:0::/:/bin/sh\nan:{HASH}:5:77::/:/bin/sh\n"
             "an::6:1::/:/bin/sh\nbroken:x:7\nword:x:a:1::/:/bin/sh\n+@staff::::::\n\n# note\nstar:*:8:1::/:/bin/sh\n",
             "etc/group": "root:x:0:\nbin:x:1:\nbin:x:2:\nadm:x:1:\n-old:::\n",
-            "etc/shadow": "root:!:1::::::\n+::::::::\n",
         },
     )
     assert found.repeated_names == ["an"]
     assert found.repeated_numbers == ["0: root, toor"]
     assert (found.repeated_groups, found.repeated_group_numbers) == (["bin"], ["1: bin, adm"])
     assert found.without_group == ["an"]
-    assert found.legacy_entries == ["etc/passwd:7", "etc/shadow:2", "etc/group:5"]
+    assert found.legacy_entries == ["etc/passwd:7", "etc/group:5"]
     assert found.unshadowed == ["an", "an"]
     assert found.malformed == ["etc/passwd:5", "etc/passwd:6"]
 
@@ -98,11 +97,17 @@ def test_copied_hashes_missing_lines_and_changes_to_come_are_told_without_the_ha
             "etc/passwd": "".join(
                 f"{n}:x:{i}:1::/:/bin/sh\n" for i, n in enumerate(("an", "ba", "ca", "da"))
             ),
-            "etc/shadow": f"an:{HASH}:20000::::::\nba:!{HASH}:20000::::::\nca:{OTHER}:90000::::::\ngone:*:1::::::\n",
+            "etc/shadow": f"an:{HASH}:20000::::::\nba:!{HASH}:20000::::::\nca:{OTHER}:90000::::::\ngone:*:1::::::\n"
+            "+::::::::\nbad:x\n",
         },
     )
     assert found.same_password == ["an", "ba"]
-    assert (found.without_entry, found.without_account, found.changed_later) == (["da"], ["gone"], ["ca"])
+    assert (found.without_entry, found.without_account, found.changed_later) == (
+        ["da"],
+        ["gone", "bad"],
+        ["ca"],
+    )
+    assert (found.legacy_entries, found.malformed) == (["etc/shadow:5"], ["etc/shadow:6"])
     assert HASH[10:20] not in str(found)
 
 
@@ -270,7 +275,7 @@ def test_no_text_makes_the_parsers_raise_anything_but_value_error(lines: list[st
     try:
         account_groups.passwords(lines)
         account_shadow.same_password(lines)
-        for path in account_consistency.FILES:
+        for path in account_consistency.FIELDS:
             account_consistency.legacy(path, lines)
             account_consistency.malformed(path, lines)
         account_defaults.inactive(text)

@@ -42,7 +42,7 @@ class Consistency(msgspec.Struct, frozen=True):
     without_group: Annotated[list[str], about("Accounts whose primary group does not exist")]
     legacy_entries: Annotated[
         list[str],
-        about("Lines that begin with + or -, by file and number", source="etc/passwd, shadow, group"),
+        about("Lines that begin with + or -, by file and number", source="etc/passwd, etc/group"),
     ]
     unshadowed: Annotated[
         list[str], about("Accounts whose line in passwd is empty where the x stands, or holds a hash")
@@ -58,6 +58,8 @@ class ShadowFaults(msgspec.Struct, frozen=True):
     without_account: Annotated[list[str], about("Lines here without an account in passwd")]
     same_password: Annotated[list[str], about("Accounts that share a hash to the last letter: it was copied")]
     changed_later: Annotated[list[str], about("Accounts whose last change lies in the future")]
+    legacy_entries: Annotated[list[str], about("Lines that begin with + or -, by file and number")]
+    malformed: Annotated[list[str], about("Lines that no program can read, by file and number")]
 
 
 class Home(msgspec.Struct, frozen=True):

@@ -19,8 +19,9 @@ from . import account_files
 from .account_files import PasswdEntry
 from .account_users import MAX_ACCOUNT_FILE
 
-FILES: Final = {"etc/passwd": 7, "etc/shadow": 9, "etc/group": 4}
-"""Fields of one line."""
+FILES: Final = {"etc/passwd": 7, "etc/group": 4}
+FIELDS: Final = {**FILES, "etc/shadow": 9}
+"""Fields of one line; the shadow file is looked at by `account_shadow`."""
 MOST: Final = 1000
 """Entries of one list here."""
 _NUMBER: Final = re.compile(r"[0-9]{1,10}")
@@ -42,7 +43,7 @@ def legacy(path: str, lines: Sequence[str]) -> list[str]:
 
 def malformed(path: str, lines: Sequence[str]) -> list[str]:
     """Lines that are neither an entry, nor empty, nor a comment, nor one of `legacy`."""
-    wanted = FILES[path]
+    wanted = FIELDS[path]
     found: list[str] = []
     for number, line in enumerate(lines, 1):
         fields = line.split(":")
@@ -60,8 +61,8 @@ def unshadowed(entries: Iterable[PasswdEntry]) -> list[str]:
 
 
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[Consistency, str]:
-    """Topic account.consistency. The shadow file's lines are looked at where they may be."""
-    lines = {path: _lines(host, path) for path in FILES}
+    """Topic account.consistency."""
+    lines = {path: host.lines(path, limit=MAX_ACCOUNT_FILE) for path in FILES}
     entries = account_files.passwd(lines["etc/passwd"])
     if not entries:
         raise CouldNotLook(Reason.NOT_INSTALLED, "etc/passwd is absent or holds no account")
@@ -79,12 +80,3 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[Consistency, str]:
         unshadowed=unshadowed(entries),
         malformed=[place for path in FILES for place in malformed(path, lines[path])],
     ), ", ".join(FILES)
-
-
-def _lines(host: Host, path: str) -> list[str]:
-    try:
-        return host.lines(path, limit=MAX_ACCOUNT_FILE)
-    except CouldNotLook as error:
-        if path == "etc/shadow" and error.reason is Reason.PERMISSION_DENIED:
-            return []
-        raise

@@ -6,7 +6,7 @@ one machine's accounts are made from another's. Source: shadow(5).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
 from vonggac_contract import limits
@@ -15,7 +15,7 @@ from vonggac_contract.facts.accounts import ShadowFaults
 
 from ...host import Host
 from ...untrusted import bounded
-from . import account_files
+from . import account_consistency, account_files
 from .account_files import PasswdEntry, ShadowEntry
 from .account_users import MAX_ACCOUNT_FILE
 
@@ -32,15 +32,17 @@ def same_password(lines: Iterable[str]) -> list[str]:
 
 
 def describe(
-    entries: Iterable[PasswdEntry], shadow: Mapping[str, ShadowEntry], shared: list[str], today: date
+    entries: Iterable[PasswdEntry], shadow: Mapping[str, ShadowEntry], lines: Sequence[str], today: date
 ) -> ShadowFaults:
-    """The fact. `shared`: what `same_password` found."""
+    """The fact. `lines`: those of the shadow file."""
     named = {entry.name: entry for entry in entries}
     return ShadowFaults(
         without_entry=[bounded(n) for n, e in named.items() if e.password is None and n not in shadow],
         without_account=[bounded(n) for n in shadow if n not in named and n[0] not in "+-#"],
-        same_password=[bounded(name) for name in shared],
+        same_password=[bounded(name) for name in same_password(lines)],
         changed_later=[bounded(n) for n, e in shadow.items() if e.changed is not None and e.changed > today],
+        legacy_entries=account_consistency.legacy("etc/shadow", lines),
+        malformed=account_consistency.malformed("etc/shadow", lines),
     )
 
 
@@ -53,4 +55,4 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[ShadowFaults, str]:
     if len(lines) > limits.MAX_FACT_LIST or len(entries) > limits.MAX_FACT_LIST:
         raise CouldNotLook(Reason.TOO_LARGE, f"over {limits.MAX_FACT_LIST} accounts")
     shadow = account_files.shadow(lines)
-    return describe(entries, shadow, same_password(lines), host.now.date()), "etc/shadow, etc/passwd"
+    return describe(entries, shadow, lines, host.now.date()), "etc/shadow, etc/passwd"
