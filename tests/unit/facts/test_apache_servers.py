@@ -393,9 +393,9 @@ def test_includes_without_end_are_refused(tmp_path: Path) -> None:
 def test_variables_that_grow_are_cut(tmp_path: Path) -> None:
     lines = ["Define A0 " + "x" * 100]
     lines += [f"Define A{n + 1} " + f"${{A{n}}}" * 50 for n in range(30)]
-    began = time.perf_counter()
+    began = time.process_time()
     with_site(tmp_path, "\n".join(lines))
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.hostile
@@ -411,10 +411,10 @@ def test_variables_that_grow_are_cut(tmp_path: Path) -> None:
     ],
 )
 def test_ten_million_bytes_are_read_or_refused_in_time(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with suppress(ValueError):
         apache.parse(text)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.hostile
@@ -429,10 +429,10 @@ def test_ten_million_bytes_are_read_or_refused_in_time(text: str) -> None:
     ],
 )
 def test_many_of_one_thing_cost_little(text: str, tmp_path: Path) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with suppress(CouldNotLook, ValueError):
         with_site(tmp_path, text)
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3
 
 
 NAME = st.sampled_from(["servername", "directory", "header", "options", "rewriterule", "if"])

@@ -343,18 +343,18 @@ def test_code_in_lua_is_passed_over(tmp_path: Path) -> None:
 def test_a_configuration_that_multiplies_is_refused_in_time(tmp_path: Path) -> None:
     many: dict[str, str | bytes | Link] = {f"etc/nginx/m/{n}.conf": "include many/*;\n" for n in range(20)}
     many |= {f"etc/nginx/many/{n}": "a b;\n" * 2000 for n in range(20)}
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(CouldNotLook, match="too-large"):
         look(tmp_path, "http { include m/*; }", **many)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.hostile
 def test_a_thousand_expressions_cost_little(tmp_path: Path) -> None:
     hostile = "".join(f'location ~ "(a{{1,40}}){{1,20}}{n}" {{ }} ' for n in range(900))
-    began = time.perf_counter()
+    began = time.process_time()
     assert server(tmp_path, f"root /srv; {hostile}").dotfiles in (True, None)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.hostile
@@ -371,10 +371,10 @@ def test_a_thousand_expressions_cost_little(tmp_path: Path) -> None:
     ],
 )
 def test_many_of_one_thing_cost_little(config: str, tmp_path: Path) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with suppress(ValueError):
         look(tmp_path, config)
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3
 
 
 WORD = st.sampled_from(["a", "b.example.vn", "_", "*.x", "-", "x-frame-options", "9"])

@@ -195,11 +195,11 @@ def test_a_file_that_includes_itself_is_refused(tmp_path: Path) -> None:
     "text", ["'" * 1_000_000, "a '" + "\\'" * 500_000, "a," * 500_000, '"' * 1_000_000]
 )
 def test_lines_of_a_million_bytes_are_read_or_refused_in_time(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     list(postgresql_config.settings("a = " + text))
     with suppress(ValueError):
         list(postgresql_config.records("host " + text))
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3
 
 
 VALUE = st.text(st.characters(min_codepoint=32, max_codepoint=0x1FF), max_size=12)
