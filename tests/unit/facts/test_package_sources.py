@@ -263,6 +263,16 @@ def test_a_package_that_no_list_offers_is_foreign(tmp_path: Path) -> None:
     assert (found.basis, found.foreign) == ("archives", ["stranger"])
 
 
+def test_an_old_kernel_is_still_its_publishers(tmp_path: Path) -> None:
+    status = "".join(
+        f"Package: {name}\nStatus: install ok installed\nSource: linux-signed\nVersion: 1\nArchitecture: amd64\n\n"
+        for name in ("linux-image-1", "linux-image-2")
+    )
+    lists = "Package: linux-image-2\nVersion: 1\nArchitecture: amd64\n"
+    host = mounted(tmp_path, {"var/lib/dpkg/status": status, "var/lib/apt/lists/a_dists_b_Packages": lists})
+    assert package_origins.gather(host, ())[0].foreign == []
+
+
 def test_without_lists_nobody_knows_what_is_foreign(tmp_path: Path) -> None:
     host = mounted(
         tmp_path, {"var/lib/dpkg/status": "Package: a\nStatus: install ok installed\nVersion: 1\n"}

@@ -157,7 +157,10 @@ class PackageOrigins(msgspec.Struct, frozen=True):
 
     basis: Annotated[
         Literal["archives", "signatures"],
-        about("dpkg: no archive's list has the name; rpm: the package carries no signature"),
+        about(
+            "dpkg: no archive's list has the name, nor an installed package of the same source; rpm: the package "
+            "carries no signature"
+        ),
     ]
     foreign: Annotated[
         list[str], about("Names of such packages", source="var/lib/apt/lists; the rpm database")

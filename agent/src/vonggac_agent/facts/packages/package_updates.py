@@ -41,8 +41,17 @@ class Newer:
 
     @property
     def foreign(self) -> list[str]:
-        """Installed packages whose name nobody offered, sorted."""
-        return sorted(as_text(name) for name in self._installed.keys() - self._offered)
+        """Installed packages that nobody offers, sorted.
+
+        One made from the same source as an offered one is left out: an old kernel goes from the archive when a new one
+        comes, and is still its publisher's.
+        """
+        sources = {p.source or p.name for name in self._offered for p in self._installed.get(name, ())}
+        return sorted(
+            as_text(name)
+            for name, packages in self._installed.items()
+            if name not in self._offered and not any((p.source or p.name) in sources for p in packages)
+        )
 
     @property
     def names(self) -> frozenset[bytes]:
