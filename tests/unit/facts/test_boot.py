@@ -273,6 +273,16 @@ def test_an_entry_that_is_written_is_read_back(title: str, options: list[list[st
     )
 
 
+@given(st.dictionaries(st.sampled_from(["GRUB_CMDLINE_LINUX", "GRUB_TIMEOUT", "GRUB_X"]), PARAMETER))
+@settings(max_examples=2000, deadline=None)
+def test_defaults_and_environments_that_are_written_are_read_back(model: dict[str, str]) -> None:
+    quoted = [f'{key}="{value} ${{GRUB_NONE}}{value}"' for key, value in model.items()]
+    expected = {key: f"{value} {value}" for key, value in model.items()}
+    assert loader_files.defaults(["# x\n", *quoted]) == expected
+    block = "# GRUB Environment Block\n" + "".join(f"{k}={v}\n" for k, v in model.items()) + "#" * 40
+    assert loader_files.environment(block) == model
+
+
 @pytest.mark.hostile
 @given(st.text(max_size=300))
 @settings(max_examples=2000, deadline=None)

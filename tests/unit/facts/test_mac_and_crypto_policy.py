@@ -237,6 +237,17 @@ def test_booleans_that_are_written_are_read_back(model: dict[str, bool]) -> None
     assert mac_policy.booleans(text) == [f"{name}={int(on)}" for name, on in sorted(model.items())]
 
 
+@given(
+    st.sampled_from(["enforcing", "permissive", "disabled"]),
+    st.sampled_from(["targeted", "mls", "minimum", "a_b-1"]),
+    st.lists(st.sampled_from(["DEFAULT", "FUTURE", "SHA1", "NO-CBC"]), min_size=1, max_size=3),
+)
+@settings(max_examples=2000, deadline=None)
+def test_policies_that_are_written_are_read_back(mode: str, kind: str, parts: list[str]) -> None:
+    assert mac_policy.selinux(f"# SELINUX=x\nSELINUX={mode}\n\nSELINUXTYPE={kind} \n") == (mode, kind)
+    assert crypto_policy.named(f"# x\n\n{':'.join(parts).lower()}\nOTHER\n") == parts
+
+
 @pytest.mark.hostile
 @given(st.text(max_size=300))
 @settings(max_examples=2000, deadline=None)

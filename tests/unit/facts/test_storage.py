@@ -364,6 +364,41 @@ def test_a_crypttab_that_is_written_is_read_back(model: list[tuple[str, str, str
     assert mount_tables.crypttab(text) == [Volume(*line) for line in model]
 
 
+@given(
+    PLACE.filter(lambda path: "\\" not in path),
+    WORD,
+    WORD,
+    st.lists(WORD, min_size=1, max_size=3, unique=True),
+)
+@settings(max_examples=2000, deadline=None)
+def test_a_mount_unit_that_is_written_is_read_back(
+    path: str, what: str, kind: str, options: list[str]
+) -> None:
+    first = f"[Unit]\nDescription=x\n[Mount]\nWhat={what}\nWhere={path}\nType={kind}\nOptions=ro\n"
+    drop_in = f"[Mount]\nOptions={','.join(options)}\n"
+    assert mount_tables.mount_unit([first, drop_in]) == Line(what, path, kind, options)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["*", "root", "@x"]), st.sampled_from(["hard", "soft", "-"]), st.integers(0, 9)
+        )
+    ),
+    st.sampled_from(["none", "external", "journal"]),
+    st.integers(0, 9),
+)
+@settings(max_examples=2000, deadline=None)
+def test_limits_and_coredump_settings_that_are_written_are_read_back(
+    model: list[tuple[str, str, int]], storage: str, gigabytes: int
+) -> None:
+    text = "".join(f"{who}\t{kind} core  {most} # x\n" for who, kind, most in model)
+    everybody = [most for who, kind, most in model if who == "*" and kind != "soft"]
+    assert coredump_settings.hard_limit(["# x\n", text]) == (everybody[-1] if everybody else None)
+    conf = [f"[Coredump]\n#Storage=x\nStorage={storage}\n", f"[Coredump]\nProcessSizeMax={gigabytes}G\n"]
+    assert coredump_settings.conf(conf) == (storage, gigabytes << 30)
+
+
 @pytest.mark.hostile
 @given(st.text(max_size=300))
 @settings(max_examples=2000, deadline=None)

@@ -130,7 +130,9 @@ def _free_programs(host: Host, profiles: dict[str, str]) -> list[str]:
         if profile == "unconfined":
             try:
                 program = as_text(host.readlink(f"{folder}/exe") or "")
-            except CouldNotLook:  # a process that ended meanwhile
+            except CouldNotLook as error:
+                if error.reason is not Reason.MALFORMED:  # it ended meanwhile
+                    raise
                 continue
             if program in meant:
                 found.add(program)
