@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.backup import backup_jobs, borgmatic, commands
 from vonggac_agent.facts.backup.commands import Command
@@ -175,8 +176,8 @@ KEPT = st.dictionaries(
 )
 
 
-@settings(max_examples=2000, deadline=None)
 @given(KEPT, st.booleans(), st.booleans())
+@thorough
 def test_what_is_kept_reads_back_in_every_form(kept: dict[str, int], remote: bool, flat: bool) -> None:
     total = sum(kept.values())
     place = "ssh://u@h/./r" if remote else "/mnt/r"
@@ -216,8 +217,8 @@ WORDS = [
 
 
 @pytest.mark.hostile
-@settings(max_examples=1000, deadline=None)
 @given(st.lists(st.sampled_from(WORDS), max_size=30), st.text(max_size=100))
+@thorough
 def test_any_script_is_read(pieces: list[str], text: str) -> None:
     for script in (" ".join(pieces), text):
         for command in commands.commands(script, name="backup"):

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.desktop import browser_extensions, browser_installed, browser_policies
 from vonggac_agent.facts.desktop.browser_policies import Policy
@@ -134,8 +135,8 @@ def test_extensions_of_all_people_are_told_without_the_people(tmp_path: Path) ->
 ID = st.text("abcdefghijklmnop@.", min_size=1, max_size=12)
 
 
-@settings(max_examples=2000, deadline=None)
 @given(st.sets(ID, max_size=4), st.booleans())
+@thorough
 def test_extensions_written_down_are_read_back(ids: set[str], blocked: bool) -> None:
     text = json.dumps(
         {"addons": [addon(name) for name in sorted(ids)] + [addon("own", "app-system-defaults")]}
@@ -150,8 +151,8 @@ def test_extensions_written_down_are_read_back(ids: set[str], blocked: bool) -> 
 
 
 @pytest.mark.hostile
-@settings(max_examples=1000, deadline=None)
 @given(st.text(max_size=100), st.dictionaries(st.text(max_size=5), st.integers() | st.none(), max_size=3))
+@thorough
 def test_any_text_is_refused_as_a_value_error_or_read(text: str, told: dict[str, Any]) -> None:
     for candidate in (text, json.dumps(told), json.dumps({"policies": told, "addons": [told]})):
         for read in (

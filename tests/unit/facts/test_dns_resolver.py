@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted, this_machine
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.network import (
     dns_resolver,
@@ -76,8 +77,8 @@ ADDRESS = st.one_of(
 DOMAIN = st.text("abcdefgh-", min_size=1, max_size=9).map("{}.vn".format)
 
 
-@settings(max_examples=2000, deadline=None)
 @given(st.lists(ADDRESS, max_size=3), st.lists(DOMAIN, max_size=2))
+@thorough
 def test_resolv_conf_reads_back_as_it_was_written(servers: list[str], search: list[str]) -> None:
     text = "".join(f"nameserver {s}\n" for s in servers) + (f"search {' '.join(search)}\n" if search else "")
     assert dns_resolver.resolv_conf(text) == (servers, search)
@@ -317,8 +318,8 @@ def test_the_security_of_a_wireless_network(management: str, protocols: list[str
 
 
 @pytest.mark.hostile
-@settings(max_examples=1000, deadline=None)
 @given(st.text(max_size=200))
+@thorough
 def test_any_text_is_read(text: str) -> None:
     dns_resolver.resolv_conf(text)
     dns_resolver.resolved_settings([f"[Resolve]\n{text}"])

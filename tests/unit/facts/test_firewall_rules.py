@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import FIXTURES, Link, mounted
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.network import (
     firewall_openings,
@@ -223,8 +224,8 @@ def test_the_file_of_nftables_is_read_where_its_unit_is_on(tmp_path: Path) -> No
 RULE = st.tuples(st.booleans(), st.integers(1, 60_000), st.integers(0, 3), st.booleans())
 
 
-@settings(max_examples=2000, deadline=None)
 @given(st.lists(RULE, max_size=4))
+@thorough
 def test_rules_written_down_open_what_they_say(rules: list[tuple[bool, int, int, bool]]) -> None:
     expected, text, saved = set(), "", ""
     for tcp, first, more, limited in rules:
@@ -251,8 +252,8 @@ VALUES = st.dictionaries(st.sampled_from(KEYS), BODY, max_size=3)
 
 
 @pytest.mark.hostile
-@settings(max_examples=500, deadline=None)
 @given(VALUES, st.text(max_size=120))
+@thorough
 def test_any_expression_is_read_as_a_condition(body: Any, words: str) -> None:
     conditions = [nft_conditions.of_match(body)]
     steps = [*nft_conditions.of_map(body, conditions), *nft_conditions.of_words(words)]
@@ -262,8 +263,8 @@ def test_any_expression_is_read_as_a_condition(body: Any, words: str) -> None:
 
 
 @pytest.mark.hostile
-@settings(max_examples=500, deadline=None)
 @given(st.text(max_size=200))
+@thorough
 def test_any_text_is_no_zone_or_one_that_can_be_read(text: str) -> None:
     for read in (firewalld_zones.parse, firewalld_zones.service_ports):
         with contextlib.suppress(ValueError):

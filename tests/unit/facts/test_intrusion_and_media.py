@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.protection import intrusion_prevention, media_handling
 from vonggac_contract.facts.protection import IntrusionTool, MediaHandling
@@ -121,8 +122,8 @@ def test_clamav_looks_at_removable_media_where_it_is_told_to(
 NAME = st.text("abcdefgh-", min_size=1, max_size=8)
 
 
-@settings(max_examples=2000, deadline=None)
 @given(st.dictionaries(NAME, st.booleans(), max_size=4), st.booleans())
+@thorough
 def test_jails_written_down_are_read_back(told: dict[str, bool], default: bool) -> None:
     text = f"[DEFAULT]\nenabled = {str(default).lower()}\n"
     text += "".join(f"[{name}]\nenabled = {'true' if flag else 'false'}\n" for name, flag in told.items())
@@ -130,8 +131,8 @@ def test_jails_written_down_are_read_back(told: dict[str, bool], default: bool) 
 
 
 @pytest.mark.hostile
-@settings(max_examples=1000, deadline=None)
 @given(st.text(max_size=200))
+@thorough
 def test_any_text_is_read(text: str) -> None:
     intrusion_prevention.jails([text])
     media_handling.blocks(text)

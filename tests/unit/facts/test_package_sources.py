@@ -6,9 +6,10 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.packages import (
     apt_sources,
@@ -328,8 +329,8 @@ ENTRY = st.builds(
 )
 
 
-@settings(max_examples=2000, deadline=None)
 @given(st.lists(ENTRY, max_size=4))
+@thorough
 def test_sources_written_in_either_form_read_back_the_same(entries: list[apt_sources.Entry]) -> None:
     stanzas = "\n".join(
         f"Types: deb\nURIs: {' '.join(e.uris)}\nSuites:\n {' '.join(e.suites)}\n"
@@ -351,8 +352,8 @@ def test_sources_written_in_either_form_read_back_the_same(entries: list[apt_sou
 REPOSITORY = st.dictionaries(st.sampled_from(["baseurl", "gpgcheck", "enabled", "proxy"]), WORD, max_size=4)
 
 
-@settings(max_examples=2000, deadline=None)
 @given(st.dictionaries(st.text("abc-_", min_size=1, max_size=6), REPOSITORY, max_size=4))
+@thorough
 def test_repositories_read_back_as_they_were_written(repositories: dict[str, dict[str, str]]) -> None:
     text = "".join(
         f"[{name}]\n" + "".join(f"{key} = {value}\n" for key, value in values.items()) + "\n"
@@ -364,8 +365,8 @@ def test_repositories_read_back_as_they_were_written(repositories: dict[str, dic
 
 
 @pytest.mark.hostile
-@settings(max_examples=2000, deadline=None)
 @given(st.text(max_size=200))
+@thorough
 def test_any_text_is_read_as_sources(text: str) -> None:
     for entry in (*apt_sources.one_line(text), *apt_sources.deb822(text)):
         for uri in entry.uris:
