@@ -86,6 +86,12 @@ def test_a_directory_of_its_own_in_fstab(tmp_path: Path) -> None:
     assert not point(tmp_path, "/media/cdrom0", {}).separate, "noauto"
 
 
+def test_of_two_lines_of_fstab_for_one_place_systemd_mounts_the_first(tmp_path: Path) -> None:
+    lines = "tmpfs /tmp tmpfs nosuid,nodev 0 0\nUUID=4 /tmp ext4 nosuid,nodev,noexec 0 2\n"
+    found = point(tmp_path, "/tmp", {"etc/fstab": lines})
+    assert (found.type, found.next_options) == ("tmpfs", ["nosuid", "nodev"])
+
+
 def test_what_systemd_mounts_by_itself_takes_its_options_from_fstab(tmp_path: Path) -> None:
     bare = point(tmp_path / "a", "/dev/shm", {"etc/passwd": ""})
     assert (bare.separate, bare.options[:2]) == (True, ["nosuid", "nodev"])

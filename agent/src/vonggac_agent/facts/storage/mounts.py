@@ -69,9 +69,10 @@ def at_next_start(host: Host, path: str) -> Line | None:
     """What is mounted at `path` at the next start; None if nothing.
 
     systemd.unit(5), systemd-fstab-generator(8): a unit of the administrator's goes before fstab, fstab before a
-    vendor's unit; systemd's own mounts take their options from fstab (systemd-remount-fs.service(8)).
+    vendor's unit; systemd's own mounts take their options from fstab (systemd-remount-fs.service(8)). Of two lines of
+    fstab for one place the first makes the unit, the generator complains of the other and leaves it out.
     """
-    written = next((line for line in reversed(fstab(host)) if line.path == path), None)
+    written = next((line for line in fstab(host) if line.path == path), None)
     if written is not None and "noauto" in written.options:
         written = None
     unit = _unit(host, path)
