@@ -51,7 +51,7 @@ def test_each_profile_measures_every_control_for_the_agent_at_its_level(pack: Pa
         measured = {c for r in profile.rules for c in pack.rules[r].rule.maps["tcvn14423"]}
         due = {control for control, levels in controls().items() if profile.level in levels}
         assert due - measured == set(), profile.id
-        assert len(due) > 40
+        assert len(due) >= 40
 
 
 def _some(rules: list[str]) -> str:

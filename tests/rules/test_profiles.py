@@ -108,8 +108,10 @@ def test_every_profile_says_where_its_demands_come_from_and_that_they_are_to_be_
         assert "unofficial" in profile.source.en
 
 
-def test_no_higher_level_drops_a_rule(pack: Pack) -> None:
-    assert [set(a.rules) - set(b.rules) for a, b in pairwise(pack.profiles)] == [set()] * 4
+def test_no_higher_level_drops_a_rule_but_where_the_table_of_controls_has_a_gap(pack: Pack) -> None:
+    dropped = [set(a.rules) - set(b.rules) for a, b in pairwise(pack.profiles)]
+    # network.remote-device-posture is asked at 2, 4 and 5: a gap that the source of the table reports in the standard.
+    assert dropped == [set(), {"linux.vpn.posture"}, set(), set()]
 
 
 def test_no_threshold_is_weaker_at_a_higher_level(pack: Pack) -> None:
@@ -176,6 +178,10 @@ def weaker(operator: str, wanted: bool, low: Any, high: Any) -> bool:
     """Whether `high`, the higher level's value, lets more machines pass than `low`."""
     if operator in ("newer_than", "older_than"):
         low, high = duration(low), duration(high)
+    if operator in ("one_of", "subset_of"):
+        return not (set(high) <= set(low) if wanted else set(high) >= set(low))
+    if operator in ("equals", "is", "matches"):
+        return bool(low != high)  # nobody can say which of two words asks for more
     more_with_a_larger_value = operator in ("at_most", "newer_than")
     assert operator in ("at_least", "at_most", "newer_than", "older_than")
     return bool(high > low) if more_with_a_larger_value is wanted else bool(high < low)

@@ -22,7 +22,8 @@ PACKAGES = (
 ON_DISK = (
     *("aide", "aide-common", "apparmor", "apparmor-utils", "chrony", "clamav", "clamav-daemon", "clamav-freshclam"),
     *("fail2ban", "python3-systemd", "python3-yaml", "restic", "openssl", "rsyslog-gnutls", "ssl-cert", "sysstat"),
-    *("ufw", "unattended-upgrades", "usbguard", "postgresql-15-pgaudit", "acl", "debsums", "libpam-google-authenticator"),
+    *("ufw", "unattended-upgrades", "usbguard", "postgresql-15-pgaudit", "acl", "debsums"),
+    "libpam-google-authenticator",
     *("postfix-policyd-spf-python", "opendkim", "opendkim-tools", "clamav-milter", "systemd-resolved", "attr"),
 )
 """What repairs install, waiting in apt's folder of archives."""

@@ -99,7 +99,9 @@ class ImaginedHost(Host):
         self._salt = str(zlib.crc32(self._parts[0][:2]) % 16)
 
     def _drawn(self, path: str | Path, salt: str) -> int:
-        return zlib.crc32(f"{self._salt}{salt}{os.fspath(path).strip('/')}".encode("utf-8", "surrogateescape"))
+        return zlib.crc32(
+            f"{self._salt}{salt}{os.fspath(path).strip('/')}".encode("utf-8", "surrogateescape")
+        )
 
     def read(self, path: str | Path, limit: int = 1 << 20) -> bytes | None:
         self.in_time()

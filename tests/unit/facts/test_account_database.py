@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import FIXTURES, Link, mounted
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.access import (
     account_central,
@@ -251,7 +252,7 @@ NAME = st.text("abcdefgh_", min_size=1, max_size=6)
 
 
 @given(st.dictionaries(NAME, st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=8))
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_numbers_that_are_used_twice_are_exactly_those_told(accounts: dict[str, tuple[int, int]]) -> None:
     numbers = [uid for uid, _ in accounts.values()]
     found = account_consistency.repeated(
@@ -261,7 +262,7 @@ def test_numbers_that_are_used_twice_are_exactly_those_told(accounts: dict[str, 
 
 
 @given(st.dictionaries(NAME, st.sampled_from(["ad", "ipa", "ldap"]), max_size=4))
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_domains_written_are_read_back(domains: dict[str, str]) -> None:
     text = f"[sssd]\ndomains = {', '.join(domains)}\n"
     text += "".join(f"[domain/{name}]\nid_provider = {kind}\n" for name, kind in domains.items())
@@ -269,7 +270,7 @@ def test_domains_written_are_read_back(domains: dict[str, str]) -> None:
 
 
 @given(st.lists(st.text(max_size=60), max_size=12))
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_no_text_makes_the_parsers_raise_anything_but_value_error(lines: list[str]) -> None:
     text = "\n".join(lines)
     try:

@@ -22,16 +22,20 @@ OF_THIS_MACHINE = {"socket.listening", "tls.listener", "file.walk"}
 """Topics that ask the kernel for what no imagined machine has."""
 TOPIC_NAMES = sorted(set(GATHERERS) - OF_THIS_MACHINE)
 WORDS = (
-    *("[", "]", "{", "}", "(", ")", "<", ">", ";", ":", ",", "=", "#", '"', "'", "\\", "/", "|", "*", "!", "@", "%", "$", "-", "~"),
-    *("\n", "\n", "\n", " ", "\t", "\r\n", "\0", "\ufeff", "é", "\u2028", "9" * 30, "-1", "0", "1", "15", "0x1f", "1e9", "07777"),
-    *("[main]\n", "[Unit]\n", "[Journal]\n", "[global]\n", "[mysqld]\n", "server {", "listen 443 ssl;", "<VirtualHost *:443>", "</VirtualHost>"),
-    *("Include /etc/*.conf\n", "include /etc/a.conf\n", "@include common-auth\n", "!includedir /etc\n", "IncludeOptional conf.d/*\n"),
-    *("root:x:0:0:root:/root:/bin/bash\n", "root:$6$a$b:19000:0:99999:7:::\n", "sudo:x:27:root\n", "auth required pam_unix.so nullok\n"),
-    *("-w /etc/passwd -p wa -k identity\n", "-a always,exit -F arch=b64 -S open -F exit=-EACCES -k a\n", "-e 2\n"),
-    *("/dev/sda1 / ext4 defaults,nodev 0 1\n", "install dccp /bin/false\n", "blacklist usb-storage\n", "* * * * * root /bin/true\n"),
-    *("deb [trusted=yes] http://a.example b main\n", "Package: a\nStatus: install ok installed\nVersion: 1\n", "gpgcheck=1\n"),
-    *("key = value\n", "key value\n", "key: value\n", "Match User a\n", "ALL ALL=(ALL) NOPASSWD: ALL\n", "local all all trust\n"),
-    *('{"a": [1, {"b": null}]}', "a:\n  - b: {c: d}\n", "a = [1, 2]\n", "<a b='c'><d/></a>", "/srv *(rw,no_root_squash)\n", "yes", "no", "on"),
+    "[", "]", "{", "}", "(", ")", "<", ">", ";", ":", ",", "=", "#", "\"", "'", "\\", "/", "|", "*", "!", "@",
+    "%", "$", "-", "~", "\n", "\n", "\n", " ", "\t", "\r\n", "\x00", "\ufeff", "\xe9", "\u2028",
+    "999999999999999999999999999999", "-1", "0", "1", "15", "0x1f", "1e9", "07777", "[main]\n", "[Unit]\n",
+    "[Journal]\n", "[global]\n", "[mysqld]\n", "server {", "listen 443 ssl;", "<VirtualHost *:443>",
+    "</VirtualHost>", "Include /etc/*.conf\n", "include /etc/a.conf\n", "@include common-auth\n",
+    "!includedir /etc\n", "IncludeOptional conf.d/*\n", "root:x:0:0:root:/root:/bin/bash\n",
+    "root:$6$a$b:19000:0:99999:7:::\n", "sudo:x:27:root\n", "auth required pam_unix.so nullok\n",
+    "-w /etc/passwd -p wa -k identity\n", "-a always,exit -F arch=b64 -S open -F exit=-EACCES -k a\n",
+    "-e 2\n", "/dev/sda1 / ext4 defaults,nodev 0 1\n", "install dccp /bin/false\n", "blacklist usb-storage\n",
+    "* * * * * root /bin/true\n", "deb [trusted=yes] http://a.example b main\n",
+    "Package: a\nStatus: install ok installed\nVersion: 1\n", "gpgcheck=1\n", "key = value\n", "key value\n",
+    "key: value\n", "Match User a\n", "ALL ALL=(ALL) NOPASSWD: ALL\n", "local all all trust\n",
+    "{\"a\": [1, {\"b\": null}]}", "a:\n  - b: {c: d}\n", "a = [1, 2]\n", "<a b='c'><d/></a>",
+    "/srv *(rw,no_root_squash)\n", "yes", "no", "on",
 )  # fmt: skip
 PART = st.lists(st.sampled_from(WORDS) | st.text(max_size=5), max_size=25).map(
     lambda words: "".join(words).encode("utf-8", "surrogateescape")
@@ -82,8 +86,9 @@ def assert_bounded(value: Any) -> None:
 
 
 HOSTILE = [
-    b"\n", b"a", b"[", b"{", b"(", b"<", b'"', b"'", b"\\", b"\\\n", b" ", b"#", b";", b"a b ", b"a=b\n", b"a{", b"[a]\n", b"<a>",
-    b"include /etc/*\n", b"Include *\n", b"a: ", b"- ", b"\xff", b"\0", b"a,b,", b"-a -b ", b"%a ", b"$(", b"a.b.", b"1:", b"/../",
+    b"\n", b"a", b"[", b"{", b"(", b"<", b"\"", b"'", b"\\", b"\\\n", b" ", b"#", b";", b"a b ", b"a=b\n",
+    b"a{", b"[a]\n", b"<a>", b"include /etc/*\n", b"Include *\n", b"a: ", b"- ", b"\xff", b"\x00", b"a,b,",
+    b"-a -b ", b"%a ", b"$(", b"a.b.", b"1:", b"/../",
 ]  # fmt: skip
 
 

@@ -5,9 +5,10 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted, this_machine
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.boot import boot_loader, boot_parameters, boot_rescue, loader_files
 from vonggac_contract.facts.boot import BootEntry, BootLoader, BootParameters, BootRescue
@@ -254,7 +255,7 @@ def test_this_machine_tells_its_own_command_line() -> None:
 
 
 @given(st.lists(st.tuples(TITLE, st.lists(PARAMETER, max_size=3)), max_size=3))
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_a_menu_that_is_written_is_read_back(model: list[tuple[str, list[str]]]) -> None:
     entries = [
         f"menuentry '{title}' --class x {{\n\tlinux\t/vmlinuz {' '.join(parameters)}\n\tinitrd /i\n}}"
@@ -265,7 +266,7 @@ def test_a_menu_that_is_written_is_read_back(model: list[tuple[str, list[str]]])
 
 
 @given(TITLE, st.lists(st.lists(PARAMETER, min_size=1, max_size=2), max_size=3))
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_an_entry_that_is_written_is_read_back(title: str, options: list[list[str]]) -> None:
     lines = [f"title   {title}", "version 1", *("options  " + " ".join(o) for o in options)]
     assert loader_files.specification("\n".join(lines)) == loader_files.Kernel(
@@ -274,7 +275,7 @@ def test_an_entry_that_is_written_is_read_back(title: str, options: list[list[st
 
 
 @given(st.dictionaries(st.sampled_from(["GRUB_CMDLINE_LINUX", "GRUB_TIMEOUT", "GRUB_X"]), PARAMETER))
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_defaults_and_environments_that_are_written_are_read_back(model: dict[str, str]) -> None:
     quoted = [f'{key}="{value} ${{GRUB_NONE}}{value}"' for key, value in model.items()]
     expected = {key: f"{value} {value}" for key, value in model.items()}
@@ -285,7 +286,7 @@ def test_defaults_and_environments_that_are_written_are_read_back(model: dict[st
 
 @pytest.mark.hostile
 @given(st.text(max_size=300))
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_any_text_is_read(text: str) -> None:
     read = loader_files.grub(text)
     loader_files.grub("linux " + text + "\nset " + text + "\npassword " + text)

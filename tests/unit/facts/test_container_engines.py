@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.containers import containerd_config, kubelet_config, podman_settings
 from vonggac_agent.formats import documents
@@ -160,7 +161,7 @@ def test_machines_without_the_engines_say_so(tmp_path: Path) -> None:
     assert podman_settings.gather(host, ())[0] == PodmanSettings(installed=False)
 
 
-@settings(max_examples=2000, deadline=None)
+@thorough
 @given(st.booleans(), st.sampled_from(["Webhook", "AlwaysAllow"]), st.integers(0, 65535), st.booleans())
 def test_the_kubelet_s_settings_read_the_same_from_its_file_and_its_flags(
     anonymous: bool, mode: str, port: int, as_flags: bool

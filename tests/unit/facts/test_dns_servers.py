@@ -5,9 +5,10 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.network import bind_config, dns_servers
 from vonggac_contract.facts.network import DnsServer
@@ -213,7 +214,7 @@ ELEMENTS = st.lists(
 )
 
 
-@settings(max_examples=2000, deadline=None)
+@thorough
 @given(ELEMENTS, ELEMENTS, st.booleans(), st.booleans())
 def test_what_is_written_is_read_back(
     recursion: list[str], us: list[str], one_line: bool, validated: bool
@@ -237,7 +238,7 @@ def test_what_is_written_is_read_back(
 
 
 @pytest.mark.hostile
-@settings(max_examples=2000, deadline=None)
+@thorough
 @given(st.text(max_size=100), st.text("{};any!\"' \nacl", max_size=60))
 def test_no_text_makes_a_parser_raise_anything_but_value_error(text: str, close: str) -> None:
     with contextlib.suppress(ValueError):

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.facts.roots import FIXTURES, Link, mounted
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.containers import docker_containers, docker_daemon, started
 from vonggac_contract.facts.containers import Container, DockerDaemon
@@ -259,7 +260,7 @@ MODELS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=2000, deadline=None)
+@thorough
 @given(MODELS, st.booleans())
 def test_options_read_the_same_from_the_file_and_from_flags(model: dict[str, Any], as_flags: bool) -> None:
     words: list[str] = []
@@ -278,7 +279,7 @@ def test_options_read_the_same_from_the_file_and_from_flags(model: dict[str, Any
 
 
 @pytest.mark.hostile
-@settings(max_examples=2000, deadline=None)
+@thorough
 @given(st.text(max_size=200), st.lists(st.text(max_size=20), max_size=8))
 def test_no_text_makes_the_daemon_s_parser_raise_anything_but_value_error(
     text: str, words: list[str]

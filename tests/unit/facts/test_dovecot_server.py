@@ -5,9 +5,10 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import FIXTURES, Link, mounted
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.mail import dovecot_server
 from vonggac_contract.facts.mail import DovecotServer
@@ -85,7 +86,7 @@ def test_a_file_that_includes_itself_is_refused(tmp_path: Path) -> None:
 VALUES = st.text("ab/<%{}=#", min_size=1, max_size=6).map(lambda text: f"x{text}y")
 
 
-@settings(max_examples=2000, deadline=None)
+@thorough
 @given(
     st.dictionaries(st.sampled_from(["ssl", "a_b", "protocols", "log_path"]), VALUES, max_size=3),
     st.booleans(),
@@ -99,7 +100,7 @@ def test_what_is_written_is_read_back(model: dict[str, str], blocks: bool) -> No
 
 
 @pytest.mark.hostile
-@settings(max_examples=2000, deadline=None)
+@thorough
 @given(st.text(max_size=150))
 def test_no_text_makes_the_parser_raise_anything_but_value_error(text: str) -> None:
     with contextlib.suppress(ValueError):

@@ -5,9 +5,10 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.shares import ftp_servers
 from vonggac_agent.formats import directives
@@ -169,7 +170,7 @@ def test_a_file_that_includes_itself_is_refused(tmp_path: Path) -> None:
         look(tmp_path, {"usr/sbin/proftpd": "", "etc/proftpd.conf": "Include /etc/proftpd.conf\n"})
 
 
-@settings(max_examples=2000, deadline=None)
+@thorough
 @given(
     st.fixed_dictionaries(
         {k: st.booleans() for k in ("anonymous_enable", "chroot_local_user", "xferlog_enable", "ssl_enable")}
@@ -186,7 +187,7 @@ def test_what_is_written_is_read_back(model: dict[str, bool], lower: bool) -> No
 
 
 @pytest.mark.hostile
-@settings(max_examples=2000, deadline=None)
+@thorough
 @given(st.text(max_size=150))
 def test_no_text_makes_a_parser_raise_anything_but_value_error(text: str) -> None:
     with contextlib.suppress(ValueError):

@@ -4,9 +4,10 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted, this_machine
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.boot import kernel_module, modprobe
 from vonggac_contract.facts.boot import KernelModule
@@ -105,7 +106,7 @@ def test_this_machine_answers_for_any_module() -> None:
 
 
 @given(st.lists(st.one_of(NAME, st.tuples(NAME, COMMAND)), max_size=4))
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_what_is_written_is_read_back(model: list[str | tuple[str, str]]) -> None:
     lines = [f"blacklist  {m}" if isinstance(m, str) else f"install\t{m[0]} {m[1]}" for m in model]
     found = modprobe.parse("# x\n" + "\n\n".join(lines) + "\noptions a b=c\n")
@@ -114,7 +115,7 @@ def test_what_is_written_is_read_back(model: list[str | tuple[str, str]]) -> Non
 
 
 @given(st.sets(NAME.filter(lambda name: name.strip("-_"))))
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_a_kernels_list_names_its_modules(names: set[str]) -> None:
     text = "".join(f"kernel/x/{name}.ko.zst: kernel/y/other.ko\n" for name in names)
     assert modprobe.listed(text) == {modprobe.canonical(name) for name in names}
@@ -122,7 +123,7 @@ def test_a_kernels_list_names_its_modules(names: set[str]) -> None:
 
 @pytest.mark.hostile
 @given(st.text(max_size=300))
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_any_text_is_read(text: str) -> None:
     modprobe.disabled("x", modprobe.parse(text))
     modprobe.parse("install " + text)

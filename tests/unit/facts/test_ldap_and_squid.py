@@ -5,9 +5,10 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.network import ldap_server, squid_proxy
 from vonggac_contract.facts.network import LdapServer, SquidProxy
@@ -127,7 +128,9 @@ def test_where_slapd_listens(urls: str, reachable: bool, encrypted: bool) -> Non
 
 
 def test_the_old_file_of_slapd_is_read_up_to_its_first_database(tmp_path: Path) -> None:
-    text = "disallow bind_anon\nTLSCertificateFile /c\nsecurity simple_bind=128\ndatabase mdb\nloglevel stats\n"
+    text = (
+        "disallow bind_anon\nTLSCertificateFile /c\nsecurity simple_bind=128\ndatabase mdb\nloglevel stats\n"
+    )
     found = slapd(tmp_path, {"etc/openldap/slapd.conf": text})
     assert (found.anonymous, found.tls, found.tls_required, found.logged) == (False, True, True, False)
 
@@ -193,7 +196,7 @@ def test_each_directive_means_what_it_means_to_squid(text: str, field: str, valu
 VALUES = st.text("ab:=é# ", min_size=1, max_size=12).map(lambda text: f"x{text}y")
 
 
-@settings(max_examples=2000, deadline=None)
+@thorough
 @given(
     st.dictionaries(st.sampled_from(["olcLogLevel", "olcSecurity", "cn"]), VALUES, max_size=3), st.booleans()
 )
@@ -208,7 +211,7 @@ def test_what_is_written_as_ldif_is_read_back(model: dict[str, str], folded: boo
 RULES = st.lists(st.tuples(st.booleans(), st.sampled_from(["all", "us", "port", "localhost"])), max_size=4)
 
 
-@settings(max_examples=2000, deadline=None)
+@thorough
 @given(RULES)
 def test_rules_that_are_written_decide_in_their_order(rules: list[tuple[bool, str]]) -> None:
     text = "acl us src 10.0.0.0/8\nacl port port 80\n"
@@ -222,7 +225,7 @@ def test_rules_that_are_written_decide_in_their_order(rules: list[tuple[bool, st
 
 
 @pytest.mark.hostile
-@settings(max_examples=2000, deadline=None)
+@thorough
 @given(st.text(max_size=100))
 def test_no_text_makes_a_parser_raise_anything_but_value_error(text: str) -> None:
     for parse in (ldap_server.ldif, ldap_server.slapd_conf):

@@ -5,9 +5,10 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted, this_machine
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts import gather
 from vonggac_agent.facts.protection import crypto_openssl, crypto_policy, mac_policy
@@ -218,7 +219,7 @@ def test_a_machine_without_openssl_has_no_defaults(tmp_path: Path) -> None:
     st.permutations(["a", "b", "c"]),
     st.booleans(),
 )
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_what_is_written_for_openssl_is_read_back(
     protocol: str, level: int | None, names: list[str], prefixed: bool
 ) -> None:
@@ -231,7 +232,7 @@ def test_what_is_written_for_openssl_is_read_back(
 
 
 @given(st.dictionaries(st.sampled_from(["httpd_execmem", "a", "b-c", "ssh_x"]), st.booleans()))
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_booleans_that_are_written_are_read_back(model: dict[str, bool]) -> None:
     text = "# x\n" + "".join(f"{name}={int(on)}\n" for name, on in model.items())
     assert mac_policy.booleans(text) == [f"{name}={int(on)}" for name, on in sorted(model.items())]
@@ -242,7 +243,7 @@ def test_booleans_that_are_written_are_read_back(model: dict[str, bool]) -> None
     st.sampled_from(["targeted", "mls", "minimum", "a_b-1"]),
     st.lists(st.sampled_from(["DEFAULT", "FUTURE", "SHA1", "NO-CBC"]), min_size=1, max_size=3),
 )
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_policies_that_are_written_are_read_back(mode: str, kind: str, parts: list[str]) -> None:
     assert mac_policy.selinux(f"# SELINUX=x\nSELINUX={mode}\n\nSELINUXTYPE={kind} \n") == (mode, kind)
     assert crypto_policy.named(f"# x\n\n{':'.join(parts).lower()}\nOTHER\n") == parts
@@ -250,7 +251,7 @@ def test_policies_that_are_written_are_read_back(mode: str, kind: str, parts: li
 
 @pytest.mark.hostile
 @given(st.text(max_size=300))
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_any_text_is_read(text: str) -> None:
     mac_policy.selinux(text)
     mac_policy.complains("flags=(complain" + text)

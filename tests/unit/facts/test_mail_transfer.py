@@ -5,9 +5,10 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import FIXTURES, Link, mounted
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.mail import exim, mail_transfer, postfix
 from vonggac_contract.facts.mail import MailServer
@@ -263,7 +264,7 @@ VALUES = st.text("ab/$ ,=#", min_size=1, max_size=5).map(lambda text: f"x{text}y
 MODELS = st.dictionaries(st.sampled_from(["mynetworks", "smtpd_banner", "own", "x_y"]), VALUES, max_size=2)
 
 
-@settings(max_examples=2000, deadline=None)
+@thorough
 @given(MODELS, st.booleans())
 def test_what_is_written_is_read_back(model: dict[str, str], continued: bool) -> None:
     joint = "\n# between\n   " if continued else " "
@@ -271,7 +272,7 @@ def test_what_is_written_is_read_back(model: dict[str, str], continued: bool) ->
     assert postfix.main_cf(text) == model
 
 
-@settings(max_examples=2000, deadline=None)
+@thorough
 @given(st.dictionaries(st.sampled_from(["smtp", "submission", "465"]), MODELS, max_size=2))
 def test_overrides_that_are_written_are_read_back(model: dict[str, dict[str, str]]) -> None:
     text = ""
@@ -285,7 +286,7 @@ def test_overrides_that_are_written_are_read_back(model: dict[str, dict[str, str
 
 
 @pytest.mark.hostile
-@settings(max_examples=2000, deadline=None)
+@thorough
 @given(st.text(max_size=120))
 def test_no_text_makes_a_parser_raise_anything_but_value_error(text: str) -> None:
     with contextlib.suppress(ValueError):

@@ -6,9 +6,10 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import FIXTURES, mounted
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.shares import nfs_exports
 from vonggac_contract.facts.shares import NfsExport, NfsExports
@@ -116,7 +117,7 @@ OPTIONS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=2000, deadline=None)
+@thorough
 @given(PATHS, st.dictionaries(CLIENTS, OPTIONS, min_size=1, max_size=2), st.booleans())
 def test_what_is_written_is_read_back(path: str, clients: dict[str, dict[str, object]], quoted: bool) -> None:
     written = f'"{path}"' if quoted else path.replace(" ", "\\040")
@@ -138,7 +139,7 @@ def test_what_is_written_is_read_back(path: str, clients: dict[str, dict[str, ob
 
 
 @pytest.mark.hostile
-@settings(max_examples=2000, deadline=None)
+@thorough
 @given(st.text(max_size=100))
 def test_no_text_makes_the_parser_raise_anything_but_value_error(text: str) -> None:
     try:

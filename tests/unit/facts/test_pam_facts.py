@@ -4,9 +4,10 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import FIXTURES, Link, mounted
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.access import pam, pam_checks, pam_limits, pam_second_factor, pam_stack, sshd_config
 from vonggac_agent.facts.access.pam import Step
@@ -140,7 +141,7 @@ ENTRY = st.builds(
 
 
 @given(st.lists(ENTRY, max_size=8))
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_limits_written_are_read_back(entries: list[LimitEntry]) -> None:
     text = "".join(f"{e.domain}\t{e.type} {e.item}   {e.value}\n" for e in entries)
     assert pam_limits.parse(text) == entries
@@ -156,7 +157,7 @@ STEP = st.builds(
 
 
 @given(st.lists(STEP, max_size=8))
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_stacks_written_are_read_back(steps: list[Step]) -> None:
     lines = [
         f"{s.type} {f'[{s.control}]' if ' ' in s.control else s.control} {s.module} {' '.join(s.arguments)}"
@@ -166,7 +167,7 @@ def test_stacks_written_are_read_back(steps: list[Step]) -> None:
 
 
 @given(st.lists(st.text(max_size=60), max_size=12))
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_no_text_makes_the_parsers_raise_anything_but_value_error(lines: list[str]) -> None:
     try:
         pam_checks.empty_allowed("x", lines)

@@ -5,9 +5,10 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.access import polkit_rules, sudo_commands, sudo_rules
 from vonggac_contract.facts.access import SudoRules
@@ -174,7 +175,7 @@ def test_without_polkit_there_are_no_grants(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.sampled_from(["YES", "NO", "AUTH_ADMIN"]), max_size=5), st.booleans())
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_as_many_rules_grant_as_were_written_to(results: list[str], spaced: bool) -> None:
     gap = "\n  " if spaced else ""
     text = "".join(
@@ -190,7 +191,7 @@ def test_as_many_rules_grant_as_were_written_to(results: list[str], spaced: bool
         st.sampled_from(["polkit.addRule", "(", ")", '"', "'", "`", "/*", "*/", "//", "\\", "\n", "YES"])
     ).map("".join)
 )
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_no_text_makes_the_parsers_raise_anything_but_value_error(text: str) -> None:
     with contextlib.suppress(ValueError):
         list(polkit_rules.granted("x", text))

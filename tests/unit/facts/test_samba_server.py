@@ -4,9 +4,10 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import FIXTURES, Link, mounted
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.shares import samba_server
 from vonggac_contract.facts import CouldNotLook, Reason
@@ -132,7 +133,7 @@ NAMES = st.sampled_from(["a", "homes", "print$", "chung-1", "x.y"])
 VALUES = st.text('aB/%=;# "[]\\', min_size=1, max_size=8).map(lambda text: f"<{text}>")
 
 
-@settings(max_examples=2000, deadline=None)
+@thorough
 @given(
     st.dictionaries(NAMES, st.dictionaries(KEYS, VALUES, min_size=1, max_size=2), max_size=2), st.booleans()
 )
@@ -147,7 +148,7 @@ def test_what_is_written_is_read_back(model: dict[str, dict[str, str]], upper: b
 
 
 @pytest.mark.hostile
-@settings(max_examples=2000, deadline=None)
+@thorough
 @given(st.text(max_size=200))
 def test_no_text_makes_the_parser_raise_anything_but_value_error(text: str) -> None:
     try:

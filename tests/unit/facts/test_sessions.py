@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.access import login_banner, shell_defaults
 from vonggac_agent.facts.desktop import desktop_autologin, desktop_session_lock
@@ -379,7 +380,7 @@ SEAT = st.dictionaries(
 
 
 @given(SEAT, st.sampled_from(["true", "false"]))
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_what_is_written_for_gdm_is_read_back(accounts: dict[str, str], switch: str) -> None:
     text = "[daemon]\n" + "".join(f"{name}Enable={switch}\n{name}={who}\n" for name, who in accounts.items())
     found = {account for _, account in desktop_autologin.gdm(ini.parse(text))}
@@ -387,7 +388,7 @@ def test_what_is_written_for_gdm_is_read_back(accounts: dict[str, str], switch: 
 
 
 @given(st.booleans(), st.integers(0, 120), st.booleans())
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_what_is_written_for_kde_is_read_back(on: bool, minutes: int, fixed: bool) -> None:
     mark = "[$i]" if fixed else ""
     text = f"[Daemon]{mark}\nAutolock={str(on).lower()}\nTimeout={minutes}\nLockGrace=0\n"
@@ -422,7 +423,7 @@ PARSERS: list[Callable[[str], Any]] = [
     st.text(max_size=200)
     | st.lists(st.sampled_from(["[", "Daemon", "]", "umask ", "PATH=", "=", "\n", ":", "x"])).map("".join)
 )
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_no_text_makes_a_parser_raise_anything_but_value_error(text: str) -> None:
     for parse in PARSERS:
         try:

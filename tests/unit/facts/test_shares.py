@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.shares import inetd_services, rsync_daemon, xrdp_server
 from vonggac_contract.facts.shares import (
@@ -176,7 +177,10 @@ def test_xrdp_with_care(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("port", "everywhere"),
-    [("3389", True), ("tcp://:3389", True), ("tcp://192.168.1.1:3389", False), ("unix:///x", False), ("tcp6://{::}:1", True)],
+    [
+        ("3389", True), ("tcp://:3389", True), ("tcp://192.168.1.1:3389", False), ("unix:///x", False),
+        ("tcp6://{::}:1", True),
+    ],
 )  # fmt: skip
 def test_where_xrdp_listens(port: str, everywhere: bool) -> None:
     assert xrdp_server.parse(f"[Globals]\nport={port}\n", "").every_address is everywhere
@@ -192,7 +196,7 @@ MODULES = st.dictionaries(
 )
 
 
-@settings(max_examples=2000, deadline=None)
+@thorough
 @given(MODULES)
 def test_what_is_written_for_rsync_is_read_back(model: dict[str, dict[str, bool | str]]) -> None:
     lines: list[str] = []
@@ -211,7 +215,7 @@ def test_what_is_written_for_rsync_is_read_back(model: dict[str, dict[str, bool 
     } == model
 
 
-@settings(max_examples=2000, deadline=None)
+@thorough
 @given(
     st.dictionaries(NAMES, st.tuples(st.booleans(), st.lists(NAMES, max_size=2, unique=True)), max_size=3),
     st.booleans(),
@@ -230,7 +234,7 @@ def test_what_is_written_for_xinetd_is_read_back(
 
 
 @pytest.mark.hostile
-@settings(max_examples=2000, deadline=None)
+@thorough
 @given(st.text(max_size=120))
 def test_no_text_makes_a_parser_raise_anything_but_value_error(text: str) -> None:
     with contextlib.suppress(ValueError):

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.shares import snmp_agent
 from vonggac_contract.facts.shares import SnmpAgent, SnmpCommunity, SnmpUser
@@ -137,7 +138,7 @@ COMMUNITIES = st.tuples(st.booleans(), WORDS, st.sampled_from(["", "default", "1
 USERS = st.tuples(WORDS, st.sampled_from(["none", "auth", "priv"]), st.booleans())
 
 
-@settings(max_examples=2000, deadline=None)
+@thorough
 @given(st.lists(COMMUNITIES, max_size=2), st.lists(USERS, max_size=2))
 def test_what_is_written_is_read_back(
     communities: list[tuple[bool, str, str]], users: list[tuple[str, str, bool]]
@@ -156,7 +157,7 @@ def test_what_is_written_is_read_back(
 
 
 @pytest.mark.hostile
-@settings(max_examples=2000, deadline=None)
+@thorough
 @given(
     st.lists(
         st.tuples(

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.access import account_keys, ssh_client, ssh_public_key, sshd_host_keys, sshd_match
 from vonggac_agent.facts.access.account_files import PasswdEntry
@@ -115,7 +116,7 @@ OPTION = st.sampled_from(
     st.sampled_from([RSA, ED25519, P384, DSA]),
     st.sampled_from(["", " x", "\ty z"]),
 )
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_what_is_written_is_read_back(options: list[str], key: str, comment: str) -> None:
     line = (",".join(options) + " " if options else "") + key + comment
     found = ssh_public_key.parse_line(line)
@@ -129,7 +130,7 @@ def test_what_is_written_is_read_back(options: list[str], key: str, comment: str
 @given(
     st.text(max_size=200) | st.binary(max_size=200).map(lambda b: "ssh-rsa " + base64.b64encode(b).decode())
 )
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_no_line_makes_the_reader_of_keys_raise(line: str) -> None:
     ssh_public_key.parse_line(line)
 
@@ -294,7 +295,7 @@ SECTION = st.tuples(st.sampled_from(["*", "a b", "10.0.0.*", "!x *.vn"]), SAID)
 
 
 @given(st.lists(SECTION, max_size=5))
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_sections_written_are_read_back(sections: list[tuple[str, dict[str, str]]]) -> None:
     lines = [
         line
@@ -308,7 +309,7 @@ def test_sections_written_are_read_back(sections: list[tuple[str, dict[str, str]
 
 
 @given(st.lists(st.text(max_size=60), max_size=20))
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_no_text_makes_the_client_reader_raise_anything_but_value_error(lines: list[str]) -> None:
     try:
         for section in ssh_client.parse(lines, lambda _: []):

@@ -5,9 +5,10 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted, this_machine
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.storage import (
     coredump_settings,
@@ -344,7 +345,7 @@ def test_sizes_of_systemd(text: str, size: int | None) -> None:
 @given(
     st.lists(st.tuples(WORD, PLACE, WORD, st.lists(WORD, min_size=1, max_size=4, unique=True)), max_size=5)
 )
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_an_fstab_that_is_written_is_read_back(model: list[tuple[str, str, str, list[str]]]) -> None:
     text = "# x\n" + "".join(f"{d} {escaped(p)}\t{t} {','.join(o)} 0 2\n" for d, p, t, o in model)
     expected = [Line(d, p, t, o) for d, p, t, o in model]
@@ -352,7 +353,7 @@ def test_an_fstab_that_is_written_is_read_back(model: list[tuple[str, str, str, 
 
 
 @given(st.lists(st.tuples(PLACE, WORD, WORD, st.booleans()), max_size=3))
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_a_mountinfo_that_is_written_is_read_back(model: list[tuple[str, str, str, bool]]) -> None:
     text = "".join(
         f"22 1 8:1 / {escaped(p)} rw,nodev{' shared:1 master:2' if shared else ''} - {t} {escaped(d)} rw,x=1\n"
@@ -364,7 +365,7 @@ def test_a_mountinfo_that_is_written_is_read_back(model: list[tuple[str, str, st
 
 
 @given(st.lists(st.tuples(WORD, WORD, WORD, st.lists(WORD, max_size=3)), max_size=3))
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_a_crypttab_that_is_written_is_read_back(model: list[tuple[str, str, str, list[str]]]) -> None:
     text = "# x\n\n" + "".join(f"{n} {d}\t{k} {','.join(o)}\n" for n, d, k, o in model)
     assert mount_tables.crypttab(text) == [Volume(*line) for line in model]
@@ -376,7 +377,7 @@ def test_a_crypttab_that_is_written_is_read_back(model: list[tuple[str, str, str
     WORD,
     st.lists(WORD, min_size=1, max_size=3, unique=True),
 )
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_a_mount_unit_that_is_written_is_read_back(
     path: str, what: str, kind: str, options: list[str]
 ) -> None:
@@ -394,7 +395,7 @@ def test_a_mount_unit_that_is_written_is_read_back(
     st.sampled_from(["none", "external", "journal"]),
     st.integers(0, 9),
 )
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_limits_and_coredump_settings_that_are_written_are_read_back(
     model: list[tuple[str, str, int]], storage: str, gigabytes: int
 ) -> None:
@@ -407,7 +408,7 @@ def test_limits_and_coredump_settings_that_are_written_are_read_back(
 
 @pytest.mark.hostile
 @given(st.text(max_size=300))
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_any_text_is_read_as_any_table(text: str) -> None:
     mount_tables.mountinfo(text)
     mount_tables.mountinfo("1 2 3 4 " + text + " - " + text)

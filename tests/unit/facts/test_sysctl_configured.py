@@ -5,9 +5,10 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted, this_machine
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.system import dropins, sysctl_configured
 from vonggac_agent.facts.system.sysctl_configured import Setting, Settings, normalised, parse
@@ -103,7 +104,7 @@ def test_keys_are_the_same_in_both_ways_of_writing(key: str, path: str) -> None:
 
 
 @given(st.lists(st.tuples(KEY, st.one_of(st.none(), VALUE), st.booleans()), max_size=3))
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_what_is_written_is_read_back(model: list[tuple[list[str], str | None, bool]]) -> None:
     lines = ["# comment", "; comment", ""]
     for parts, value, slashes in model:
@@ -115,7 +116,7 @@ def test_what_is_written_is_read_back(model: list[tuple[list[str], str | None, b
 
 @pytest.mark.hostile
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=200), st.text("ab[]*?!-./=\\", max_size=60))
-@settings(max_examples=2000, deadline=None)
+@thorough
 def test_any_text_is_read_as_settings(text: str, patterns: str) -> None:
     found = Settings()
     found.add(parse(text), "a")

@@ -5,9 +5,10 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted
+from tests.unit.properties import thorough
 
 from vonggac_agent.facts.shares import tftp_server, vnc_server
 from vonggac_contract.facts.shares import TftpServer, VncServer
@@ -76,7 +77,7 @@ def test_machines_without_the_servers_say_so(tmp_path: Path) -> None:
 VALUES = st.text("ab,:/0", min_size=1, max_size=8)
 
 
-@settings(max_examples=2000, deadline=None)
+@thorough
 @given(
     st.dictionaries(st.sampled_from(["localhost", "securitytypes", "geometry"]), VALUES, max_size=3),
     st.booleans(),
@@ -87,7 +88,7 @@ def test_what_is_written_is_read_back_in_either_form(model: dict[str, str], perl
 
 
 @pytest.mark.hostile
-@settings(max_examples=2000, deadline=None)
+@thorough
 @given(st.text(max_size=120))
 def test_no_text_makes_a_parser_raise_anything_but_value_error(text: str) -> None:
     with contextlib.suppress(ValueError):
