@@ -23,9 +23,9 @@ from vonggac_contract.rule import (
 )
 from vonggac_rules.cases import run_case
 from vonggac_rules.duration import duration
-from vonggac_rules.load import fit_parameter
 from vonggac_rules.pack import Pack, compile_pack, read_clauses
 from vonggac_rules.rulebook import load_rulebook
+from vonggac_rules.uses import fit_parameter
 
 from .conftest import POLICIES
 
