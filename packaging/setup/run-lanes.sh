@@ -54,22 +54,23 @@ rules() {
 
 architecture() { run_tests architecture; }
 flow() { run_tests flow; }
+agreement() { run_tests agreement; }
 browser() { run_tests browser; }
 
 wanted=("$@")
-[ ${#wanted[@]} -gt 0 ] || wanted=(lint types imports unit properties rules architecture flow browser)
+[ ${#wanted[@]} -gt 0 ] || wanted=(lint types imports unit properties rules architecture flow agreement browser)
 lanes=()
 for lane in "${wanted[@]}"; do
     case $lane in
         lint | types | imports | rules | properties) lanes+=("$lane") ;;
-        unit | architecture | flow | browser)
+        unit | architecture | flow | agreement | browser)
             if has_tests "$lane"; then
                 lanes+=("$lane")
             elif [ $# -gt 0 ]; then
                 echo "tests/$lane has no tests" >&2
                 exit 2
             fi ;;
-        *) echo "There is no lane $lane: lint types imports unit properties rules architecture flow browser" >&2; exit 2 ;;
+        *) echo "There is no lane $lane: lint types imports unit properties rules architecture flow agreement browser" >&2; exit 2 ;;
     esac
 done
 

@@ -26,7 +26,7 @@ _THEIRS = {
     "error": UNKNOWN,
     "informational": UNKNOWN,
 }
-"""XCCDF 1.2, 6.6.4.2."""
+"""XCCDF 1.2, 6.6.4.2. The copy has no conditions left, so that notapplicable is a probe that cannot look at a root."""
 
 
 @dataclass(frozen=True)
@@ -138,15 +138,12 @@ class Verdict:
 
 
 def joined(join: str, results: Iterable[str]) -> str:
-    """One word for several results of XCCDF, joined like ours (docs/rules.md); notapplicable is left out."""
+    """One word for several results of XCCDF, joined as ours are (docs/rules.md)."""
     words = [_THEIRS[result] for result in results]
-    asked = [word for word in words if word != NOT_APPLICABLE]
-    if not asked:
-        return NOT_APPLICABLE
     decides, other = (FAIL, PASS) if join == "all" else (PASS, FAIL)
-    if decides in asked:
+    if decides in words:
         return decides
-    return UNKNOWN if UNKNOWN in asked else other
+    return UNKNOWN if UNKNOWN in words else other
 
 
 def our_word(outcome: str, reason: str) -> str:
@@ -163,8 +160,6 @@ def counterparts(described: Mapping[str, Mapping[str, Any]]) -> list[Counterpart
     found = []
     for rule, contents in described.items():
         for content, what in contents.items():
-            if content in ("parameters", "values"):
-                continue
             if isinstance(what, str):
                 found.append(Counterpart(rule, content, "all", (what,)))
                 continue

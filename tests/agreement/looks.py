@@ -16,13 +16,15 @@ from tests.agreement.trees import HERE, Base, grow
 from tests.roots import debian, redhat
 
 SEED = 14423
-BROKEN = 6
+BROKEN = 4
 """Trees of each base among which the changes are dealt."""
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SOURCES = {"debian11": "debian11", "rhel9": "rhel9", "foreign": "rhel9", "walk": "rhel9"}
 """Content as `counterparts.yaml` names it -> the content that it is taken from."""
 PROFILE = "agreement"
 SUITES = ("bullseye", "bookworm", "trixie")
+MAY_BE_GONE = ("bullseye",)
+"""Releases without support, which leave Debian's mirrors for archive.debian.org sooner or later."""
 WALKED = "bookworm"
 PACKAGES = (
     *("systemd", "systemd-sysv", "libpam-systemd", "dbus", "procps", "kmod"),
@@ -53,11 +55,15 @@ def described() -> Described:
 
 
 def bases() -> list[Base]:
-    """The roots, made now if the cache lacks them."""
+    """The roots, made now if the cache lacks them. Raises RuntimeError if one cannot be made that should be had."""
     found = []
     for suite in SUITES:
         contents = ("debian11", "foreign", "walk") if suite == WALKED else ("debian11", "foreign")
-        found.append(Base(suite, "debian", contents, debian.root(suite, PACKAGES)))
+        try:
+            found.append(Base(suite, "debian", contents, debian.root(suite, PACKAGES)))
+        except RuntimeError:
+            if suite not in MAY_BE_GONE:
+                raise
     return [*found, Base("rhel9", "redhat", ("rhel9",), redhat.root())]
 
 

@@ -84,6 +84,12 @@ def test_we_are_wrong_in_few_comparisons(verdict: Verdict) -> None:
     assert verdict.figures()["ours to fix %"] < MOST_TO_FIX
 
 
+def test_both_families_are_looked_at_in_at_least_twelve_trees(comparisons: list[Comparison]) -> None:
+    trees = {comparison.tree for comparison in comparisons}
+    assert len(trees) >= 12
+    assert {"debian11", "foreign", "walk", "rhel9"} == {c.counterpart.content for c in comparisons}
+
+
 def test_both_words_are_heard_from_both_sides(comparisons: list[Comparison]) -> None:
     """A comparison that only ever passes shows nothing."""
     pairs = {comparison.pair for comparison in comparisons}

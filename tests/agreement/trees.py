@@ -20,6 +20,8 @@ from tests.roots import redhat
 
 HERE = Path(__file__).parent
 STATUS = "/var/lib/dpkg/status"
+WANTED_TMP = "/usr/lib/systemd/system/local-fs.target.wants/tmp.mount"
+"""There on Debian 13, whose every start mounts a tmpfs on /tmp."""
 COPY_S = 120
 
 
@@ -224,6 +226,23 @@ _DOING: dict[str, Callable[[Tree, str, Any], None]] = {
 }
 
 
+def boot(tree: Tree) -> None:
+    """Say in /proc/mounts what a boot would mount: oscap asks there for a root too, not in fstab(5)."""
+    mounted = {"/dev/shm": "tmpfs /dev/shm tmpfs rw,nosuid,nodev"}  # by systemd itself
+    if tree.place(WANTED_TMP).exists():
+        mounted["/tmp"] = "tmpfs /tmp tmpfs rw,nosuid,nodev"
+    told: set[str] = set()
+    for line in tree.text("/etc/fstab").splitlines():
+        device, place, kind, options, *_ = (*line.split(), "", "", "", "")
+        # Of two lines for one place the first counts, systemd-fstab-generator(8).
+        if place.startswith("/") and not device.startswith("#") and place not in told:
+            told.add(place)
+            mounted[place] = f"{device} {place} {kind} rw,{options}"
+    tree.write("/proc/mounts", "".join(f"{row} 0 0\n" for row in mounted.values()))
+    for place in mounted:
+        tree.place(place).mkdir(parents=True, exist_ok=True)
+
+
 def copy(base: Base, name: str, forest: Path) -> Tree:
     """A tree of `base`, not changed yet."""
     root = forest / f"{base.name}-{name}"
@@ -248,22 +267,25 @@ def changes(file: str, family: str) -> dict[str, dict[str, Any]]:
 def grow(base: Base, forest: Path, *, seed: int, broken: int) -> list[Tree]:
     """As installed, hardened, and `broken` more, among which the changes of `broken.yaml` are dealt.
 
-    By chance, but the same for the same seed. Every other one breaks a hardened tree.
+    By chance, but the same for the same seed. The first breaks the tree as installed, the others the hardened one.
     """
     hardening = changes("hardened.yaml", base.family)
     grown = [copy(base, "installed", forest), copy(base, "hardened", forest)]
     for change in hardening.values():
         grown[1].change(change)
     breaking = changes("broken.yaml", base.family)
-    names = sorted(breaking)
-    random.Random(f"{base.name} {seed}").shuffle(names)
+    # Each by a chance of its own, so that one more change moves no other to another tree.
+    dealt = {name: random.Random(f"{base.name} {seed} {name}") for name in breaking}
+    places = {name: (chance.randrange(broken), chance.random()) for name, chance in dealt.items()}
     for number in range(broken):
         tree = copy(base, f"broken-{number + 1}", forest)
-        if number % 2:
+        if number:
             for change in hardening.values():
                 tree.change(change)
-        for name in names[number::broken]:
+        for name in sorted((n for n in places if places[n][0] == number), key=lambda n: places[n][1]):
             tree.change(breaking[name])
             tree.broken.append(name)
         grown.append(tree)
+    for tree in grown:
+        boot(tree)
     return grown
