@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted, this_machine
 from tests.unit.properties import thorough
+from tests.unit.slowness import slowness
 
 from vonggac_agent.facts.boot import boot_loader, boot_parameters, boot_rescue, loader_files
 from vonggac_contract.facts.boot import BootEntry, BootLoader, BootParameters, BootRescue
@@ -317,7 +318,7 @@ def test_a_long_menu_is_read_or_refused_at_once(text: str) -> None:
     started = time.process_time()
     with contextlib.suppress(ValueError):
         loader_files.grub(text)
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < 1 * slowness()
 
 
 @pytest.mark.hostile
@@ -326,4 +327,4 @@ def test_variables_that_name_themselves_do_not_grow_without_end() -> None:
     started = time.process_time()
     loader_files.expanded(["$a"] * 100, variables)
     loader_files.defaults([f'GRUB_A="{"$GRUB_A" * 50} x"\n' * 100])
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < 1 * slowness()

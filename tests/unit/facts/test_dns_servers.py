@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted
 from tests.unit.properties import thorough
+from tests.unit.slowness import slowness
 
 from vonggac_agent.facts.network import bind_config, dns_servers
 from vonggac_contract.facts.network import DnsServer
@@ -260,7 +261,7 @@ def test_ten_megabytes_cost_less_than_a_second(text: str) -> None:
         bind(text)
     with contextlib.suppress(ValueError):
         bind(text[:300_000])
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < 1 * slowness()
 
 
 @pytest.mark.hostile

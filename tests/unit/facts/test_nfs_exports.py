@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import FIXTURES, mounted
 from tests.unit.properties import thorough
+from tests.unit.slowness import slowness
 
 from vonggac_agent.facts.shares import nfs_exports
 from vonggac_contract.facts.shares import NfsExport, NfsExports
@@ -159,4 +160,4 @@ def test_ten_megabytes_cost_less_than_a_second(text: str) -> None:
         nfs_exports.parse(text, "x")
     with contextlib.suppress(ValueError):
         nfs_exports.parse(text[:1_000_000], "x")
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < 1 * slowness()

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted
 from tests.unit.properties import thorough
+from tests.unit.slowness import slowness
 
 from vonggac_agent.facts.web import nginx_config, nginx_servers
 from vonggac_agent.formats import cipher_string
@@ -346,7 +347,7 @@ def test_a_configuration_that_multiplies_is_refused_in_time(tmp_path: Path) -> N
     began = time.process_time()
     with pytest.raises(CouldNotLook, match="too-large"):
         look(tmp_path, "http { include m/*; }", **many)
-    assert time.process_time() - began < 5
+    assert time.process_time() - began < 5 * slowness()
 
 
 @pytest.mark.hostile
@@ -354,7 +355,7 @@ def test_a_thousand_expressions_cost_little(tmp_path: Path) -> None:
     hostile = "".join(f'location ~ "(a{{1,40}}){{1,20}}{n}" {{ }} ' for n in range(900))
     began = time.process_time()
     assert server(tmp_path, f"root /srv; {hostile}").dotfiles in (True, None)
-    assert time.process_time() - began < 2
+    assert time.process_time() - began < 2 * slowness()
 
 
 @pytest.mark.hostile
@@ -374,7 +375,7 @@ def test_many_of_one_thing_cost_little(config: str, tmp_path: Path) -> None:
     began = time.process_time()
     with suppress(ValueError):
         look(tmp_path, config)
-    assert time.process_time() - began < 3
+    assert time.process_time() - began < 3 * slowness()
 
 
 WORD = st.sampled_from(["a", "b.example.vn", "_", "*.x", "-", "x-frame-options", "9"])

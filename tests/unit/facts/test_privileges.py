@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted
 from tests.unit.properties import thorough
+from tests.unit.slowness import slowness
 
 from vonggac_agent.facts.access import polkit_rules, sudo_commands, sudo_rules
 from vonggac_contract.facts.access import SudoRules
@@ -217,4 +218,4 @@ def test_the_worst_text_costs_under_a_second(text: str) -> None:
     with contextlib.suppress(ValueError):
         list(polkit_rules.granted("x", text))
         list(polkit_rules.authorised("x", text))
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < 1 * slowness()

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted
 from tests.unit.properties import thorough
+from tests.unit.slowness import slowness
 
 from vonggac_agent.facts.system import changeable, cron_access, cron_jobs, cron_syntax, systemd_timers
 from vonggac_agent.facts.system.cron_syntax import Job
@@ -319,7 +320,7 @@ def test_the_longest_crontab_costs_less_than_a_second(piece: str) -> None:
     started = time.process_time()
     cron_syntax.programs(text)
     cron_syntax.runs_what_it_fetched(text)
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < 1 * slowness()
 
 
 @pytest.mark.hostile
@@ -329,4 +330,4 @@ def test_jobs_without_end_are_refused() -> None:
         cron_syntax.crontab("@daily a\n" * 25_000, with_user=False)
     with pytest.raises(ValueError, match="over 262144 characters"):
         cron_syntax.crontab("* * * * * /bin/a\n" * 600_000, with_user=False)
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < 1 * slowness()

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted
 from tests.unit.properties import thorough
+from tests.unit.slowness import slowness
 
 from vonggac_agent.facts.logs import journald_config, log_files, logrotate, logrotate_config
 from vonggac_contract.facts import CouldNotLook
@@ -265,6 +266,6 @@ def test_a_thousand_patterns_over_twenty_thousand_logs_cost_less_than_a_second()
     files = [log_files.Entry(f"/var/log/{'a' * 50}{n}", 0, 0, 0o600, 1) for n in range(20_000)]
     started = time.process_time()
     logrotate_config.unrotated(stanzas, files)
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < 1 * slowness()
     with pytest.raises(ValueError, match="over 1000 patterns"):
         logrotate_config.unrotated([*stanzas, logrotate.Stanza(("/srv/*", "/opt/*"), {})], files)

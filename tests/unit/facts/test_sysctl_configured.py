@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted, this_machine
 from tests.unit.properties import thorough
+from tests.unit.slowness import slowness
 
 from vonggac_agent.facts.system import dropins, sysctl_configured
 from vonggac_agent.facts.system.sysctl_configured import Setting, Settings, normalised, parse
@@ -135,7 +136,7 @@ def test_a_long_file_is_read_or_refused_at_once(text: str) -> None:
     started = time.process_time()
     with contextlib.suppress(ValueError):
         Settings().add(parse(text), "a")
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < 1 * slowness()
 
 
 @pytest.mark.hostile

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.slowness import slowness
 
 from vonggac_contract.facts import FactKey, Known, fact_key
 from vonggac_contract.facts.access import AccountPolicy
@@ -324,7 +325,7 @@ def test_a_rule_with_too_many_worlds_costs_little_and_nothing_is_said_of_it() ->
     started = time.process_time()
     assert said(rule(f"check: {{all: [{both}]}}")) == []
     assert said(rule(f"check: {{fact: socket.listening, field: sockets, none: {{any: [{words}]}}}}")) == []
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 2 * slowness()
 
 
 @pytest.mark.hostile
@@ -342,7 +343,7 @@ def test_a_rule_of_thousands_of_parts_and_words_costs_seconds_at_most() -> None:
         loaded = rule(body)
         started = time.process_time()
         said(loaded)
-        assert time.process_time() - started < 5, body[:80]
+        assert time.process_time() - started < 5 * slowness(), body[:80]
 
 
 def test_of_a_rule_with_too_many_worlds_each_part_that_stands_alone_is_looked_at() -> None:
