@@ -17,7 +17,7 @@ from .errors import Malformed, TooLarge
 
 T = TypeVar("T")
 
-_STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.?+[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
 """A string, or what is left of one that nothing closes: whoever opens one is matched, so no byte is looked at twice."""
 _BRACKETS_ONLY: Final = bytes(c for c in range(256) if c not in b"[]{}")
 _SQUARE: Final = bytes.maketrans(b"{}", b"[]")

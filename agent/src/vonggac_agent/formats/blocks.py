@@ -16,12 +16,13 @@ MAX_TOKENS: Final = 400_000
 """Words, marks and blanks of one file."""
 _TOKEN: Final = re.compile(
     r"(?P<blank>[ \t\r\f\v]++)|(?P<end>\n)|(?P<mark>[{};])"
-    r'|"(?P<double>(?:[^"\\]|\\.)*+)"|'
-    r"'(?P<single>(?:[^'\\]|\\.)*+)'"
-    # A variable in braces, ${name}, is part of its word.
-    r"""|(?P<word>(?:[^\s{};"'\\]|\\.)(?:[^\s{};\\]|\\.|(?<=\$)\{[^}\s]*+\})*+)""",
+    r'|"(?P<double>[^"\\]*+(?:\\.?+[^"\\]*+)*+)"|'
+    r"'(?P<single>[^'\\]*+(?:\\.?+[^'\\]*+)*+)'"
+    r"""|(?P<word>(?:[^\s{};"'\\]|\\.)[^\s{};\\]*+(?:\\.?+[^\s{};\\]*+)*+)""",
     re.DOTALL,
 )
+_VARIABLE: Final = re.compile(r"\{[^}\s]*+\}[^\s{};\\]*+(?:\\.?+[^\s{};\\]*+)*+", re.DOTALL)
+"""A variable in braces, ${name}, is part of its word: what follows the dollar, up to the next such variable."""
 
 
 class Statement(NamedTuple):
@@ -127,13 +128,23 @@ def _tokens(text: str, comments: tuple[str, ...]) -> Iterator[_Token]:
         match = _TOKEN.match(text, at)
         if match is None:
             raise ValueError(f"line {line}: a quote that does not end")
-        kind, value = str(match.lastgroup), match[str(match.lastgroup)]
+        kind, value, ends = str(match.lastgroup), match[str(match.lastgroup)], match.end()
         if kind in ("double", "single"):
             yield _Token("word", _unescaped(value), line)
+        elif kind == "word":
+            ends = _word_end(text, ends)
+            yield _Token(kind, text[at:ends], line)
         elif kind != "blank":
             yield _Token(kind, value, line)
-        line += match.group().count("\n")
+        line += text.count("\n", at, ends)
+        at = ends
+
+
+def _word_end(text: str, at: int) -> int:
+    """Where the word that a mark or a blank interrupts at `at` really ends."""
+    while text[at - 1] == "$" and (match := _VARIABLE.match(text, at)):
         at = match.end()
+    return at
 
 
 def _comment_end(text: str, at: int, comments: tuple[str, ...]) -> int | None:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 MAX_DEPTH: Final = 16
 MAX_LINES: Final = 20_000
 """Lines of one stack, those of includes counted as often as they are included."""
-_WORD: Final = re.compile(r"\[((?:\\\]|[^\]])*+)(?:\]|\Z)|([^\s\[]\S*)")
+_WORD: Final = re.compile(r"\[([^\]\\]*+(?:\\\]?+[^\]\\]*+)*+)(?:\]|\Z)|([^\s\[]\S*)")
 """An open bracket without its end takes what is left of the line, so that no byte is looked at twice."""
 
 

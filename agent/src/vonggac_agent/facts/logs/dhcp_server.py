@@ -19,8 +19,11 @@ KEA: Final = "etc/kea/kea-dhcp4.conf"
 DHCPD: Final = ("etc/dhcp/dhcpd.conf", "etc/dhcpd.conf")
 DNSMASQ: Final = "etc/dnsmasq.conf"
 MAX_FILES: Final = 200
-_COMMENT: Final = re.compile(r'("(?:[^"\\]|\\.)*+")|//[^\n]*+|#[^\n]*+|/\*[^*]*+(?:\*(?!/)[^*]*+)*+\*/')
-_COMMA: Final = re.compile(r'("(?:[^"\\]|\\.)*+")|,(?=\s*+[}\]])')
+_COMMENT: Final = re.compile(
+    r'("[^"\\]*+(?:\\.?+[^"\\]*+)*+"?+)|//[^\n]*+|#[^\n]*+|/\*[^*]*+\**+(?:[^*/][^*]*+\**+)*+(?:/|\Z)',
+    re.DOTALL,
+)
+_COMMA: Final = re.compile(r'("[^"\\]*+(?:\\.?+[^"\\]*+)*+"?+)|,(?=\s*+[}\]])', re.DOTALL)
 _LOGGERS: Final = ("kea-dhcp4", "kea-dhcp4.leases", "root", "*")
 
 

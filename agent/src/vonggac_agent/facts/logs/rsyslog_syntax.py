@@ -25,7 +25,7 @@ _STOP: Final = re.compile(
     r"|lookup_table|dyn_stats|ratelimit)\s*+\(",
     re.IGNORECASE,
 )
-_PARAMETER: Final = re.compile(r'[\s,]*+([A-Za-z_.0-9]++)\s*+=\s*+"((?:[^"\\]|\\.)*+)"', re.DOTALL)
+_PARAMETER: Final = re.compile(r'[\s,]*+([A-Za-z_.0-9]++)\s*+=\s*+"([^"\\]*+(?:\\.?+[^"\\]*+)*+)"', re.DOTALL)
 _BLANK: Final = re.compile(r"[\s,]++|#[^\n]*+")
 _SELECTOR: Final = re.compile(r"[\w*,;.!=+-]*+")
 _TARGET: Final = re.compile(
@@ -319,7 +319,7 @@ def _selector(line: str) -> tuple[str, str]:
         condition, _, action = line.rpartition(" then ")
         return condition, action.strip(" {}")
     if line.startswith(":") and not line.startswith((":om", ":mm")):
-        match = re.match(r':[^,\n]++,[^,\n]++,\s*+"(?:[^"\\]|\\.)*+"', line)
+        match = re.match(r':[^,\n]++,[^,\n]++,\s*+"[^"\\]*+(?:\\.?+[^"\\]*+)*+"', line)
         return (match[0], line[match.end() :].strip()) if match else (line, "")
     words = line.split(None, 1)
     if len(words) == 2 and (words[0] == "&" or ("." in words[0] and _SELECTOR.fullmatch(words[0]))):

@@ -17,7 +17,7 @@ MAX_NODES: Final = 100_000
 MAX_NESTING: Final = 64
 _TOKEN: Final = re.compile(
     r"(?P<blank>[\s,]++|#[^\n]*+)|(?P<mark>[(){};])"
-    r'|"(?P<double>(?:[^"\\]|\\.)*+)"|'
+    r'|"(?P<double>[^"\\]*+(?:\\.?+[^"\\]*+)*+)"|'
     r"'(?P<single>[^']*+)'"
     r"""|(?P<word>[^\s,(){};"'#]++)""",
     re.DOTALL,

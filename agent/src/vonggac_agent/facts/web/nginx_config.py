@@ -39,7 +39,8 @@ _TIMES: Final = {
 """Units of time; a month is 30 days, a year 365."""
 _TIME: Final = re.compile(r"([0-9]{1,12})(ms|[smhdwMy]?)")
 _LUA: Final = re.compile(
-    r"--\[\[.*?(?:\]\]|\Z)|--[^\n]*|\"(?:[^\"\\]|\\.)*+(?:\"|\\?\Z)|'(?:[^'\\]|\\.)*+(?:'|\\?\Z)|(?P<open>\{)|(?P<close>\})",
+    r"--\[\[.*?(?:\]\]|\Z)|--[^\n]*|\"[^\"\\]*+(?:\\.?+[^\"\\]*+)*+(?:\"|\Z)"
+    r"|'[^'\\]*+(?:\\.?+[^'\\]*+)*+(?:'|\Z)|(?P<open>\{)|(?P<close>\})",
     re.DOTALL,
 )
 _AHEAD: Final = re.compile(r"\(\?!([^()]*)\)")
