@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from vonggac_contract import limits
-from vonggac_contract.decode import bounded_json
+from vonggac_contract.decode import bounded_members
 from vonggac_contract.errors import ContractError, Malformed, UnknownSchema
 from vonggac_contract.rule import SCHEMA, Profile, Rule, RulebookFile
 
@@ -63,11 +63,11 @@ class Rulebook:
 
 def load_rulebook(raw: bytes) -> Rulebook:
     """Read a compiled rulebook. Raises TooLarge, Malformed, UnknownSchema."""
-    value = bounded_json(raw, maximum=MAX_RULEBOOK_BYTES)
-    if not isinstance(value, dict) or value.get("schema") != SCHEMA:
+    members = bounded_members(raw, maximum=MAX_RULEBOOK_BYTES)
+    if members.get("schema") != msgspec.Raw(b"%d" % SCHEMA):
         raise UnknownSchema(f"this release reads rulebooks of schema {SCHEMA}")
     try:
-        file = msgspec.convert(value, RulebookFile)
+        file = msgspec.json.decode(raw, type=RulebookFile)
     except msgspec.ValidationError as e:
         raise Malformed(f"rulebook: {e}") from e
     _check_profiles(file)

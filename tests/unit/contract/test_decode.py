@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.unit.slowness import slowness
 
 from vonggac_contract import limits
-from vonggac_contract.decode import bounded_json, unpack_gzip
+from vonggac_contract.decode import bounded_json, bounded_members, unpack_gzip
 from vonggac_contract.errors import Malformed, TooLarge
 
 scalars = (
@@ -45,6 +45,47 @@ def test_any_bytes_give_a_value_or_one_of_two_refusals(raw: bytes) -> None:
     except (Malformed, TooLarge):
         return
     json.loads(raw)
+
+
+texts = st.text('\\"a:,[]{}', max_size=8)
+small = st.recursive(
+    st.none() | st.integers(0, 3) | texts,
+    lambda v: st.lists(v, max_size=3) | st.dictionaries(texts, v, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(texts, small, max_size=4))
+def test_members_are_the_parts_of_the_object(value: dict[str, object]) -> None:
+    members = bounded_members(json.dumps(value).encode(), maximum=limits.MIB)
+    assert {name: json.loads(bytes(member)) for name, member in members.items()} == value
+
+
+@given(st.text('\\"a1:,[]{}', max_size=14))
+def test_members_are_refused_by_what_refuses_the_whole(inside: str) -> None:
+    raw = f"{{{inside}}}".encode()
+    try:
+        whole = bounded_json(raw)
+    except (Malformed, TooLarge) as refused:
+        with pytest.raises(type(refused)):
+            bounded_members(raw, maximum=limits.MIB)
+    else:
+        assert bounded_members(raw, maximum=limits.MIB).keys() == whole.keys()
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b'{"a":1,"a":1}', b'{"a":[{"b":1,"b":1}]}', b'{"a":[1,{"b":[{"c":1,"c":2}]}]}', b'{"a":{"b":1,"b":1}}'],
+)
+def test_a_key_that_stands_twice_in_a_part_is_refused(raw: bytes) -> None:
+    with pytest.raises(Malformed, match="twice"):
+        bounded_members(raw, maximum=limits.MIB)
+
+
+@pytest.mark.parametrize("raw", [b"[]", b"1", b'"a"', b"", b'{"a":}', b'{"a":["\xff"]}', b'{"a":1}}'])
+def test_what_is_no_object_has_no_members(raw: bytes) -> None:
+    with pytest.raises(Malformed):
+        bounded_members(raw, maximum=limits.MIB)
 
 
 @pytest.mark.hostile
