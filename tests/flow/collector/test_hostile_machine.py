@@ -36,7 +36,7 @@ class House:
     def machine(self, **request: Any) -> Machine:
         self.seed += 1
         made, now = Machine(seed=self.seed), datetime.now(UTC)
-        raw = made.request(self.desk.token(), now, **request)
+        raw = made.request(self.desk.token(now=now), now, **request)
         answer = self.client.post("/agent/v1/enrol", content=raw, headers=MEDIA)
         assert answer.status_code == 200, answer.text
         made.enrolled(answer.content)
