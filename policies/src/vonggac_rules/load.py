@@ -260,6 +260,11 @@ class _Loader:
                 raise self.refuse(
                     (*path, part), f"{part!r} takes a text, not {body[part]!r}", "put it in quotes"
                 )
+            words = topic.choices.get(part, ())
+            if words and body[part] not in words:
+                raise self.refuse(
+                    (*path, part), f"{body[part]!r} is none of {', '.join(words)}", nearest(body[part], words)
+                )
             selector[part] = body[part]
         try:
             return fact_key(name, selector), topic.selector

@@ -140,3 +140,21 @@ def test_a_span_longer_than_two_hundred_years_is_refused() -> None:
     asked = "check: {fact: os.support, newer_than: P201Y}\n"
     with pytest.raises(RuleError, match="longer than 200 years"):
         load(GOOD[:start] + asked + GOOD[end:])
+
+
+def test_a_word_of_a_selector_that_takes_only_some_is_checked() -> None:
+    text = """
+id: linux.x.y
+title: {vi: "Đúng", en: "Right"}
+why: {vi: "Vì.", en: "Why."}
+fix: {vi: "Sửa.", en: "Mend."}
+severity: low
+domain: access
+applies: {platform: linux}
+check: {fact: config.setting, path: /etc/x, format: inni, key: a/b, equals: "1"}
+maps: {tcvn14423: [config.baseline-document]}
+"""
+    with pytest.raises(RuleError, match=r"'inni' is none of ini, systemd") as refused:
+        load_rule(parse_source(text.encode(), "x.rule.yaml"))
+    assert "did you mean ini" in refused.value.hint
+    load_rule(parse_source(text.replace("inni", "ini").encode(), "x.rule.yaml"))
