@@ -6,6 +6,7 @@ import gzip
 import lzma
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted, this_machine
+from tests.unit.slowness import slowness
 
 from vonggac_agent.facts.packages import apt_lists, package_updates, unpack
 from vonggac_agent.facts.packages.debian_version import compare
@@ -288,6 +290,14 @@ def test_offers_do_not_depend_on_where_the_parts_are_cut(cuts: list[int]) -> Non
     parts.append(rest)
     found = list(apt_lists.offers(iter(parts), {b"a"}, lambda: None))
     assert found == [apt_lists.Offer(b"a", b"1", b"amd64"), apt_lists.Offer(b"a", b"3", b"all")]
+
+
+@pytest.mark.hostile
+def test_names_that_are_wanted_again_and_again_in_one_stanza_cost_its_length() -> None:
+    stanza = b"Package: a\n" * (apt_lists.MAX_STANZA_BYTES // 11)
+    began = time.process_time()
+    assert list(apt_lists.offers(iter([stanza]), {b"a"}, lambda: None)) == []
+    assert time.process_time() - began < slowness()
 
 
 @pytest.mark.hostile

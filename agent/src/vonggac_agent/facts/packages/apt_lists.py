@@ -22,6 +22,7 @@ MAX_STANZA_BYTES: Final = 1 * limits.MIB
 MAX_LIST_BYTES: Final = 1024 * limits.MIB
 """One list, unpacked. Debian's main has about 50 MiB."""
 _LIST: Final = re.compile(r"_Packages(?:\.(?:lz4|gz|xz|bz2|zst|lzma))?$")
+_PACKAGE: Final = b"\nPackage: "
 _PACK_BYTES: Final = 128 * limits.KIB
 
 
@@ -86,32 +87,41 @@ def offers(parts: Iterator[bytes], wanted: Container[bytes], tick: Callable[[], 
     `tick` is called for each part and may raise to stop. Raises ValueError for a stanza over MAX_STANZA_BYTES or a
     list over MAX_LIST_BYTES.
     """
-    rest, total = b"", 0
+    rest, total = b"\n", 0
     for part in parts:
         tick()
         total += len(part)
         if total > MAX_LIST_BYTES:
             raise ValueError(f"a package list unpacks to over {MAX_LIST_BYTES} bytes")
-        whole, gap, tail = (rest + part).rpartition(b"\n\n")
-        if len(tail) > MAX_STANZA_BYTES:
+        text = rest + part
+        cut = text.rfind(b"\n\n")
+        rest = text[cut + 1 :]
+        if len(rest) > MAX_STANZA_BYTES + 1:
             raise ValueError(f"a stanza of a package list is over {MAX_STANZA_BYTES} bytes")
-        rest = tail
-        if gap:
-            yield from _offers(whole, wanted)
-    yield from _offers(rest, wanted)
+        if cut >= 0:
+            yield from _offers(text, cut, wanted)
+    yield from _offers(rest, len(rest), wanted)
 
 
-def _offers(text: bytes, wanted: Container[bytes]) -> Iterator[Offer]:
-    for stanza in text.split(b"\n\n"):
-        if stanza.startswith(b"Package: "):
-            name = stanza[9 : stanza.find(b"\n", 9)]
-        else:
-            stanza = b"\n" + stanza
-            name = dpkg.field(stanza, b"\nPackage: ") or b""
+def _offers(text: bytes, stop: int, wanted: Container[bytes]) -> Iterator[Offer]:
+    """Offers of the whole stanzas before `stop`. `text` starts with a line feed.
+
+    Lists are long and few of their packages are wanted, so it goes from name to name, and to the bounds of a stanza
+    only where that is wanted.
+    """
+    find = text.find
+    at = find(_PACKAGE, 0, stop)
+    while at >= 0:
+        at += len(_PACKAGE)
+        end = find(b"\n", at, stop)
+        name = text[at : end if end >= 0 else stop].strip()
         if name in wanted:
+            end = find(b"\n\n", at, stop)
+            stanza = text[text.rfind(b"\n\n", 0, at) + 1 : end if end >= 0 else stop]
             version = dpkg.field(stanza, b"\nVersion: ")
             if version:
                 yield Offer(name, version, dpkg.field(stanza, b"\nArchitecture: ") or b"")
+        at = find(_PACKAGE, end, stop) if end >= 0 else -1
 
 
 def parts_of(host: Host, name: str) -> Iterator[bytes]:
