@@ -9,6 +9,7 @@ import os
 import socket
 import ssl
 import sys
+import threading
 import time
 from typing import Final, Literal, NamedTuple
 
@@ -46,16 +47,26 @@ class Heard(NamedTuple):
 class Contexts:
     """The two kinds of handshake, made once: with the machine's trust store, and with none.
 
-    Both take every version and cipher the library has: an old server is to be described, not avoided.
+    Both take every version and cipher the library has: an old server is to be described, not avoided. Reading the trust
+    store takes longer than asking ten servers, so it waits for the first that speaks TLS.
     """
 
     def __init__(self) -> None:
         self.careless = _context(ssl.CERT_NONE)
-        self.strict = _context(ssl.CERT_REQUIRED)
-        self.strict.load_default_certs(ssl.Purpose.SERVER_AUTH)
+        self._strict: ssl.SSLContext | None = None
+        self._making = threading.Lock()
         self.names = {
             int(str(cipher["id"])) & 0xFFFF: str(cipher["name"]) for cipher in self.careless.get_ciphers()
         }
+
+    @property
+    def strict(self) -> ssl.SSLContext:
+        """A handshake that asks the machine's trust store."""
+        with self._making:
+            if self._strict is None:
+                self._strict = _context(ssl.CERT_REQUIRED)
+                self._strict.load_default_certs(ssl.Purpose.SERVER_AUTH)
+            return self._strict
 
     def cipher_name(self, number: int) -> str:
         """The library's name of a suite, so that one suite is called the same however it was seen."""

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from vonggac_contract.facts.network import Certificate, Listener, TlsEndpoint, TlsListeners
 
-from . import ask, certificate
+from . import ask
 from .ask import Contexts, Heard
 
 ALL_SECONDS: Final = 6.0
@@ -51,7 +51,7 @@ def endpoint(question: Question, heard: Heard, names: Sequence[str], contexts: C
     chain = agreed.certificates if agreed is not None and agreed.certificates else ()
     if not chain and first is not None:
         chain = first.certificates
-    own = _read(chain)
+    own, named = _read(chain[0], [*names, question.address]) if chain else (None, None)
     version, cipher = "", ""
     if agreed is not None:
         version, cipher = agreed.version, agreed.cipher
@@ -67,16 +67,20 @@ def endpoint(question: Question, heard: Heard, names: Sequence[str], contexts: C
         oldest_version=heard.oldest or "",
         certificate=own,
         chain_length=len(chain),
-        name_matches=None if own is None else certificate.matches(own.names, [*names, question.address]),
+        name_matches=named,
         trusted=heard.trusted,
     )
 
 
-def _read(chain: Sequence[bytes]) -> Certificate | None:
+def _read(der: bytes, names: Sequence[str]) -> tuple[Certificate, bool] | tuple[None, None]:
+    """The certificate and whether it is for one of `names`; None if it cannot be read."""
+    from . import certificate  # X.509 costs 15 ms and 3 MiB that a machine without TLS never needs
+
     try:
-        return certificate.read(chain[0]) if chain else None
+        own = certificate.read(der)
     except ValueError:
-        return None
+        return None, None
+    return own, certificate.matches(own.names, names)
 
 
 def _ask_all(asked: Sequence[Question], contexts: Contexts, until: float) -> dict[int, Heard]:
