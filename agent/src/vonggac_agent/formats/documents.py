@@ -1,16 +1,14 @@
 """JSON, YAML, TOML and XML as builtins: dicts, lists, texts, numbers, booleans, None; bounded before anything is built.
 
 XML becomes `{"@name": attribute, "child": [ … ], "#text": …}`, children always lists, so that one and many read alike.
+Each reader imports its library when it is first asked: together they cost 25 ms that most looks never need.
 """
 
 from __future__ import annotations
 
-import tomllib
 from typing import Any, Final
-from xml.parsers import expat
 
 import msgspec
-import yaml
 
 from vonggac_contract import limits
 from vonggac_contract.decode import scan_json
@@ -25,7 +23,6 @@ MAX_NODES: Final = 100_000
 """Values of one document; in YAML its keys count too."""
 MAX_DOTS: Final = 1_000
 """Dots in one line of TOML, those in texts included."""
-_YamlLoader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def parse_json(text: str) -> Any:
@@ -41,10 +38,13 @@ def parse_json(text: str) -> Any:
 
 def parse_yaml(text: str) -> Any:
     """The first document of a YAML 1.1 stream. Raises ValueError: not YAML, an alias, over MAX_DEPTH or MAX_NODES."""
+    import yaml
+
     _check_length(text)
+    kind = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     depth = nodes = 0
     try:
-        for event in yaml.parse(text, Loader=_YamlLoader):
+        for event in yaml.parse(text, Loader=kind):
             if isinstance(event, yaml.AliasEvent):
                 raise ValueError("not YAML as read here: an alias")
             if isinstance(event, yaml.DocumentEndEvent):
@@ -56,7 +56,7 @@ def parse_yaml(text: str) -> Any:
                 depth -= 1
             if depth > MAX_DEPTH or nodes > MAX_NODES:
                 raise ValueError(f"not YAML as read here: deeper than {MAX_DEPTH} or over {MAX_NODES} values")
-        loader = _YamlLoader(text)
+        loader = kind(text)
         try:
             return loader.get_data() if loader.check_data() else None
         finally:
@@ -67,6 +67,8 @@ def parse_yaml(text: str) -> Any:
 
 def parse_toml(text: str) -> dict[str, Any]:
     """TOML 1.0. Raises ValueError: not TOML, or nested deeper than MAX_DEPTH."""
+    import tomllib
+
     _check_length(text)
     if max(text.count("["), text.count("{"), text.count(".")) > MAX_NODES:
         raise ValueError(f"not TOML as read here: over {MAX_NODES} values")
@@ -98,6 +100,8 @@ def _deepest(text: str) -> int:
 
 def parse_xml(text: str) -> dict[str, Any]:
     """The root element as `{name: element}`. Raises ValueError: not XML 1.0, entities declared, beyond the bounds."""
+    from xml.parsers import expat
+
     _check_length(text)
     builder = _XmlBuilder()
     parser = expat.ParserCreate("utf-8")  # what the text was encoded in, whatever its first line claims
