@@ -129,6 +129,9 @@ class Decision:
     `trace` overrides `condition`, `inside` and `selected` to write down what they find.
     """
 
+    shows_elements = False
+    """Whether comparisons of a list's elements come with evidence; that of the list names its offenders."""
+
     def __init__(self, parameters: Mapping[str, Any], view: View, element: Element | None = None) -> None:
         self.parameters = parameters
         self.view = view
@@ -157,17 +160,19 @@ class Decision:
         if c.operator in ("exists", "absent"):
             there = got is not None and got != []
             truth = Truth.TRUE if there == (c.operator == "exists") else Truth.FALSE
+            if self.element is not None and not self.shows_elements:
+                return Verdict(truth)
             return Verdict(
                 truth, (Evidence(where, True, HIDDEN if found.secret else shown(got), c.operator),)
             )
         if got is None or got in found.unseen:
             evidence = Evidence(where, shown(expected), shown(got), c.operator)
             return Verdict(Truth.UNKNOWN, (evidence,), NO_VALUE, where)
-        holds = compare(c.operator, got, expected, self.view.now)
+        truth = Truth.TRUE if compare(c.operator, got, expected, self.view.now) else Truth.FALSE
+        if self.element is not None and not self.shows_elements:
+            return Verdict(truth)
         actual = HIDDEN if found.secret else shown(got)
-        return Verdict(
-            Truth.TRUE if holds else Truth.FALSE, (Evidence(where, shown(expected), actual, c.operator),)
-        )
+        return Verdict(truth, (Evidence(where, shown(expected), actual, c.operator),))
 
     def quantify(self, q: Quantify) -> Verdict:
         group = self.group(q.fact, q.field, q.where, q.check, q.quantifier)

@@ -80,6 +80,8 @@ def trace_rule(rule: Rule, parameters: Mapping[str, Any], view: View) -> Trace:
 class Traced(Decision):
     """The evaluator's walk, which writes down a step for each condition that it leaves."""
 
+    shows_elements = True
+
     def __init__(
         self,
         parameters: Mapping[str, Any],

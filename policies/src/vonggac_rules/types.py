@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from datetime import date, datetime
-from difflib import get_close_matches
+from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -50,6 +50,7 @@ def fields_of(struct: type[msgspec.Struct]) -> dict[str, FieldType]:
     return _CACHE[struct]
 
 
+@cache
 def field_type(struct: type[msgspec.Struct], path: str) -> FieldType:
     """The type at a dotted path. Raises LookupError(message, hint)."""
     found = FieldType("struct", struct=struct)
@@ -68,6 +69,8 @@ def field_type(struct: type[msgspec.Struct], path: str) -> FieldType:
 
 def nearest(word: str, words: Any) -> str:
     """A phrase with the nearest of `words`, or all of them if there are few."""
+    from difflib import get_close_matches  # for who writes rules
+
     names = sorted(str(w) for w in words)
     close = get_close_matches(word, names, n=3, cutoff=0.5)
     if close:
