@@ -66,6 +66,8 @@ def test_each_kind_is_found_with_owner_and_mode_and_nothing_else_is(tmp_path: Pa
     os.mkfifo(tmp_path / "srv/pipe", 0o666)
     os.mknod(tmp_path / "srv/disk", 0o600 | stat.S_IFBLK, os.makedev(8, 0))
     os.mknod(tmp_path / "srv/whiteout", 0o600 | stat.S_IFCHR, os.makedev(0, 0))
+    os.mknod(tmp_path / "srv/inaccessible", stat.S_IFBLK, os.makedev(0, 0))
+    os.mknod(tmp_path / "srv/urandom", 0o666 | stat.S_IFCHR, os.makedev(1, 9))
     found = walked(host)
     paths = {
         kind: [(f.path, f.owner, f.mode) for f in getattr(found, kind)]

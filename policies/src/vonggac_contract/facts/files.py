@@ -131,7 +131,12 @@ class FileWalk(msgspec.Struct, frozen=True):
         list[WalkedFile], about("Programs that run as their owner or group (setuid, setgid)")
     ]
     privileged_total: Annotated[int, about("How many there are")]
-    devices: Annotated[list[WalkedFile], about("Device nodes outside of /dev")]
+    devices: Annotated[
+        list[WalkedFile],
+        about(
+            "Device nodes outside of /dev; null, zero, full, random, urandom and tty, as chroots have them, left out"
+        ),
+    ]
     devices_total: Annotated[int, about("How many there are")]
     system_writable: Annotated[
         list[WalkedFile],

@@ -40,6 +40,9 @@ SYSTEM: Final = (
     *("/usr/local/bin", "/usr/local/sbin", "/usr/local/lib"),
 )
 TRUST: Final = frozenset((".rhosts", ".shosts", "hosts.equiv", "shosts.equiv"))
+HARMLESS: Final = frozenset((*(os.makedev(1, minor) for minor in (3, 5, 7, 8, 9)), os.makedev(5, 0)))
+"""Character devices that give access to nothing: null, zero, full, random, urandom, tty (kernel: admin-guide/devices.txt);
+Postfix has some in its chroot."""
 _ORDINARY: Final = frozenset((stat.S_IFREG, stat.S_IFDIR))
 _LISTS: Final = (
     *("world_writable", "open_folders", "unowned", "privileged"),
@@ -102,11 +105,7 @@ class Judge:
         elif kind == stat.S_IFDIR:
             if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
                 self._add("open_folders", folder, name, status)
-        elif (
-            kind in (stat.S_IFBLK, stat.S_IFCHR)
-            and not _is_whiteout(status)
-            and not folder.startswith("/dev")
-        ):
+        elif kind in (stat.S_IFBLK, stat.S_IFCHR) and _gives_access(status) and not folder.startswith("/dev"):
             self._add("devices", folder, name, status)
 
     def _add(self, kind: str, folder: str, name: str, status: os.stat_result) -> None:
@@ -117,9 +116,12 @@ def _is_system(folder: str) -> bool:
     return any(folder == top or folder.startswith(top + "/") for top in SYSTEM)
 
 
-def _is_whiteout(status: os.stat_result) -> bool:
-    """An entry that hides one of a lower layer (kernel: filesystems/overlayfs): a character device 0:0."""
-    return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
+def _gives_access(status: os.stat_result) -> bool:
+    """False for what stands in a chroot to be of use there, and for 0:0, which is no device.
+
+    0:0 hides an entry of a lower layer (kernel: filesystems/overlayfs), or is a node of systemd for InaccessiblePaths=.
+    """
+    return status.st_rdev != 0 and not (stat.S_ISCHR(status.st_mode) and status.st_rdev in HARMLESS)
 
 
 def local_mounts(mountinfo: Iterable[str]) -> list[str]:
