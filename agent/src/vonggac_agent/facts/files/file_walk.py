@@ -41,7 +41,7 @@ SYSTEM: Final = (
 )
 TRUST: Final = frozenset((".rhosts", ".shosts", "hosts.equiv", "shosts.equiv"))
 HARMLESS: Final = frozenset((*(os.makedev(1, minor) for minor in (3, 5, 7, 8, 9)), os.makedev(5, 0)))
-"""Character devices that give access to nothing: null, zero, full, random, urandom, tty (kernel: admin-guide/devices.txt);
+"""Character devices that give access to nothing: null, zero, full, random, urandom, tty (admin-guide/devices.txt);
 Postfix has some in its chroot."""
 _ORDINARY: Final = frozenset((stat.S_IFREG, stat.S_IFDIR))
 _LISTS: Final = (
