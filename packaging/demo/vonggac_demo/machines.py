@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from vonggac_contract.facts import Fact, FactKey, fact_key
+from vonggac_contract.facts import Known as KnownFact
 from vonggac_contract.finding import Outcome
 from vonggac_contract.snapshot import Snapshot, known
 from vonggac_rules.cases import Case
@@ -30,9 +31,16 @@ class Known(NamedTuple):
 
     good: Mapping[FactKey, dict[str, Any]]
     bad: Mapping[str, Mapping[FactKey, dict[str, Any]]]
+    bare: Mapping[FactKey, Fact]
+    """What is said of a machine that has nothing."""
+
+    def nothing(self, key: FactKey) -> dict[str, Any]:
+        """Builtins of what is said of it; empty where that is no more than that nobody could look."""
+        fact = self.bare.get(key)
+        return plain(fact.value) if isinstance(fact, KnownFact) else {}
 
 
-def from_cases(cases: Mapping[str, Iterable[Case]]) -> Known:
+def from_cases(cases: Mapping[str, Iterable[Case]], bare: Mapping[FactKey, Fact]) -> Known:
     """Take what the rules' pass and fail cases say of facts with a selector."""
     good: dict[FactKey, dict[str, Any]] = {}
     bad: dict[str, dict[FactKey, dict[str, Any]]] = {}
@@ -45,7 +53,7 @@ def from_cases(cases: Mapping[str, Iterable[Case]]) -> Known:
                     good.setdefault(key, value)
             elif case.outcome is Outcome.FAIL and len(values) == len(case.snapshot.facts):
                 bad.setdefault(rule, values)
-    return Known(good, bad)
+    return Known(good, bad, bare)
 
 
 class Span(NamedTuple):
@@ -91,7 +99,15 @@ def snapshot_of(
             selected.update(rules.bad[name])
     gathered: dict[FactKey, Fact] = {}
     for key in keys:
-        value = facts[key.topic] if key.topic in facts else SELECTED[key.topic] | selected.get(key, {})
+        if key.topic not in facts and key.topic not in SELECTED and key not in selected:
+            gathered[key] = rules.bare[key]
+            continue
+        value = (
+            rules.nothing(key)
+            | facts.get(key.topic, {})
+            | SELECTED.get(key.topic, {})
+            | selected.get(key, {})
+        )
         if (
             key.topic == "package.installed"
             and key.selector[0] in PACKAGES["common"] + PACKAGES[host.archetype]

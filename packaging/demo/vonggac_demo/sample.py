@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from vonggac_agent.plan import plan
 from vonggac_collector.auth import Caller
 from vonggac_collector.enrolment import create_token
 from vonggac_collector.ledger.interface import Ledger
@@ -20,6 +21,7 @@ from vonggac_collector.structure import NewUnit, add_system, add_units
 from vonggac_rules.pack import load_pack
 from vonggac_rules.rulebook import Rulebook
 
+from .bare import bare_facts
 from .country import ROOT, SYSTEMS, SampleHost, agencies_of, country
 from .history import Member, Progress, World, extend, join
 from .machines import DAYS, from_cases
@@ -137,7 +139,8 @@ def carry_on(
 ) -> None:  # fmt: skip
     """Make the sample's history up to `now`; `memory` is what it was, and is changed to what it is then."""
     hosts = {h.hostname: h for h in country(row["code"] for row in provinces())}
-    world = World(book, from_cases(load_pack(policies).cases), memory.start)
+    keys = {key for profile in book.profiles for key in plan(book, profile, "linux")}
+    world = World(book, from_cases(load_pack(policies).cases, bare_facts(keys, now)), memory.start)
     pairs = [(hosts[m.hostname], m) for m in memory.members]
     memory.members = extend(ledger, world, pairs, memory.through, now, key, progress)
     memory.through = now
