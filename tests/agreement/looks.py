@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from tests.agreement import content, openscap, ours
 from tests.agreement.compare import Comparison, Counterpart, counterparts, joined, our_word
-from tests.agreement.trees import HERE, Base, grow
+from tests.agreement.trees import HERE, Base, fell, grow
 from tests.roots import debian, redhat
 
 SEED = 14423
@@ -89,6 +89,8 @@ def look_at_all(what: Described, forest: Path, work: Path) -> list[Comparison]:
             mine = {tree.name: ours.look(tree.root, book, PROFILE, NOW) for tree in grown}
             for (tree, name), results in zip(jobs, theirs, strict=True):
                 found += compared(what, tree.name, frozenset(tree.broken), name, mine[tree.name], results)
+        for tree in grown:
+            fell(tree.root)
     return found
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ import pytest
 import yaml
 from tests.agreement import looks, openscap
 from tests.agreement.compare import Comparison, Explanation, Verdict, explanations, judge, table
-from tests.agreement.trees import HERE
+from tests.agreement.trees import HERE, fell
 from tests.roots.kept import cache_folder
 
 pytestmark = pytest.mark.timeout(2400)
@@ -23,7 +22,7 @@ MOST_TO_FIX = 2.0
 """Per cent of the comparisons in which we may be the ones who are wrong."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def comparisons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Comparison]]:
     """Everything compared, once. The trees stand beside the roots: hard links do not cross file systems."""
     if reason := openscap.wanting():
@@ -35,15 +34,15 @@ def comparisons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Compa
     try:
         yield looks.look_at_all(looks.described(), forest, tmp_path_factory.mktemp("agreement"))
     finally:
-        shutil.rmtree(forest)
+        fell(forest)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def reasons() -> list[Explanation]:
     return explanations(yaml.safe_load((HERE / "disagreements.yaml").read_text(encoding="utf-8")))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def verdict(comparisons: list[Comparison], reasons: list[Explanation]) -> Verdict:
     found = judge(comparisons, reasons)
     FIGURES.parent.mkdir(exist_ok=True)

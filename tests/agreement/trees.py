@@ -258,6 +258,11 @@ def copy(base: Base, name: str, forest: Path) -> Tree:
     return Tree(f"{base.name}-{name}", base, root)
 
 
+def fell(folder: Path) -> None:
+    """Take a folder of trees away: a hundred thousand names, for which rm(1) is quicker than a loop here."""
+    subprocess.run(["rm", "-r", "-f", str(folder)], check=True, timeout=COPY_S * 5)
+
+
 def changes(file: str, family: str) -> dict[str, dict[str, Any]]:
     """Name -> change, of those in `file` for every family and for this one."""
     described = yaml.safe_load((HERE / file).read_text(encoding="utf-8"))
