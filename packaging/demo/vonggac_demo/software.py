@@ -8,6 +8,7 @@ from typing import Final
 PACKAGES: Final[dict[str, tuple[str, ...]]] = {
     "common": (
         "adduser",
+        "aide",
         "auditd",
         "base-files",
         "bash",
@@ -24,6 +25,7 @@ PACKAGES: Final[dict[str, tuple[str, ...]]] = {
         "diffutils",
         "dpkg",
         "e2fsprogs",
+        "fail2ban",
         "file",
         "findutils",
         "gawk",
@@ -69,7 +71,7 @@ PACKAGES: Final[dict[str, tuple[str, ...]]] = {
     "app": ("nginx", "openjdk-17-jre-headless", "tomcat10", "libtcnative-1"),
     "database": ("postgresql-15", "postgresql-client-15", "postgresql-common", "libpq5"),
     "desktop": ("firefox-esr", "libreoffice-core", "gnome-shell", "cups", "network-manager"),
-    "old": ("nginx", "apache2", "php7.3", "openjdk-8-jre"),
+    "old": ("apache2", "php7.3", "openjdk-8-jre"),
 }
 
 

@@ -7,10 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from .country import SampleHost
+from .services import services
+from .settings import Facts, settings
 from .software import packages_of
-
-Facts = dict[str, dict[str, Any]]
-"""Builtins of the facts without a selector, by topic."""
 
 
 class System(NamedTuple):
@@ -84,6 +83,13 @@ SYSTEMS: Final = {
 def well_kept(host: SampleHost, system: System, now: datetime, chance: random.Random) -> Facts:
     """The facts of a machine of that kind without a fault."""
     address = f"10.{int(host.province)}.{chance.randrange(1, 250)}.{chance.randrange(2, 250)}"
+    day = datetime(now.year, now.month, now.day, tzinfo=UTC)
+    own = _machine(host, system, address, now, chance)
+    common = settings(system.family, day)
+    return common | own | services(host.archetype, system.family, host.hostname, address)
+
+
+def _machine(host: SampleHost, system: System, address: str, now: datetime, chance: random.Random) -> Facts:
     return {
         "host.identity": {
             "hostname": host.hostname, "machine_id": f"{host.seed:064x}", "architecture": "x86_64",
@@ -124,6 +130,9 @@ def well_kept(host: SampleHost, system: System, now: datetime, chance: random.Ra
             "tools": ["nftables"], "active": True, "input_policy": "drop", "forward_policy": "drop", "rules": 24,
             "source": "nft",
         },
+        "firewall.rules": {
+            "front_ends": ["nftables"], "openings": _openings(host), "output_policy": "drop", "source": "nft",
+        },
         "account.users": {"accounts": _accounts(now, chance), "administrators": ["cb1001"]},
         "account.policy": {
             "maximum_age": 60, "minimum_length": 14, "minimum_classes": 4, "history": 10, "lockout_after": 5,
@@ -131,6 +140,7 @@ def well_kept(host: SampleHost, system: System, now: datetime, chance: random.Ra
         },
         "sudo.rules": {
             "rules": [sudo("%sudo", no_password=False)], "use_pty": True, "logged": True, "timestamp_minutes": 5,
+            "log_output": True, "secure_path": True, "asks_other": False,
         },
         "sshd.effective": dict(SSHD),
         "logging.state": {
@@ -161,17 +171,30 @@ SSHD: Final[dict[str, Any]] = {
     "macs": ["hmac-sha2-512-etm@openssh.com"],
     "kexalgorithms": ["sntrup761x25519-sha512@openssh.com", "curve25519-sha256"],
     "hostkeyalgorithms": ["ssh-ed25519", "rsa-sha2-512"],
-    "allowusers": [], "allowgroups": ["quantri"], "match_blocks": 0,
+    "allowusers": [], "allowgroups": ["quantri"], "match_blocks": 0, "allowagentforwarding": False,
+    "permittunnel": "no", "gatewayports": "no", "disableforwarding": True, "strictmodes": True, "permituserrc": False,
+    "gssapiauthentication": False, "startups_begin": 10, "startups_full": 60,
+    "authenticationmethods": ["publickey,keyboard-interactive"], "denyusers": [], "denygroups": [],
+    "authorizedkeysfile": [".ssh/authorized_keys"], "keys_command": False, "user_authorities": False,
 }  # fmt: skip
 
 
 def _listeners(host: SampleHost, address: str) -> list[dict[str, Any]]:
     found = [socket(22, "sshd", "openssh-server", "root")]
-    if host.archetype in ("web", "app", "old"):
+    if host.archetype in ("web", "app"):
         found += [socket(80, "nginx", "nginx", "www-data"), socket(443, "nginx", "nginx", "www-data")]
+    if host.archetype == "old":
+        found += [socket(port, "apache2", "apache2", "www-data") for port in (80, 443)]
     if host.archetype == "database":
         found.append(socket(5432, "postgres", "postgresql-15", "postgres", address, "private"))
     return found
+
+
+def _openings(host: SampleHost) -> list[dict[str, Any]]:
+    opening = {"family": "both", "protocol": "tcp", "wide": False}
+    served = {"database": (5432,), "desktop": ()}.get(host.archetype, (80, 443))
+    found = [opening | {"port": 22, "limited": True}]
+    return found + [opening | {"port": port, "limited": port == 5432} for port in served]
 
 
 def socket(
@@ -235,7 +258,7 @@ def sudo(who: str, *, no_password: bool) -> dict[str, Any]:
     """Builtins of a rule of sudoers that allows everything."""
     return {
         "who": who, "hosts": "ALL", "run_as": "ALL:ALL", "commands": "ALL", "no_password": no_password,
-        "everything": True, "source": "etc/sudoers:50",
+        "everything": True, "source": "etc/sudoers:50", "everybody": False, "as_root": True,
     }  # fmt: skip
 
 
