@@ -91,6 +91,7 @@ def _large(path: Path, line: str) -> None:
     path.write_bytes(_includes(large, (line,) * 3_000))
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 @pytest.mark.parametrize("name", TRAPS)
 def test_a_system_full_of_traps_is_looked_at_soon_and_safely(

@@ -206,6 +206,7 @@ def test_cut_trailing_and_foreign_gzip_is_refused() -> None:
             unpack_gzip(raw)
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 @pytest.mark.parametrize(
     "raw",

@@ -288,6 +288,7 @@ def test_no_text_makes_the_parsers_raise_anything_but_value_error(lines: list[st
         return
 
 
+@pytest.mark.parser
 @pytest.mark.parametrize("line", ["a:b:c:d:e:f:g\n", ":" * 1000 + "\n", "+\n"])
 def test_eight_megabytes_of_lines_cost_under_a_second_each(line: str) -> None:
     lines = (line * (8_000_000 // len(line))).split("\n")[:100_000]

@@ -390,6 +390,7 @@ def test_includes_without_end_are_refused(tmp_path: Path) -> None:
         with_site(tmp_path, "Include apache2.conf")
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 def test_variables_that_grow_are_cut(tmp_path: Path) -> None:
     lines = ["Define A0 " + "x" * 100]
@@ -399,6 +400,7 @@ def test_variables_that_grow_are_cut(tmp_path: Path) -> None:
     assert time.process_time() - began < 1 * slowness()
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 @pytest.mark.parametrize(
     "text",
@@ -418,6 +420,7 @@ def test_ten_million_bytes_are_read_or_refused_in_time(text: str) -> None:
     assert time.process_time() - began < 2 * slowness()
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 @pytest.mark.parametrize(
     "text",

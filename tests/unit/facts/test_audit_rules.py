@@ -310,6 +310,7 @@ def test_any_lines_are_read_as_rules(lines: list[str]) -> None:
     audit_syntax.of_call(found, "open", BOTH)
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 def test_ten_megabytes_cost_less_than_a_second() -> None:
     started = time.process_time()

@@ -230,6 +230,7 @@ def test_any_script_is_read(pieces: list[str], text: str) -> None:
             borgmatic.parse(script)
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 @pytest.mark.parametrize(
     ("read", "piece"),

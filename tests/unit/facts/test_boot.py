@@ -301,6 +301,7 @@ def test_any_text_is_read(text: str) -> None:
     loader_files.expanded(text.split(), read.variables)
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 @pytest.mark.parametrize(
     "text",
@@ -321,6 +322,7 @@ def test_a_long_menu_is_read_or_refused_at_once(text: str) -> None:
     assert time.process_time() - started < 1 * slowness()
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 def test_variables_that_name_themselves_do_not_grow_without_end() -> None:
     variables = {"a": "$a$a$a$a$a$a$a$a" * 100}

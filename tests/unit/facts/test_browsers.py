@@ -166,6 +166,7 @@ def test_any_text_is_refused_as_a_value_error_or_read(text: str, told: dict[str,
     browser_policies.chromium(told)
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 @pytest.mark.parametrize("piece", ['{"policies":', "[", '{"addons":[{"id":"a"},'])
 def test_ten_megabytes_cost_less_than_a_second(piece: str) -> None:

@@ -208,6 +208,7 @@ def test_nothing_makes_a_parser_raise_anything_but_value_error(tree: dict[str, A
         documents.parse_toml(text)
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 @pytest.mark.parametrize("text", ["[" * 10_000_000, "a: " + "- " * 5_000_000])
 def test_ten_megabytes_cost_less_than_a_second(text: str) -> None:

@@ -334,6 +334,7 @@ def test_any_text_is_read(text: str) -> None:
     network_manager.wireless(connection)
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 @pytest.mark.parametrize(
     ("read", "piece"),

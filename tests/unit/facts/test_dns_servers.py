@@ -253,6 +253,7 @@ def test_no_text_makes_a_parser_raise_anything_but_value_error(text: str, close:
         dns_servers.describe_dnsmasq(dns_servers.dnsmasq(text, lambda key, value: []), local_by_default=True)
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 @pytest.mark.parametrize("text", ["{" * 10_000_000, "a;" * 5_000_000, "/*" * 5_000_000, '"' * 10_000_000])
 def test_ten_megabytes_cost_less_than_a_second(text: str) -> None:

@@ -327,6 +327,7 @@ def test_no_json_makes_a_container_raise_anything_but_value_error(config: Any, h
         return
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 @pytest.mark.parametrize(
     "text", ["[" * 10_000_000, '{"hosts":["' + "x" * 10_000_000, "{" + '"a":1,' * 1_400_000]

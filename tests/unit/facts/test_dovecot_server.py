@@ -110,6 +110,7 @@ def test_no_text_makes_the_parser_raise_anything_but_value_error(text: str) -> N
         )
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 @pytest.mark.parametrize("text", ["a {\n" * 2_500_000, "#" * 10_000_000, "a = " + '"' * 9_900_000])
 def test_ten_megabytes_cost_less_than_a_second(text: str) -> None:

@@ -284,6 +284,7 @@ def test_chains_that_multiply_are_refused() -> None:
         firewall_openings.openings([Ruleset(chains)], {}, ("ip",))
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 def test_a_statement_of_ten_megabytes_costs_less_than_a_second() -> None:
     for piece in ("tcp dport ", "{ 1, ", 'log prefix "a b" ', "1 : accept , "):

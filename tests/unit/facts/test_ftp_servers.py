@@ -197,6 +197,7 @@ def test_no_text_makes_a_parser_raise_anything_but_value_error(text: str) -> Non
         ftp_servers.pure_ftpd({"tls": text, "altlog": text, "noanonymous": text})
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 @pytest.mark.parametrize("text", ["a=" * 5_000_000, "\n" * 10_000_000])
 def test_ten_megabytes_cost_less_than_a_second(text: str) -> None:

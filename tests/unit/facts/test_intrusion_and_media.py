@@ -140,6 +140,7 @@ def test_any_text_is_read(text: str) -> None:
     media_handling.scans_media([text])
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 @pytest.mark.parametrize(
     "piece", ["[a]\nenabled = true\n", "OnAccessIncludePath ", "ImplicitPolicyTarget=\n"]

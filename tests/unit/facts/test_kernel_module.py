@@ -132,6 +132,7 @@ def test_any_text_is_read(text: str) -> None:
     modprobe.refused(text.split(), "module_blacklist")
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 @pytest.mark.parametrize(
     "text",

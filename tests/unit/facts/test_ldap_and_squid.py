@@ -236,6 +236,7 @@ def test_no_text_makes_a_parser_raise_anything_but_value_error(text: str) -> Non
         squid(f"acl {text}\nhttp_access {text}\n{text}")
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 @pytest.mark.parametrize(
     "text",

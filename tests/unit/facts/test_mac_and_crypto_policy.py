@@ -270,6 +270,7 @@ def test_openssl_files_that_include_each_other_are_refused() -> None:
         crypto_openssl.joined(".include /a", lambda path: [".include /a\n.include /b"])
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 @pytest.mark.parametrize(
     "text",

@@ -295,6 +295,7 @@ def test_no_text_makes_a_parser_raise_anything_but_value_error(text: str) -> Non
         exim.describe(exim.debconf(text), exim.options([text]), acl_scans=True)
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 @pytest.mark.parametrize(
     "text",

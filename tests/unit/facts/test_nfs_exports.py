@@ -150,6 +150,7 @@ def test_no_text_makes_the_parser_raise_anything_but_value_error(text: str) -> N
         return
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 @pytest.mark.parametrize(
     "text", ["/a " + "(" * 10_000_000, '"' * 10_000_000, "/a " + "b " * 5_000_000, "/a b(" + "x," * 5_000_000]

@@ -340,6 +340,7 @@ def test_code_in_lua_is_passed_over(tmp_path: Path) -> None:
     assert server(tmp_path / "b", "content_by_lua_block { x = {} }").names == []
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 def test_a_configuration_that_multiplies_is_refused_in_time(tmp_path: Path) -> None:
     many: dict[str, str | bytes | Link] = {f"etc/nginx/m/{n}.conf": "include many/*;\n" for n in range(20)}
@@ -350,6 +351,7 @@ def test_a_configuration_that_multiplies_is_refused_in_time(tmp_path: Path) -> N
     assert time.process_time() - began < 5 * slowness()
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 def test_a_thousand_expressions_cost_little(tmp_path: Path) -> None:
     hostile = "".join(f'location ~ "(a{{1,40}}){{1,20}}{n}" {{ }} ' for n in range(900))
@@ -358,6 +360,7 @@ def test_a_thousand_expressions_cost_little(tmp_path: Path) -> None:
     assert time.process_time() - began < 2 * slowness()
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 @pytest.mark.parametrize(
     "config",

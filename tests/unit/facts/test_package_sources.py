@@ -379,6 +379,7 @@ def test_any_text_is_read_as_sources(text: str) -> None:
     package_held.zypper_locks(text)
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 @pytest.mark.parametrize(
     "piece", ["deb [", "\n ", "Types: deb\nURIs: x\n\n", "deb x y\n", "[a]\n", "[a]\nb=c\n "]

@@ -292,6 +292,7 @@ def test_offers_do_not_depend_on_where_the_parts_are_cut(cuts: list[int]) -> Non
     assert found == [apt_lists.Offer(b"a", b"1", b"amd64"), apt_lists.Offer(b"a", b"3", b"all")]
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 def test_names_that_are_wanted_again_and_again_in_one_stanza_cost_its_length() -> None:
     stanza = b"Package: a\n" * (apt_lists.MAX_STANZA_BYTES // 11)

@@ -180,6 +180,7 @@ def test_no_text_makes_the_parsers_raise_anything_but_value_error(lines: list[st
         return
 
 
+@pytest.mark.parser
 @pytest.mark.parametrize(
     "line", ["* hard core 0\n", "auth [a b] pam_unix.so nullok\n", "[" * 50 + "\n", "# \n"]
 )

@@ -191,6 +191,7 @@ def test_a_file_that_includes_itself_is_refused(tmp_path: Path) -> None:
         look(tmp_path, "include 'postgresql.conf'\n")
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 @pytest.mark.parametrize("text", ["'" * 1_000_000, "a '" + "\\'" * 500_000, "a," * 500_000, '"' * 1_000_000])
 def test_lines_of_a_million_bytes_are_read_or_refused_in_time(text: str) -> None:

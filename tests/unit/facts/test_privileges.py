@@ -201,6 +201,7 @@ def test_no_text_makes_the_parsers_raise_anything_but_value_error(text: str) -> 
         sudo_commands.wildcards([text])
 
 
+@pytest.mark.parser
 @pytest.mark.parametrize(
     "text",
     [

@@ -159,6 +159,7 @@ def test_no_text_makes_the_parser_raise_anything_but_value_error(text: str) -> N
         return
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 @pytest.mark.parametrize(
     "text", ["[" * 10_000_000, "a=" + "=" * 10_000_000, "\\\n" * 100_000 + "x" * 9_800_000]

@@ -313,6 +313,7 @@ def test_any_text_is_read_as_crontab_and_command(text: str) -> None:
     cron_syntax.runs_what_it_fetched(text)
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 @pytest.mark.parametrize("piece", ["a | ", "'", '"a', "sh -c '", "$(", 'curl | sh -c "', "=", "/", "a b "])
 def test_the_longest_crontab_costs_less_than_a_second(piece: str) -> None:
@@ -323,6 +324,7 @@ def test_the_longest_crontab_costs_less_than_a_second(piece: str) -> None:
     assert time.process_time() - started < 1 * slowness()
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 def test_jobs_without_end_are_refused() -> None:
     started = time.process_time()

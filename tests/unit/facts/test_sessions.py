@@ -433,6 +433,7 @@ def test_no_text_makes_a_parser_raise_anything_but_value_error(text: str) -> Non
             continue
 
 
+@pytest.mark.parser
 @pytest.mark.parametrize(
     "text",
     [

@@ -247,6 +247,7 @@ def test_no_text_makes_a_parser_raise_anything_but_value_error(text: str) -> Non
         xrdp_server.parse("[Globals]\n" + text, text)
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 @pytest.mark.parametrize("text", ["[" * 10_000_000, "service a {\n" + "b += c\n" * 1_400_000])
 @pytest.mark.parametrize("parse", [rsync_daemon.parse, inetd_services.inetd, inetd_services.xinetd])

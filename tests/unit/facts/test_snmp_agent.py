@@ -187,6 +187,7 @@ def test_no_text_makes_the_parser_raise_anything_but_value_error(lines: list[tup
         return
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 @pytest.mark.parametrize(
     "text", ["rocommunity " + "a " * 5_000_000, "agentaddress " + ":" * 9_900_000, "x\n" * 5_000_000]

@@ -136,6 +136,7 @@ def test_no_line_makes_the_reader_of_keys_raise(line: str) -> None:
     ssh_public_key.parse_line(line)
 
 
+@pytest.mark.parser
 @pytest.mark.parametrize(
     "text",
     [

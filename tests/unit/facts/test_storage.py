@@ -422,6 +422,7 @@ def test_any_text_is_read_as_any_table(text: str) -> None:
     coredump_settings.conf([text, "[Coredump]\n" + text])
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 @pytest.mark.parametrize(
     "text",

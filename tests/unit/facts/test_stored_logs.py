@@ -260,6 +260,7 @@ def test_any_text_is_a_setting(text: str) -> None:
     logrotate.created_mode({"create": text})
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 def test_a_thousand_patterns_over_twenty_thousand_logs_cost_less_than_a_second() -> None:
     stanzas = [logrotate.Stanza((f"/srv/{'*' * 30}a{n}",), {}) for n in range(1000)]

@@ -262,6 +262,7 @@ def test_a_line_of_over_64_ki_characters_is_refused() -> None:
         list(sudoers.logical_lines(["a" * (sudoers.MAX_LINE + 1)]))
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 @pytest.mark.parametrize("line", ["a\\", '"\\', "@include a \\", "\\"])
 def test_a_line_continued_without_end_costs_its_length(line: str) -> None:

@@ -126,6 +126,7 @@ def test_any_text_is_read_as_settings(text: str, patterns: str) -> None:
     found.of("a/b")
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 @pytest.mark.parametrize(
     "text",

@@ -360,6 +360,7 @@ def test_includes_without_end_are_refused() -> None:
         syslog_ng_syntax.parse('@include "a"\n', lambda pattern: ['@include "a"\n'] * 2)
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 @pytest.mark.parametrize(
     "piece", ["action(", '*.* "', "#\n", 'action(type="x"', "/*", "a", "\\\n", "a{", "b("]

@@ -97,6 +97,7 @@ def test_no_text_makes_a_parser_raise_anything_but_value_error(text: str) -> Non
         tftp_server.describe(tftp_server.parse("TFTP_OPTIONS=" + text))
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 @pytest.mark.parametrize("text", ["a" * 10_000_000, "$a = " + ";" * 9_900_000, "a =" + " " * 9_900_000])
 def test_ten_megabytes_cost_less_than_a_second(text: str) -> None:

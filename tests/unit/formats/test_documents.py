@@ -97,6 +97,7 @@ def test_any_text_is_read_or_refused_by_a_value_error(parse: Any, text: str) -> 
         parse(text)
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 @pytest.mark.parametrize("parse", PARSERS)
 @pytest.mark.parametrize(

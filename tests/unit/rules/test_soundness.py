@@ -315,6 +315,7 @@ def told_of_profile(value: int) -> list[RuleError]:
     return unsound(loaded, [load_profile(source, loaded)], {"p": source})
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 def test_a_rule_with_too_many_worlds_costs_little_and_nothing_is_said_of_it() -> None:
     keys = [f"fact: sysctl, key: k{n}" for n in range(61)]
@@ -328,6 +329,7 @@ def test_a_rule_with_too_many_worlds_costs_little_and_nothing_is_said_of_it() ->
     assert time.process_time() - started < 2 * slowness()
 
 
+@pytest.mark.parser
 @pytest.mark.hostile
 def test_a_rule_of_thousands_of_parts_and_words_costs_seconds_at_most() -> None:
     parts = ", ".join(f"{{fact: sshd.effective, field: maxsessions, at_most: {n}}}" for n in range(2000))
