@@ -18,6 +18,7 @@ from .errors import Malformed, TooLarge
 T = TypeVar("T")
 
 _BRACKETS_ONLY: Final = bytes(c for c in range(256) if c not in b"[]{}")
+_DIGITS: Final = bytes.maketrans(b"123456789", b"0" * 9)
 _SQUARE: Final = bytes.maketrans(b"{}", b"[]")
 _LONG_INTEGER: Final = re.compile(rb"(?<![\d.eE+-])-?\d{16,}(?![\d.eE])")
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
@@ -73,7 +74,8 @@ def scan_json(raw: bytes, *, maximum: int) -> bytes:
     if bare.count(b",") > limits.MAX_JSON_ITEMS:
         raise TooLarge(f"more than {limits.MAX_JSON_ITEMS} items")
     _check_depth(bare)
-    for number in _LONG_INTEGER.finditer(bare):
+    digits = bare.translate(_DIGITS)
+    for number in _LONG_INTEGER.finditer(bare) if b"0" * 16 in digits else ():
         # More than 20 digits are never turned into a number: that alone would take time.
         if len(number.group()) > 20 or abs(int(number.group())) > limits.MAX_SAFE_INTEGER:
             raise Malformed("a number is beyond 2^53")
