@@ -14,9 +14,7 @@ from typing import NamedTuple
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from vonggac_agent.plan import plan
 from vonggac_agent.report import build_report, section_digests, without_known_sections
-from vonggac_agent.scan import scan_saved
 from vonggac_agent.seal import Chain, seal_heartbeat, seal_report
 from vonggac_collector import rollup
 from vonggac_collector.board import BoardMaker
@@ -27,10 +25,9 @@ from vonggac_collector.rulebooks import Shelf
 from vonggac_collector.score.parameters import load_parameters
 from vonggac_contract.enrolment import SCHEMA, EnrolmentRequest, open_enrolled
 from vonggac_contract.envelope import ENROLMENT, envelope_from_bytes, envelope_to_bytes, seal
-from vonggac_rules.rulebook import Rulebook
 
 from .country import SampleHost
-from .machines import Known, changes_of, life_of, snapshot_of
+from .machines import Workshop, changes_of, life_of
 
 Progress = Callable[[str, int, int], None]
 
@@ -59,8 +56,7 @@ class Sent(NamedTuple):
 class World(NamedTuple):
     """What every sample machine is made with."""
 
-    book: Rulebook
-    rules: Known
+    workshop: Workshop
     start: datetime
     """The first day of the history, midnight UTC."""
 
@@ -101,9 +97,8 @@ def seal_history(
     """What the machine seals after `after` until `now`: a report when something changed, else a heartbeat."""
     key = Ed25519PrivateKey.from_private_bytes(member.key)
     chain = Chain(member.agent_id, 1)
-    spans = life_of(host, world.rules)
+    spans = life_of(host, world.workshop.failings(host))
     changes = changes_of(spans)
-    keys = plan(world.book, member.profile, "linux")
     sent: list[Sent] = []
     month = after.month if member.sequence else 0
     for day, at in days_of(host, world, after, now):
@@ -113,8 +108,7 @@ def seal_history(
             sent.append(Sent(at + timedelta(seconds=4), envelope_to_bytes(beat)))
             continue
         month = at.month
-        snapshot = snapshot_of(host, spans, day, at, keys, world.rules)
-        report = build_report(scan_saved(snapshot, world.book, member.profile))
+        report = build_report(world.workshop.scan(host, spans, day, at, member.profile))
         shorter = without_known_sections(report, member.sections)
         envelope = seal_report(
             shorter, chain, member.sequence + 1, member.previous, at + timedelta(seconds=2), key

@@ -24,7 +24,7 @@ from vonggac_rules.rulebook import Rulebook
 from .bare import bare_facts
 from .country import ROOT, SYSTEMS, SampleHost, agencies_of, country
 from .history import Member, Progress, World, extend, join
-from .machines import DAYS, from_cases
+from .machines import DAYS, Workshop
 
 ACTOR: Final = "demonstration"
 CALLER: Final = Caller(ACTOR, ACTOR, "administrator", ROOT)
@@ -140,7 +140,7 @@ def carry_on(
     """Make the sample's history up to `now`; `memory` is what it was, and is changed to what it is then."""
     hosts = {h.hostname: h for h in country(row["code"] for row in provinces())}
     keys = {key for profile in book.profiles for key in plan(book, profile, "linux")}
-    world = World(book, from_cases(load_pack(policies).cases, bare_facts(keys, now)), memory.start)
+    world = World(Workshop(book, load_pack(policies).cases, bare_facts(keys, now)), memory.start)
     pairs = [(hosts[m.hostname], m) for m in memory.members]
     memory.members = extend(ledger, world, pairs, memory.through, now, key, progress)
     memory.through = now
