@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import msgspec
 
 from .figures import Figure, show
 
-ROOMS = ("looking", "resident", "sealing", "ingest", "pages")
+ROOMS = ("looking", "peers", "resident", "sealing", "ingest", "pages")
 OUT = Path("build/bench.json")
+COMPILED = Path("build/bench-pycache")
+"""Where the modules are kept compiled, as they are wherever the product is installed."""
 
 
 def main(only: str | None) -> int:
@@ -19,6 +22,8 @@ def main(only: str | None) -> int:
     if only is not None and only not in ROOMS:
         print(f"no such room: {only}; there is: {', '.join(ROOMS)}", file=sys.stderr)
         return 2
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = str(COMPILED.absolute())
     found: list[Figure] = []
     for room in ROOMS if only is None else (only,):
         print(f"-- {room}")
