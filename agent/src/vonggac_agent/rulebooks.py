@@ -18,7 +18,7 @@ from vonggac_contract.errors import ContractError
 from vonggac_contract.limits import KIB
 from vonggac_contract.report import Digest
 from vonggac_rules.builtin import default_rulebook_bytes
-from vonggac_rules.rulebook import MAX_RULEBOOK_BYTES, Rulebook, load_rulebook
+from vonggac_rules.rulebook import MAX_RULEBOOK_BYTES, Rulebook, load_again, load_rulebook
 
 from .safety import sync_folder, write_whole
 
@@ -85,13 +85,13 @@ def in_force(folder: Path | None) -> tuple[Rulebook, str, str]:
     """The rulebook, the profile, and a notice for the report if it is not what the collector named.
 
     Without a state folder, or before the collector said anything: this release's rulebook and its profile of
-    DEFAULT_LEVEL. Raises NoRulebook, or what `load_rulebook` raises for a damaged installation.
+    DEFAULT_LEVEL. Raises NoRulebook, or what `load_again` raises for a damaged installation.
     """
     said = judged_by(folder) if folder is not None else None
     if folder is None or said is None:
-        book = load_rulebook(default_rulebook_bytes())
+        book = load_again(default_rulebook_bytes())
         return book, book.profile_for_level(DEFAULT_LEVEL).id, ""
-    book = load_rulebook(kept(folder, said.rulebook) or default_rulebook_bytes())
+    book = load_again(kept(folder, said.rulebook) or default_rulebook_bytes())
     if said.profile not in book.profiles:
         profile = book.profile_for_level(DEFAULT_LEVEL).id
         return (
