@@ -152,8 +152,13 @@ def _say_hello(address: str, port: int, version: Version, until: float) -> Answe
 def _shake_hands(
     address: str, port: int, contexts: Contexts, until: float, *, speaks_tls: bool
 ) -> tuple[Agreed | None, bool | None]:
-    """(what was agreed, whether the machine's store accepts the chain); None where it could not be told."""
+    """(what was agreed, whether the machine's store accepts the chain); None where it could not be told.
+
+    Whether a server that has closed without a word speaks TLS at all is asked before the store is read for it.
+    """
     try:
+        if not speaks_tls:
+            _agree(address, port, contexts.careless, until)
         return _agree(address, port, contexts.strict, until), True
     except ssl.SSLCertVerificationError:
         trusted: bool | None = False
