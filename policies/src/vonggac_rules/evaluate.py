@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time
 from enum import Enum
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import re2
@@ -313,7 +314,7 @@ def compare(operator: str, got: Any, expected: Any, now: datetime) -> bool:
         case "between":
             return bool(expected[0] <= got <= expected[1])
         case "matches":
-            return re2.fullmatch(expected, got[: limits.MAX_PATTERN_INPUT_BYTES]) is not None
+            return _pattern(expected).fullmatch(got[: limits.MAX_PATTERN_INPUT_BYTES]) is not None
         case "contains":
             return expected in got
         case "subset_of":
@@ -323,6 +324,11 @@ def compare(operator: str, got: Any, expected: Any, now: datetime) -> bool:
         case "older_than":
             return _at(got) < boundary(expected, now)
     raise ValueError(f"no operator {operator!r}")
+
+
+@lru_cache(maxsize=1024)
+def _pattern(text: str) -> Any:
+    return re2.compile(text)
 
 
 def boundary(expected: str, now: datetime) -> datetime:

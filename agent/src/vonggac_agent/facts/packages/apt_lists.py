@@ -114,7 +114,7 @@ def _offers(text: bytes, stop: int, wanted: Container[bytes]) -> Iterator[Offer]
     while at >= 0:
         at += len(_PACKAGE)
         end = find(b"\n", at, stop)
-        name = text[at : end if end >= 0 else stop].strip()
+        name = text[at : end if end >= 0 else stop]
         if name in wanted:
             end = find(b"\n\n", at, stop)
             stanza = text[text.rfind(b"\n\n", 0, at) + 1 : end if end >= 0 else stop]
