@@ -6,7 +6,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from .well_kept import Facts, month, socket, sudo
+from vonggac_contract.facts import Reason, Unavailable
+
+from .settings import Facts
+from .well_kept import month, socket, sudo
 
 
 def _updates(facts: Facts, now: datetime) -> None:
@@ -24,7 +27,12 @@ def _kernel(facts: Facts) -> str:
 
 
 def _ssh_passwords(facts: Facts, now: datetime) -> None:
-    facts["sshd.effective"] |= {"permitrootlogin": "yes", "passwordauthentication": True, "maxauthtries": 6}
+    facts["sshd.effective"] |= {
+        "permitrootlogin": "yes",
+        "passwordauthentication": True,
+        "maxauthtries": 6,
+        "authenticationmethods": ["any"],
+    }
 
 
 def _weak_ssh(facts: Facts, now: datetime) -> None:
@@ -48,6 +56,9 @@ def _open_database(facts: Facts, now: datetime) -> None:
 def _old_tls(facts: Facts, now: datetime) -> None:
     for endpoint in facts["tls.listener"]["endpoints"]:
         endpoint |= {"oldest_version": "TLSv1"}
+    for topic, sites in (("nginx.servers", "servers"), ("apache.servers", "sites")):
+        for site in facts[topic].get(sites, []):
+            site |= {"protocols": ["TLSv1", "TLSv1.1", "TLSv1.2"]} if site["tls"] else {}
 
 
 def _expiring(facts: Facts, now: datetime) -> None:
@@ -63,6 +74,11 @@ def _weak_certificate(facts: Facts, now: datetime) -> None:
 
 def _firewall_off(facts: Facts, now: datetime) -> None:
     facts["firewall.state"] |= {"active": False, "input_policy": "accept", "rules": 0}
+    wide = {"protocol": "any", "port": None, "wide": True, "limited": False}
+    facts["firewall.rules"] |= {
+        "openings": [wide | {"family": family} for family in ("ipv4", "ipv6")],
+        "output_policy": "accept",
+    }
 
 
 def _passwords(facts: Facts, now: datetime) -> None:
@@ -106,10 +122,12 @@ def _short_logs(facts: Facts, now: datetime) -> None:
         "retention_days": 28,
         "remote_targets": [],
     }
+    facts["syslog.config"] |= {"targets": []}
 
 
 def _no_audit(facts: Facts, now: datetime) -> None:
     facts["audit.state"] |= {"active": False, "rules": 0}
+    facts["audit.kernel"] |= {"state": "off", "rules": 0, "daemon": False}
 
 
 def _no_antimalware(facts: Facts, now: datetime) -> None:
@@ -135,6 +153,11 @@ def _reboot(facts: Facts, now: datetime) -> None:
 
 def _permissive(facts: Facts, now: datetime) -> None:
     facts["mac.state"] |= {"enforcing": False, "profiles": 0}
+    facts["mac.policy"] |= {"configured": "permissive"}
+
+
+def _no_backup(facts: Facts, now: datetime) -> None:
+    facts["backup.jobs"] |= {"jobs": []}
 
 
 FAULTS: Final[dict[str, Callable[[Facts, datetime], None]]] = {
@@ -144,5 +167,16 @@ FAULTS: Final[dict[str, Callable[[Facts, datetime], None]]] = {
     "dormant": _dormant, "no-lockout": _no_lockout, "sudo-free": _sudo_free, "short-logs": _short_logs,
     "no-audit": _no_audit, "no-antimalware": _no_antimalware, "stale-signatures": _stale_signatures,
     "no-clock": _no_clock, "manual-updates": _manual_updates, "reboot": _reboot, "permissive": _permissive,
+    "no-backup": _no_backup,
 }  # fmt: skip
 """Faults of facts without a selector; none of their names is a rule's id."""
+
+UNSEEN: Final[dict[str, tuple[str, Unavailable]]] = {
+    "slow-disk": ("file.walk", Unavailable(Reason.TIMED_OUT, "the disk was not gone through in time")),
+    "withheld-homes": ("account.dot-files", Unavailable(Reason.DISABLED_BY_OWNER, "named in disabled_facts")),
+    "withheld-browsers": (
+        "browser.extensions",
+        Unavailable(Reason.DISABLED_BY_OWNER, "named in disabled_facts"),
+    ),
+}
+"""Facts that some machines leave unknown, and why: nobody could look, or their owner does not want it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -31,6 +31,9 @@ from .machines import Workshop, changes_of, life_of
 
 Progress = Callable[[str, int, int], None]
 
+REPORT_AGAIN: Final = timedelta(days=45)
+"""After so long something has moved that no fault is about: a login, a certificate, a password."""
+
 
 class Member(msgspec.Struct):
     """A sample machine as the demonstration remembers it between runs. `key`: its 32 secret bytes."""
@@ -44,6 +47,7 @@ class Member(msgspec.Struct):
     content: str = ""
     counter: int = 0
     sections: dict[str, str] = {}
+    reported: datetime | None = None
 
 
 class Sent(NamedTuple):
@@ -100,20 +104,20 @@ def seal_history(
     spans = life_of(host, world.workshop.failings(host))
     changes = changes_of(spans)
     sent: list[Sent] = []
-    month = after.month if member.sequence else 0
     for day, at in days_of(host, world, after, now):
-        if member.sequence and day not in changes and at.month == month:
+        fresh = member.reported is not None and at - member.reported < REPORT_AGAIN
+        if fresh and day not in changes:
             member.counter += 1
             beat = seal_heartbeat(chain, member.counter, member.sequence, member.content, at, key)
             sent.append(Sent(at + timedelta(seconds=4), envelope_to_bytes(beat)))
             continue
-        month = at.month
         report = build_report(world.workshop.scan(host, spans, day, at, member.profile))
         shorter = without_known_sections(report, member.sections)
         envelope = seal_report(
             shorter, chain, member.sequence + 1, member.previous, at + timedelta(seconds=2), key
         )
         member.sequence += 1
+        member.reported = at
         member.previous = envelope.digest
         member.content = report.content
         member.sections = section_digests(report)

@@ -29,7 +29,7 @@ from vonggac_rules.rulebook import Rulebook
 
 from .country import SampleHost
 from .failings import MOST, WHAT_IT_IS, Failing, Values, apply, failing_cases
-from .faults import FAULTS
+from .faults import FAULTS, UNSEEN
 from .software import PACKAGES
 from .well_kept import SYSTEMS, System, well_kept
 
@@ -74,7 +74,8 @@ class Workshop:
         """One look at the host at `now`, its day `day`."""
         shown = self._shown(host, system_of(host), now)
         failings = self.failings(host)
-        for name in (s.fault for s in spans if s.start <= day < s.end):
+        active = [s.fault for s in spans if s.start <= day < s.end]
+        for name in active:
             if name in failings:
                 changed = apply(failings[name], shown, now)
                 # Another fault may have taken away what this one is about.
@@ -84,6 +85,8 @@ class Workshop:
                 FAULTS[name](topics, now)
                 shown |= {FactKey(topic): value for topic, value in topics.items()}
         facts = {key: self._fact(key, shown[key]) for key in self._keys[profile]}
+        for topic, why in (UNSEEN[name] for name in active if name in UNSEEN):
+            facts |= {FactKey(topic): why} if FactKey(topic) in facts else {}
         snapshot = Snapshot(now, "linux", facts)
         findings = self._decide_all(self._asked[profile], profile, snapshot)
         return Scan(snapshot, self.book, profile, findings, now, now, 0.0)
@@ -223,13 +226,13 @@ def _asks_time(condition: Condition | None) -> bool:
 def life_of(host: SampleHost, failings: Iterable[str]) -> list[Span]:
     """Which faults the host has when: there from the start, mended or made on one of its few days of work."""
     chance = random.Random(host.seed)
-    work = chance.sample(range(1, DAYS), 2 + round(3 * host.care))
+    work = chance.sample(range(1, DAYS), 1 + round(2 * host.care))
     heed: dict[str, float] = {}
     spans = []
-    for name in sorted({*FAULTS, *failings}):
+    for name in sorted({*FAULTS, *UNSEEN, *failings}):
         subject = name.rsplit(".", 1)[0]
         if subject not in heed:
-            heed[subject] = 1.1 if name in FAULTS else chance.choice(NEGLECT)
+            heed[subject] = 1.1 if name in FAULTS else 0.15 if name in UNSEEN else chance.choice(NEGLECT)
         if chance.random() >= (1 - host.care) * heed[subject]:
             continue
         start = 0 if chance.random() < 0.88 else chance.choice(work)
@@ -239,7 +242,7 @@ def life_of(host: SampleHost, failings: Iterable[str]) -> list[Span]:
     return spans
 
 
-NEGLECT: Final = (0.2, 0.6, 1.0, 1.6)
+NEGLECT: Final = (0.3, 0.8, 1.2, 1.8)
 """How far a machine's keepers let one subject go, beside their care for the whole."""
 
 
