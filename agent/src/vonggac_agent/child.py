@@ -5,12 +5,14 @@ Started by `supervisor`, which holds the lock for it and ends it when it takes t
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
 
 from vonggac_contract.errors import ContractError
 
+from . import ONE_LOOK
 from .errors import AGAIN, FINDINGS, GOOD, WRONG, AgentError
 from .log import log
 
@@ -42,6 +44,7 @@ def _work(kind: str, config: Path | None) -> int:
     settings, _ = load_settings(config)
     rounds.restrain(settings, heavy=kind == "look")
     if kind == "look":
+        gc.set_threshold(ONE_LOOK)
         log("info", "looked", **rounds.look_round(settings))
         return GOOD
     outcome = rounds.ship_round(settings)

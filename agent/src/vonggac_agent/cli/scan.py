@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vonggac_agent import ONE_LOOK
 from vonggac_agent.errors import FINDINGS, GOOD, AgentError
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ def add(commands: Any) -> list[argparse.ArgumentParser]:
 def command(args: argparse.Namespace) -> int:
     """Do it."""
     started = time.monotonic()
+    gc.set_threshold(ONE_LOOK)
     from datetime import UTC, datetime
 
     from vonggac_agent import scan
