@@ -21,6 +21,7 @@ from .inert import MAX_ENTRY, inert, inert_name, visible
 from .instructions import instructions
 from .language import CODES, Language, language
 from .preferences import THEMES, Preferences, Theme, here_with, preferences_of, remember
+from .topics import topic_of
 from .words import profile_name, word
 
 CONTENT_SECURITY_POLICY: Final = "; ".join(
@@ -127,6 +128,7 @@ def environment(code: str) -> Environment:
         )
     )
     made.filters["visible"] = visible
+    made.filters["topic"] = topic_of
     made.filters["text_of"] = chosen.text_of
     made.globals.update(
         {

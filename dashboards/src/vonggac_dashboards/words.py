@@ -9,6 +9,7 @@ from typing import Final
 
 from .inert import visible
 from .language import Language, translatable
+from .topics import TOPICS
 
 OUTCOMES: Final = {
     "pass": translatable("Pass"),
@@ -202,6 +203,7 @@ GROUPS: Final = {
     "outcome": OUTCOMES,
     "severity": SEVERITIES,
     "domain": DOMAINS,
+    "topic": TOPICS,
     "reason": REASONS,
     "agent_state": AGENT_STATES,
     "report_state": REPORT_STATES,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -11,7 +13,9 @@ from starlette.responses import HTMLResponse
 from vonggac_collector.views import RuleListRow, RulePage
 from vonggac_contract.finding import DOMAINS, SEVERITIES
 
-from ..language import folded
+from ..language import Language, folded
+from ..topics import topic_of
+from ..words import word
 from .session import visit
 from .shared import asked_text
 
@@ -20,13 +24,19 @@ UNITS: Final = 40
 """Units of which the failing hosts are named; the page has to stay under 100 kB."""
 
 
-def chosen(rows: list[RuleListRow], find: str, domain: str) -> list[RuleListRow]:
+RULES: Final = 100
+"""Rules that the list shows until somebody asks for more; with all of five hundred it is a page of over 200 kB."""
+
+
+def chosen(rows: list[RuleListRow], find: str, domain: str, topic: str = "") -> list[RuleListRow]:
     """The rules that fit, those that fail on most hosts first."""
     wanted = folded(find)
     fitting = [
         r
         for r in rows
-        if wanted in folded(" ".join([r.id, *r.title.values()])) and (not domain or r.domain == domain)
+        if wanted in folded(" ".join([r.id, *r.title.values()]))
+        and (not domain or r.domain == domain)
+        and (not topic or topic_of(r.id) == topic)
     ]
     return sorted(fitting, key=lambda r: (-r.failing, _place(r.severity), r.id))
 
@@ -40,15 +50,30 @@ def shows_sample(view: RulePage) -> bool:
     return any(f.unit.sample or any(h.sample for h in f.hosts) for f in view.failures)
 
 
-def list_context(rows: list[RuleListRow], find: str, domain: str) -> dict[str, Any]:
-    """What the list's template needs."""
-    domain = next((d for d in DOMAINS if d == domain), "")
+def topics(language: Language, rows: list[RuleListRow]) -> list[tuple[str, str, int]]:
+    """(code, word, number of rules) of each topic there is, by its word."""
+    counts = Counter(topic_of(r.id) for r in rows if topic_of(r.id))
+    found = [(code, word(language, "topic", code), count) for code, count in counts.items()]
+    return sorted(found, key=lambda s: folded(s[1]))
+
+
+def list_context(language: Language, rows: list[RuleListRow], asked: Mapping[str, str]) -> dict[str, Any]:
+    """What the list's template needs. `asked`: the query's `find`, `domain`, `topic` and `all`."""
+    find = asked_text(asked.get("find"))
+    domain = next((d for d in DOMAINS if d == asked.get("domain")), "")
+    there = topics(language, rows)
+    topic = next((s[0] for s in there if s[0] == asked.get("topic")), "")
+    found = chosen(rows, find, domain, topic)
+    shown = found if asked.get("all") else found[:RULES]
     return {
-        "rows": chosen(rows, find, domain),
+        "rows": shown,
+        "fitting": len(found),
         "total": len(rows),
         "find": find,
         "domain": domain,
         "domains": DOMAINS,
+        "topic": topic,
+        "topics": there,
     }
 
 
@@ -56,9 +81,8 @@ def list_context(rows: list[RuleListRow], find: str, domain: str) -> dict[str, A
 def rules(request: Request) -> HTMLResponse:
     """Every rule in force, with how often it fails where the caller may look."""
     visitor = visit(request)
-    query = request.query_params
     rows = visitor.queries.rules(visitor.caller)
-    values = list_context(rows, asked_text(query.get("find")), query.get("domain") or "")
+    values = list_context(visitor.language, rows, request.query_params)
     return visitor.answer("rules.html", as_of=visitor.queries.now(), **values)
 
 
