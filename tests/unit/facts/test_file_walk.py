@@ -101,6 +101,18 @@ def test_a_privileged_program_is_told_with_its_package(tmp_path: Path) -> None:
 
 
 @root_only
+def test_the_layers_of_containers_are_left_out_and_nothing_beside_them(tmp_path: Path) -> None:
+    host = mounted(tmp_path, PASSWD)
+    put(tmp_path, "var/lib/docker/overlay2/a/diff/x", 0o666)
+    put(tmp_path, "var/lib/containers/storage/x", 0o4755)
+    put(tmp_path, "var/lib/docker2/x", 0o666)
+    put(tmp_path, "srv/var/lib/docker/x", 0o666)
+    found = walked(host)
+    assert [f.path for f in found.world_writable] == ["/srv/var/lib/docker/x", "/var/lib/docker2/x"]
+    assert found.privileged == []
+
+
+@root_only
 def test_lists_are_bounded_and_counts_are_not(tmp_path: Path) -> None:
     host = mounted(tmp_path, PASSWD)
     for n in range(file_walk.LISTED + 5):

@@ -104,7 +104,8 @@ class FileWalk(msgspec.Struct, frozen=True):
     """What one walk over all local file systems found, for every rule that would otherwise walk by itself.
 
     Left out: file systems of the kernel (proc, sys, dev), of other machines (nfs, cifs, sshfs …) and of images
-    (squashfs, overlays of containers). Each list holds the first entries met; beside it stands how many there are.
+    (squashfs), and the layers of containers (var/lib/docker, containerd, containers, lxc …). Each list holds the first
+    entries met; beside it stands how many there are.
     """
 
     entries: Annotated[int, about("Entries that were looked at", volatile=True)]

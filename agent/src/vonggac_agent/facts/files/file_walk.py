@@ -39,6 +39,11 @@ SYSTEM: Final = (
     *("/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libexec"),
     *("/usr/local/bin", "/usr/local/sbin", "/usr/local/lib"),
 )
+LEFT_OUT: Final = frozenset(
+    f"/var/lib/{name}"
+    for name in ("docker", "containerd", "containers", "lxc", "lxd", "incus", "machines", "kubelet")
+)
+"""Layers and disks of containers: files of other systems, under folders that root alone may enter."""
 TRUST: Final = frozenset((".rhosts", ".shosts", "hosts.equiv", "shosts.equiv"))
 HARMLESS: Final = frozenset((*(os.makedev(1, minor) for minor in (3, 5, 7, 8, 9)), os.makedev(5, 0)))
 """Character devices that give access to nothing: null, zero, full, random, urandom, tty (admin-guide/devices.txt);
@@ -188,7 +193,7 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[FileWalk, str]:
     users = names_by_number(host.lines("etc/passwd"))
     groups = names_by_number(host.lines("etc/group"))
     root = "" if host.live else os.fspath(host.root)
-    walk = Walk(root, _devices(host), Judge(seen, users, groups).visit, after=seen.after)
+    walk = Walk(root, _devices(host), Judge(seen, users, groups).visit, after=seen.after, left_out=LEFT_OUT)
     in_time = to_the_end(walk, host.deadline)
     seen.entries += walk.entries
     seen.unreadable += walk.unreadable

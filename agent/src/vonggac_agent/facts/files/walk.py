@@ -32,14 +32,24 @@ class Folder(NamedTuple):
 class Walk:
     """One walk. `unreadable`: folders that could not be listed; `last`: the last one that was listed whole."""
 
-    def __init__(self, root: str, devices: frozenset[int], visit: Visit, *, after: str | None = None) -> None:
+    def __init__(
+        self,
+        root: str,
+        devices: frozenset[int],
+        visit: Visit,
+        *,
+        after: str | None = None,
+        left_out: frozenset[str] = frozenset(),
+    ) -> None:
         """`root`: path on this machine, "" for its own; `devices`: st_dev of the file systems that are walked.
 
-        `after`: where an earlier walk left off: nothing up to and with that folder is visited again.
+        `left_out`: folders that are not gone into, by their paths inside the root. `after`: where an earlier walk left
+        off; nothing up to and with that folder is visited again.
         """
         self._root = root
         self._devices = devices
         self._visit = visit
+        self._left_out = left_out
         self.unreadable = 0
         self.entries = 0
         self.last = after
@@ -86,6 +96,8 @@ class Walk:
             for name, status in entries
             if status[0] & _TYPE == stat.S_IFDIR and status[2] in self._devices
         ]
+        if any(folder.path in self._left_out for folder in below):
+            below = [folder for folder in below if folder.path not in self._left_out]
         if path.count("/") >= MAX_DEPTH:
             self.unreadable += len(below)
             return []
