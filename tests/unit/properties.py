@@ -20,3 +20,9 @@ def thorough(test: Test) -> Test:
     """Marks a hypothesis test of a parser: tried on `EXAMPLES` inputs, without a time limit for a single one."""
     marked: Test = pytest.mark.parser(settings(max_examples=EXAMPLES, deadline=None)(test))
     return marked
+
+
+def broad(test: Test) -> Test:
+    """Marks a test that asks the same of every topic: tried on a tenth of `EXAMPLES` inputs for each."""
+    marked: Test = pytest.mark.parser(settings(max_examples=max(20, EXAMPLES // 10), deadline=None)(test))
+    return marked

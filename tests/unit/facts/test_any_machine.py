@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.imagined import ImaginedHost, keys_of
-from tests.unit.properties import thorough
+from tests.unit.properties import broad
 from tests.unit.slowness import slowness
 
 from vonggac_agent.facts import GATHERERS
@@ -46,7 +46,7 @@ PART = st.lists(st.sampled_from(WORDS) | st.text(max_size=5), max_size=25).map(
 @pytest.mark.hostile
 @pytest.mark.parametrize("topic", TOPIC_NAMES)
 @given(parts=st.lists(PART, min_size=1, max_size=5), live=st.booleans())
-@thorough
+@broad
 def test_any_machine_gives_a_fact_or_a_reason(topic: str, parts: list[bytes], live: bool) -> None:
     if TOPICS[topic].live and not live:
         return
