@@ -8,7 +8,7 @@ from typing import Final
 from vonggac_contract.errors import ContractError
 
 FILE: Final = Path(__file__).parent / "data" / "rulebook.json"
-"""Beside the code; importlib.resources takes 10 ms to be imported, for packages inside archives, which this never is."""
+"""Beside the code; importlib.resources takes 10 ms to import, for packages inside archives, which this never is."""
 
 
 class NoRulebook(ContractError):

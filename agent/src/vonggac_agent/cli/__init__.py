@@ -9,7 +9,7 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vonggac_agent import VERSION
 from vonggac_agent.errors import AGAIN, WRONG, AgentError
@@ -21,9 +21,32 @@ if TYPE_CHECKING:
     from vonggac_rules.explain import Language
 
 
+class _Help(argparse.HelpFormatter):
+    """argparse makes one for each argument declared, and would import shutil, bz2 and lzma to be told a width."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+class _Parser(argparse.ArgumentParser):
+    def __init__(self, **words: Any) -> None:
+        super().__init__(formatter_class=_Help, **words)
+
+
+def _columns() -> int:
+    """As shutil.get_terminal_size: COLUMNS, else what the terminal says, else 80."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given) > 0:
+        return int(given)
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80  # type: ignore[union-attr]
+    except (AttributeError, ValueError, OSError):
+        return 80
+
+
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="vonggac-agent",
         description="Looks at this machine, decides by rules, seals what it saw and sends it to its collector.",
         epilog="example: vonggac-agent scan --lang en",
