@@ -19,7 +19,8 @@ from vonggac_contract.finding import Finding, Outcome
 from vonggac_contract.rule import Profile, Rule, RulebookFile
 
 RULEBOOK = "/root/rulebook.json"
-COMMAND_S = 60
+COMMAND_S = 240
+"""Installing AIDE, with its two hundred settings files, is the longest."""
 SCAN_S = 120
 ROUNDS = 3
 """A repair may bring something that other rules are about, and theirs something again."""
@@ -50,7 +51,20 @@ class Expected(msgspec.Struct, forbid_unknown_fields=True):
     refused: dict[str, str]
     """Beginnings of commands that can't succeed on this machine."""
     failed_units: dict[str, str]
-    """Units that can't start on this machine."""
+    """Units that may fail to start on this machine."""
+    shared: dict[str, str]
+    """Beginnings of facts about what the machine has in common with the one underneath, and can't change."""
+
+    def excuse(self, finding: Finding) -> str:
+        """Why a finding follows from what is shared alone (another kernel may have it otherwise); else nothing."""
+        facts = [evidence.fact for evidence in finding.evidence]
+        if not facts or not all(fact.startswith(tuple(self.shared)) for fact in facts):
+            return ""
+        return next(why for beginning, why in self.shared.items() if facts[0].startswith(beginning))
+
+    def why(self, finding: Finding) -> str:
+        """Why its rule stays as it is."""
+        return self.stays.get(finding.rule) or (finding.outcome not in DONE and self.excuse(finding)) or ""
 
 
 class Refused(NamedTuple):
@@ -164,7 +178,7 @@ def table(made: Hardened, expected: Expected) -> str:
     width = max((len(rule) for rule in made.failed), default=0)
     lines = [
         f"{rule:{width}}  {made.before[rule].outcome:14} {' '.join(made.judged(rule, expected.last)):29}"
-        f" {expected.stays.get(rule, '')}".rstrip()
+        f" {expected.why(made.after[rule])}".rstrip()
         for rule in made.failed
     ]
     ends = [made.after[rule].outcome for rule in made.failed]
