@@ -121,7 +121,8 @@ def show(said: Said, children: list[subprocess.Popen[bytes]]) -> None:
     log = FOLDER / "collector.log"
     children.append(start("vonggac-collector", ["serve"], log, collector_environment(collector_dir, port)))
     wait_ready(port, children[0], log)
-    said.line("the pages are up")
+    password = (FOLDER / "password").read_text().strip()
+    said.line(f"the pages are up\n\n  Vọng Gác   {url}/\n  login      {LOGIN}   {password}\n")
     agent = {"VONGGAC_STATE_DIR": str(agent_dir)}
     if token_file is not None:
         call("vonggac-agent", ["enrol", "--collector", url, "--token-file", str(token_file)], agent)
@@ -133,10 +134,8 @@ def show(said: Said, children: list[subprocess.Popen[bytes]]) -> None:
         f"this machine was measured: report {state['last_report']['sequence']}, {state['last_report']['state']}"
     )
     children.append(start("vonggac-agent", ["run"], FOLDER / "agent.log", agent))
-    password = (FOLDER / "password").read_text().strip()
     print(
-        f"\n  Vọng Gác   {url}/\n  login      {LOGIN}   {password}\n"
-        f"  this machine, really measured   {url}/units/{HERE}\n"
+        f"\n  this machine, really measured   {url}/units/{HERE}\n"
         "  everything else is sample data, and says so on its pages\n\n"
         "  ctrl-C ends it; `make demo` goes on from here\n",
         flush=True,

@@ -16,7 +16,14 @@ from vonggac_rules.cases import Case
 from vonggac_rules.evidence import plain
 
 WHAT_IT_IS: Final = frozenset(
-    {"host.identity", "os.release", "os.support", "package.inventory", "package.installed"}
+    {
+        "host.identity",
+        "os.release",
+        "os.support",
+        "package.inventory",
+        "package.installed",
+        "package.updates",
+    }
 )
 """Topics that no failing changes: they are the machine itself."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, Final
 
 import msgspec
@@ -14,7 +15,9 @@ from vonggac_contract.finding import SEVERITIES
 
 from ..evidence import actual, expected, offender
 from ..inert import MAX_ENTRY, MAX_NAME, MAX_SHOWN, inert
-from ..language import Language
+from ..language import Language, folded
+from ..topics import topic_of
+from ..words import word
 from .inventory import inventory
 from .session import visit
 from .shared import explained
@@ -25,9 +28,15 @@ WRONG: Final = ("fail", "partial", "unknown")
 ALL_TEXT: Final = 32_000
 """Bytes of the findings that are wrong, shown with their steps or in a line each, and REPORTS of the chain: the page
 has to stay under 100 kB."""
+ALL_LISTS: Final = 40_000
+"""Bytes of all findings together: those that pass or do not apply are named one by one if they fit, else by topic."""
 AROUND: Final = 1_500
 AROUND_LINE: Final = 280
-"""Bytes of markup around one finding, roughly: with its steps, and in a line."""
+AROUND_BARE: Final = 200
+AROUND_NAME: Final = 70
+"""Bytes of markup around one finding, roughly: with its steps, in a line, in one without evidence, as a name."""
+SOME_EVIDENCE: Final = 6_000
+"""Bytes of evidence that the worst get even where the lines alone fill the room."""
 REPORTS: Final = 6
 ORDER: Final = ("fail", "partial", "unknown", WAIVED, "pass", "not-applicable")
 
@@ -37,8 +46,12 @@ class Group(msgspec.Struct, frozen=True):
 
     outcome: str
     findings: list[FindingRow]
-    in_full: int
+    in_full: int = 0
     """How many of them are shown with their steps."""
+    with_evidence: int = 0
+    """How many are shown at least with what was found."""
+    listed: int = 0
+    """How many are named at all; the others are counted, by topic where they are not wrong."""
 
     @property
     def count(self) -> int:
@@ -55,18 +68,73 @@ def grouped(language: Language, findings: list[FindingRow], chosen: str = "") ->
     for row in findings:
         waived = row.waived_until is not None and row.outcome in WRONG
         by_outcome.setdefault(WAIVED if waived else row.outcome, []).append(row)
-    used = sum(line_size_of(language, row) for name in WRONG for row in by_outcome[name])
-    groups = list[Group]()
+    for rows in by_outcome.values():
+        rows.sort(key=lambda r: (r.rule != chosen, *_worst_first(r)))
+    lines = sum(line_size_of(language, row) for name in WRONG for row in by_outcome[name])
+    if lines <= ALL_TEXT:
+        groups, used = _in_full(language, by_outcome, chosen, lines)
+    else:
+        groups, used = _in_lines(language, by_outcome, chosen)
     for name, rows in by_outcome.items():
-        ordered = sorted(rows, key=lambda r: (r.rule != chosen, *_worst_first(r)))
-        in_full = 0
-        for row in ordered if name in WRONG else ():
-            used += size_of(language, row) - line_size_of(language, row)
-            if used > ALL_TEXT and row.rule != chosen and (in_full or groups):
+        if name not in WRONG:
+            size = sum(AROUND_NAME + _bytes([language.text_of(r.title)[:MAX_NAME], r.rule]) for r in rows)
+            fits = name == WAIVED or used + size <= ALL_LISTS
+            used += size if fits else 0
+            groups[name] = Group(name, rows, listed=len(rows) if fits else 0)
+    return [groups[name] for name in by_outcome]
+
+
+def _in_full(
+    language: Language, by_outcome: dict[str, list[FindingRow]], chosen: str, used: int
+) -> tuple[dict[str, Group], int]:
+    """The groups of what is wrong where every finding has a line: as many with their steps as there is room for."""
+    groups: dict[str, Group] = {}
+    for name in WRONG:
+        rows, in_full = by_outcome[name], 0
+        for row in rows:
+            size = size_of(language, row) - line_size_of(language, row)
+            if used + size > ALL_TEXT and row.rule != chosen and (in_full or groups):
                 break
+            used += size
             in_full += 1
-        groups.append(Group(name, ordered, in_full))
-    return groups
+        groups[name] = Group(name, rows, in_full, len(rows), len(rows))
+    return groups, used
+
+
+def _in_lines(
+    language: Language, by_outcome: dict[str, list[FindingRow]], chosen: str
+) -> tuple[dict[str, Group], int]:
+    """The same where there are too many: the worst with its steps, then lines, then lines without evidence."""
+    listed = dict.fromkeys(WRONG, 0)
+    used = 0
+    # What is partial or unknown is mostly little: it comes before the long list of what fails.
+    for name in reversed(WRONG):
+        for row in by_outcome[name]:
+            size = bare_size_of(language, row)
+            if used + size > ALL_TEXT:
+                break
+            used += size
+            listed[name] += 1
+    groups: dict[str, Group] = {}
+    for name in WRONG:
+        rows, with_evidence = by_outcome[name], 0
+        for row in rows[: listed[name]]:
+            more = line_size_of(language, row) - bare_size_of(language, row)
+            if used + more > ALL_TEXT + SOME_EVIDENCE:
+                break
+            used += more
+            with_evidence += 1
+        worst = not any(g.in_full for g in groups.values())
+        in_full = int(bool(rows) and (worst or rows[0].rule == chosen))
+        groups[name] = Group(name, rows, in_full, max(in_full, with_evidence), max(in_full, listed[name]))
+    return groups, used
+
+
+def by_topic(language: Language, rows: list[FindingRow]) -> list[tuple[str, str, int]]:
+    """(topic, its word, number of findings) of each topic, by its word."""
+    counts = Counter(topic_of(row.rule) for row in rows)
+    found = [(code, word(language, "topic", code), count) for code, count in counts.items()]
+    return sorted(found, key=lambda t: folded(t[1]))
 
 
 def size_of(language: Language, row: FindingRow) -> int:
@@ -86,6 +154,11 @@ def line_size_of(language: Language, row: FindingRow) -> int:
     return AROUND_LINE + _bytes(texts)
 
 
+def bare_size_of(language: Language, row: FindingRow) -> int:
+    """About how many bytes the finding takes in a line without its evidence."""
+    return AROUND_BARE + _bytes([language.text_of(row.title)[:MAX_NAME], row.rule])
+
+
 def _bytes(texts: list[str]) -> int:
     return sum(len(inert(t).encode("utf-8", "replace")) for t in texts)
 
@@ -102,13 +175,14 @@ def context(language: Language, view: HostPage, path: str, query: list[tuple[str
     return {
         "view": view,
         "groups": groups,
+        "topics": {g.outcome: by_topic(language, g.findings[g.listed :]) for g in groups},
         "chosen": chosen,
         "shown_reports": min(REPORTS, len(view.reports)),
         "failing": sum(g.count for g in groups if g.outcome in WRONG),
         "age_of_look": None if view.looked_at is None else (view.as_of - view.looked_at).total_seconds(),
         "path_to_host": [*(u for u in view.path if u.code != view.unit.code), view.unit],
-        "waterfall": explained(language, view.deductions, view.effective, with_hosts=False)
-        or explained(language, view.deductions, view.score, with_hosts=False),
+        "waterfall": explained(language, view.deductions, view.effective, with_hosts=False, links=False)
+        or explained(language, view.deductions, view.score, with_hosts=False, links=False),
         "stock": inventory(language, view, path, query),
         "since_words": {
             "fail": language.gettext("Failing since"),

@@ -44,30 +44,40 @@ def sparklines(language: Language, rows: Sequence[UnitRow]) -> dict[str, Markup]
     return {r.unit.code: sparkline(language, trend_points(r.trend)) for r in rows}
 
 
-def steps(language: Language, deductions: Sequence[DeductionRow]) -> list[Step]:
+def steps(language: Language, deductions: Sequence[DeductionRow], *, links: bool = True) -> list[Step]:
     """Deductions with a label that leads to the rule where there is one."""
-    return [Step(_label(language, row), row.points, row.hosts) for row in deductions]
+    return [Step(_label(language, row, links), row.points, row.hosts) for row in deductions]
 
 
-def _label(language: Language, row: DeductionRow) -> Markup:
+def _label(language: Language, row: DeductionRow, links: bool) -> Markup:
     name = language.pick(row.title_vi, row.title_en)
     if row.what in CAUSES:
         return inert(word(language, "cause", row.what))
     if row.kind not in (RULE_KIND, UNKNOWN_KIND):
         return inert(name or row.what)
-    link = Markup('<a href="/rules/{}">{}</a>').format(quote(row.what, safe=""), inert(name or row.what))
+    link = inert(name or row.what)
+    if links:
+        link = Markup('<a href="/rules/{}">{}</a>').format(quote(row.what, safe=""), link)
     if row.kind == RULE_KIND:
         return link
     return Markup('{} <span class="soft small">({})</span>').format(link, language.gettext("not known"))
 
 
 def explained(
-    language: Language, deductions: Sequence[DeductionRow], score: int | None, *, with_hosts: bool
+    language: Language,
+    deductions: Sequence[DeductionRow],
+    score: int | None,
+    *,
+    with_hosts: bool,
+    links: bool = True,
 ) -> Markup | None:
-    """The waterfall of a score; None where there is no score, or where the deductions do not explain it."""
+    """The waterfall of a score; None where there is no score, or where the deductions do not explain it.
+
+    `links`: rules are linked; a host's page links them above.
+    """
     if score is None or score + sum(d.points for d in deductions) != FULL:
         return None
-    return waterfall(language, steps(language, deductions), score, with_hosts=with_hosts)
+    return waterfall(language, steps(language, deductions, links=links), score, with_hosts=with_hosts)
 
 
 def asked_text(value: str | None) -> str:
