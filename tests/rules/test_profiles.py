@@ -50,6 +50,10 @@ FROM_THE_TABLE = [
     ("linux.password.lockout-time", "longest", "config.login-lockout", "lockout.duration", "<="),
     ("linux.session.timeout", "idle", "config.session-lock", "session.lock_user", "<="),
     ("linux.sudo.defaults", "remember", "config.session-lock", "session.lock_admin", "<="),
+    ("linux.tomcat.session-lifetime", "idle", "config.session-lock", "session.lock_business_app", "<="),
+    ("linux.php.session-lifetime", "idle", "config.session-lock", "session.lock_business_app", "<="),
+    ("linux.tomcat.lockout", "failures", "config.login-lockout", "login.max_failures_business_app", "<="),
+    ("linux.mysql.lockout", "failures", "config.login-lockout", "login.max_failures_business_app", "<="),
 ]
 """Parameters whose values the table of controls gives."""
 
@@ -60,7 +64,10 @@ def table_value(control: str, level: int, name: str, sign: str) -> Any:
         row = next((r for r in rows if r["control_id"] == control and r["level"] == str(level)), None)
     if row is None:
         return None
-    [value] = re.findall(rf"(?:^|;){re.escape(name)}{sign}([^;<>=]+)", row["parameter"])
+    found = re.findall(rf"(?:^|;){re.escape(name)}{sign}([^;<>=]+)", row["parameter"])
+    if not found:
+        return None
+    [value] = found
     return int(value) if value.isdigit() else value
 
 

@@ -93,7 +93,7 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-BYTES = 64 * limits.KIB
+BYTES = 32 * limits.KIB
 """Of each file: what grows with the square of its length shows; a second for each megabyte read is allowed."""
 
 
