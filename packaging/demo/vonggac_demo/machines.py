@@ -227,6 +227,8 @@ def life_of(host: SampleHost, failings: Iterable[str]) -> list[Span]:
     """Which faults the host has when: there from the start, mended or made on one of its few days of work."""
     chance = random.Random(host.seed)
     work = chance.sample(range(1, DAYS), 1 + round(2 * host.care))
+    agency = random.Random(f"{host.province}-{host.agency}")
+    lapse, zeal = agency.choice(LAPSE), agency.choice(ZEAL)
     heed: dict[str, float] = {}
     spans = []
     for name in sorted({*FAULTS, *UNSEEN, *failings}):
@@ -235,15 +237,20 @@ def life_of(host: SampleHost, failings: Iterable[str]) -> list[Span]:
             heed[subject] = 1.1 if name in FAULTS else 0.15 if name in UNSEEN else chance.choice(NEGLECT)
         if chance.random() >= (1 - host.care) * heed[subject]:
             continue
-        start = 0 if chance.random() < 0.88 else chance.choice(work)
+        start = chance.choice(work) if chance.random() < lapse else 0
         later = [day for day in work if day > start]
-        mended = chance.random() < 0.1 + 0.3 * host.care and later
+        mended = chance.random() < zeal and later
         spans.append(Span(name, start, chance.choice(later) if mended else 10**6))
     return spans
 
 
-NEGLECT: Final = (0.3, 0.8, 1.2, 1.8)
+NEGLECT: Final = (0.4, 1.0, 1.5, 2.2)
 """How far a machine's keepers let one subject go, beside their care for the whole."""
+
+LAPSE: Final = (0.02, 0.05, 0.1, 0.25)
+"""Which part of an agency's faults is made within the history."""
+ZEAL: Final = (0.05, 0.15, 0.35, 0.6)
+"""Which part of them its keepers mend, if they come to it."""
 
 
 def changes_of(spans: Iterable[Span]) -> frozenset[int]:
