@@ -21,6 +21,7 @@ from vonggac_dashboards.language import language
 from vonggac_dashboards.pages.enrol import ended, two_lines, usable
 from vonggac_dashboards.pages.forms import MAX_BYTES
 from vonggac_dashboards.pages.host import grouped
+from vonggac_dashboards.pages.rule import list_context, topics
 from vonggac_dashboards.pages.sections import SECTIONS
 from vonggac_dashboards.pages.sign_in import own_address
 from vonggac_dashboards.rendering import CONTENT_SECURITY_POLICY
@@ -524,3 +525,43 @@ def test_every_file_that_the_style_asks_for_is_served() -> None:
     asked = re.findall(r'url\("([^"]+)"\)', style)
     assert len(asked) == 12
     assert set(asked) <= set(static_files.TYPES)
+
+
+def test_a_host_page_of_five_hundred_rules_stays_small_and_counts_by_topic_what_it_cannot_name() -> None:
+    wrong = [
+        msgspec.structs.replace(sample.finding(i, "fail"), rule=f"linux.ssh.wrong-{i}", points=300 - i)
+        for i in range(200)
+    ]
+    right = [
+        msgspec.structs.replace(sample.finding(i, outcome), rule=f"linux.{topic}.{outcome}-{i}", points=0)
+        for outcome, topic in (("pass", "nginx"), ("not-applicable", "docker"))
+        for i in range(150)
+    ]
+    groups = {g.outcome: g for g in grouped(language("en"), [*wrong, *right])}
+    assert groups["fail"].in_full == 1
+    assert 1 < groups["fail"].with_evidence < groups["fail"].listed < 200
+    assert [f.rule for f in groups["fail"].findings] == [f.rule for f in wrong]
+    queries = SampleQueries()
+    queries.host_page = msgspec.structs.replace(sample.host(), findings=[*wrong, *right])
+    page = signed_in(make_app(queries)).get(f"/hosts/{sample.HOST_ID}?lang=en").text
+    assert weight(page) < LARGEST
+    for topic, word in (("nginx", "nginx"), ("docker", "Docker")):
+        assert f'<a href="/rules?topic={topic}"><bdi>{word}</bdi></a> <b class="figure">150</b>' in page
+    assert f"{200 - groups['fail'].listed} more weigh less" in page
+
+
+def test_the_list_of_rules_is_chosen_by_topic_and_shows_a_hundred_until_more_are_asked_for() -> None:
+    first = sample.rules()[0]
+    rows = [
+        msgspec.structs.replace(first, id=f"linux.{topic}.rule-{i}", failing=300 - i)
+        for topic in ("nginx", "audit")
+        for i in range(80)
+    ]
+    spoken = language("vi")
+    assert topics(spoken, rows) == [("nginx", "nginx", 80), ("audit", "Quy tắc audit", 80)]
+    everything = list_context(spoken, rows, {})
+    assert (len(everything["rows"]), everything["fitting"], everything["total"]) == (100, 160, 160)
+    assert len(list_context(spoken, rows, {"all": "1"})["rows"]) == 160
+    audit = list_context(spoken, rows, {"topic": "audit"})
+    assert {row.id.split(".")[1] for row in audit["rows"]} == {"audit"}
+    assert list_context(spoken, rows, {"topic": "nothing"})["topic"] == ""

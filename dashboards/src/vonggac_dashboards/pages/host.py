@@ -28,15 +28,17 @@ WRONG: Final = ("fail", "partial", "unknown")
 ALL_TEXT: Final = 32_000
 """Bytes of the findings that are wrong, shown with their steps or in a line each, and REPORTS of the chain: the page
 has to stay under 100 kB."""
-ALL_LISTS: Final = 40_000
+ALL_LISTS: Final = 30_000
 """Bytes of all findings together: those that pass or do not apply are named one by one if they fit, else by topic."""
 AROUND: Final = 1_500
 AROUND_LINE: Final = 280
 AROUND_BARE: Final = 200
 AROUND_NAME: Final = 70
 """Bytes of markup around one finding, roughly: with its steps, in a line, in one without evidence, as a name."""
-SOME_EVIDENCE: Final = 6_000
-"""Bytes of evidence that the worst get even where the lines alone fill the room."""
+ALL_LINES: Final = 22_000
+"""Bytes of the lines alone where there are so many that evidence does not fit: each has its points below as well."""
+SOME_EVIDENCE: Final = 4_000
+"""Bytes of evidence that the worst get even then."""
 REPORTS: Final = 6
 ORDER: Final = ("fail", "partial", "unknown", WAIVED, "pass", "not-applicable")
 
@@ -111,7 +113,7 @@ def _in_lines(
     for name in reversed(WRONG):
         for row in by_outcome[name]:
             size = bare_size_of(language, row)
-            if used + size > ALL_TEXT:
+            if used + size > ALL_LINES:
                 break
             used += size
             listed[name] += 1
@@ -120,7 +122,7 @@ def _in_lines(
         rows, with_evidence = by_outcome[name], 0
         for row in rows[: listed[name]]:
             more = line_size_of(language, row) - bare_size_of(language, row)
-            if used + more > ALL_TEXT + SOME_EVIDENCE:
+            if used + more > ALL_LINES + SOME_EVIDENCE:
                 break
             used += more
             with_evidence += 1
