@@ -110,6 +110,6 @@ def test_a_machine_of_which_every_file_is_the_same_few_bytes_over_and_over_costs
         with suppress(CouldNotLook, ValueError, OSError):
             GATHERERS[topic](host, keys_of(topic)[0].selector)
         took = time.process_time() - began
-        if took > (0.5 + host.bytes_read / limits.MIB) * slowness():
+        if took > (1 + 1.5 * host.bytes_read / limits.MIB) * slowness():
             slow[word] = round(took, 2)
     assert slow == {}

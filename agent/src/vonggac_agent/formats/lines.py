@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from vonggac_contract import limits
 
-MAX_LINES: Final = 200_000
+MAX_LINES: Final = 100_000
 """Lines of one file; the longest configuration of a distribution's package has some 10,000 (mime.types, services)."""
 
 

@@ -156,7 +156,7 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[DnsServers, str]:
     if any(host.exists(program) for program in DNSMASQ):
         servers.append(_dnsmasq(host))
         read.append(DNSMASQ_CONFIG)
-    return DnsServers(servers), ", ".join(read)
+    return DnsServers(servers), ", ".join(read) or "programs of name servers"
 
 
 def _dnsmasq(host: Host) -> DnsServer:
