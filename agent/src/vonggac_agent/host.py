@@ -99,6 +99,23 @@ class Host:
         raw = self.read(path, limit)
         return None if raw is None else as_text(raw)
 
+    def public_text(self, path: str | Path, limit: int = limits.MAX_FILE_BYTES) -> str | None:
+        """As `text`, of a file that every user of the machine may read; for topics whose path a rule chooses.
+
+        So no rule, whoever wrote it, can ask for password hashes or keys. Raises CouldNotLook(permission-denied) for a
+        file that is not readable by others.
+        """
+        status = self.stat(path)
+        if (
+            status is not None
+            and stat_bits.S_ISREG(status.st_mode)
+            and not status.st_mode & stat_bits.S_IROTH
+        ):
+            raise CouldNotLook(
+                Reason.PERMISSION_DENIED, f"{_shown(path)} is not for everybody to read: it may hold secrets"
+            )
+        return self.text(path, limit)
+
     def lines(self, path: str | Path, limit: int = limits.MAX_FILE_BYTES) -> list[str]:
         """The file's lines, split at line feeds only, a carriage return at the end dropped; [] if absent."""
         text = self.text(path, limit)

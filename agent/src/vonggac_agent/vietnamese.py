@@ -208,6 +208,12 @@ TEXTS: Final[dict[str, str]] = {
     "Name a file written by `scan --save-facts`.": "Hãy chỉ ra tệp do `scan --save-facts` ghi.",
     "Name a rulebook.json or a folder of rules.": "Hãy chỉ ra tệp rulebook.json hoặc thư mục chứa quy tắc.",
     "there is no folder {root}": "không có thư mục {root}",
+    "{root} holds no Linux system: etc/passwd or os-release is not there": (
+        "{root} không chứa hệ thống Linux nào: không có etc/passwd hoặc os-release"
+    ),
+    "Mount the system's own file system there first; an empty folder would look clean.": (
+        "Hãy gắn hệ thống tệp của hệ thống đó vào trước; một thư mục trống sẽ trông như không có lỗi."
+    ),
     "Name the folder where the system is mounted.": "Hãy chỉ ra thư mục nơi hệ thống được gắn vào.",
     "Name another file.": "Hãy chọn tệp khác.",
     # Settings

@@ -147,6 +147,8 @@ def test_exit_codes_tell_good_findings_and_wrong_use(
         [*words, "--profile", "none"],
         ["scan", "--rules", str(book), "--facts", str(book)],
         ["scan", "--rules", str(book), "--root", str(tmp_path / "none")],
+        # An empty folder, as where a disk was not mounted, would look clean.
+        ["scan", "--rules", str(book), "--root", str(tmp_path)],
     ):
         capsys.readouterr()
         assert main(wrong) == 2, wrong

@@ -128,3 +128,22 @@ def test_lines_come_without_comments_blanks_folded(tmp_path: Path) -> None:
 
 def test_the_formats_are_declared() -> None:
     assert TOPICS["config.setting"].choices == {"format": get_args(ConfigFormat)}
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o400, 0o660])
+def test_a_file_that_is_not_for_everybody_is_not_read_whoever_asks(mode: int, tmp_path: Path) -> None:
+    host = mounted(tmp_path, {"etc/shadow": "root:$6$salt$hash:1::::::\n", "etc/seen": Link("shadow")})
+    (tmp_path / "etc/shadow").chmod(mode)
+    for path in ("/etc/shadow", "/etc/seen", "/etc/../etc/shadow"):
+        keys = [
+            fact_key("file.lines", {"path": path}),
+            *(
+                fact_key("config.setting", {"path": path, "format": f, "key": "root"})
+                for f in get_args(ConfigFormat)
+            ),
+        ]
+        for fact in gather(host, keys).values():
+            assert isinstance(fact, Unavailable)
+            assert fact.reason == Reason.PERMISSION_DENIED
+            assert "hash" not in fact.detail

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 import pytest
@@ -121,3 +122,20 @@ def test_every_topic_without_a_selector_is_known_or_says_why(host_of: str, tmp_p
 
 def test_every_gatherer_is_for_a_declared_topic() -> None:
     assert set(facts.GATHERERS) <= set(TOPICS)
+
+
+@pytest.mark.hostile
+def test_a_gatherer_that_computes_on_and_on_is_interrupted(
+    answer: Callable[[Gather], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(host: Host, selector: tuple[str, ...]) -> NoReturn:
+        while True:
+            sum(range(100))
+
+    answer(busy)
+    monkeypatch.setattr(facts, "GRACE_S", 0.05)
+    began = time.monotonic()
+    fact = facts.gather(mounted(tmp_path, {}), [KEY], deadline_s=0.05)[KEY]
+    assert isinstance(fact, Unavailable)
+    assert fact.reason == Reason.TIMED_OUT
+    assert time.monotonic() - began < 5

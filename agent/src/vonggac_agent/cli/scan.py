@@ -70,6 +70,14 @@ def command(args: argparse.Namespace) -> int:
                 "there is no folder {root}", hint="Name the folder where the system is mounted.", root=root
             )
         host = Host(root, now=datetime.now(UTC))
+        if not host.live and not (
+            host.exists("etc/passwd") and (host.exists("etc/os-release") or host.exists("usr/lib/os-release"))
+        ):
+            raise AgentError(
+                "{root} holds no Linux system: etc/passwd or os-release is not there",
+                hint="Mount the system's own file system there first; an empty folder would look clean.",
+                root=root,
+            )
         done = scan.scan_host(host, book, profile, disabled=settings.disabled_facts)
     if args.save_facts is not None:
         _save(args.save_facts, done)

@@ -14,6 +14,7 @@ import msgspec
 
 from vonggac_contract.facts import TOPICS, CouldNotLook, Fact, FactKey, Known, Reason, Unavailable
 
+from .. import alarm
 from ..host import Host
 from ..untrusted import as_text
 from . import (
@@ -61,13 +62,17 @@ GATHERERS: dict[str, Gather] = {
 """Every topic's gatherer, from the tables of the subjects."""
 
 SECONDS_A_FACT: Final = 20.0
+GRACE_S: Final = 2.0
+"""After the deadline, that a gatherer asks itself, until it is interrupted in whatever it computes."""
+UNHURRIED: Final = frozenset({"file.walk"})
+"""Topics that keep time by themselves, and may take longer by hand."""
 
 
 def gather(host: Host, keys: Iterable[FactKey], *, deadline_s: float = SECONDS_A_FACT) -> dict[FactKey, Fact]:
     """Look for each key once, at most `deadline_s` seconds each. Never raises for what the machine holds.
 
-    The deadline is asked at each access to the host, so a gatherer that only reads and parses bounded input cannot
-    outrun it by much; a program gets its own time limit in `Host.run`.
+    The deadline is asked at each access to the host; what computes beyond it is interrupted (`alarm`). A program gets
+    its own time limit in `Host.run`.
     """
     facts: dict[FactKey, Fact] = {}
     for key in keys:
@@ -80,7 +85,8 @@ def _look(host: Host, key: FactKey, deadline_s: float) -> Fact:
     started = time.perf_counter()
     host.deadline = time.monotonic() + deadline_s
     try:
-        value, source = _gather_one(host, key)
+        with alarm.after(deadline_s + GRACE_S if key.topic not in UNHURRIED else 0):
+            value, source = _gather_one(host, key)
     except CouldNotLook as error:
         reason, detail = error.reason, error.detail
     except PermissionError as error:

@@ -60,7 +60,8 @@ class ConfigSetting(msgspec.Struct, frozen=True):
     """One setting of one configuration file, for what no topic of its own knows; without the program's own defaults.
 
     `key`: `section/name` for ini and systemd, a JSON pointer (RFC 6901, `*` for every item) for json, yaml, toml and
-    xml (an attribute is `@name`), else the name. Never name a setting that holds a secret: evidence shows its value.
+    xml (an attribute is `@name`), else the name. Only files that every user may read are looked at, because evidence
+    shows the value.
     """
 
     file: Annotated[
@@ -78,7 +79,10 @@ class ConfigSetting(msgspec.Struct, frozen=True):
 
 @topic("file.lines", selector=("path",), main="lines")
 class FileLines(msgspec.Struct, frozen=True):
-    """What one file says, line by line: for rules that ask whether a line is there. Evidence shows offending lines."""
+    """What one file says, line by line: for rules that ask whether a line is there.
+
+    Only files that every user may read are looked at, because evidence shows offending lines.
+    """
 
     exists: Annotated[bool, about("The file is there", source="the path of the selector")]
     lines: Annotated[list[str], about("Lines without blank ones and those that begin with #, blanks folded")]

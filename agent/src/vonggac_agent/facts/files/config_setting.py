@@ -99,11 +99,14 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[ConfigSetting, str]:
             entries = directives.parse(text, inline=True)
             found += [Setting(e.value, f"{name}:{e.line}") for e in entries if e.name == key.lower()]
     elif form in _DOCUMENTS:
-        document = host.text(path)
+        document = host.public_text(path)
         file = document is not None
         found = from_document(_DOCUMENTS[form](document), key) if document else []
     elif form in _LINES:
-        texts = [(name, host.text(name)) for name in (_drop_ins(host, path) if form == "systemd" else [path])]
+        texts = [
+            (name, host.public_text(name))
+            for name in (_drop_ins(host, path) if form == "systemd" else [path])
+        ]
         there = [(name, text) for name, text in texts if text is not None]
         file = bool(there)
         if form == "systemd":
@@ -139,7 +142,7 @@ def _included(host: Host, path: str) -> Iterator[tuple[str, str]]:
 
     def follow(name: str, depth: int) -> Iterator[tuple[str, str]]:
         nonlocal count
-        text = host.text(name)
+        text = host.public_text(name)
         if text is None:
             return
         count += 1

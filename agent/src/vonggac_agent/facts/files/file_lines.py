@@ -13,7 +13,7 @@ from ...untrusted import as_text, bounded
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[FileLines, str]:
     """Topic file.lines, selector: the path."""
     path = selector[0]
-    text = host.text(path)
+    text = host.public_text(path)
     said = significant(text or "")
     if len(said) > limits.MAX_FACT_LIST:
         raise ValueError(f"over {limits.MAX_FACT_LIST} lines")
