@@ -26,10 +26,9 @@ def mounted(folder: Path, files: Mapping[str, str | bytes | Link]) -> Host:
         path.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(content, Link):
             path.symlink_to(content.target)
-        elif isinstance(content, bytes):
-            path.write_bytes(content)
-        else:
-            path.write_text(content, encoding="utf-8")
+            continue
+        path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
+        path.chmod(0o644)  # whatever the umask of the test before
     return Host(folder, now=NOW)
 
 
