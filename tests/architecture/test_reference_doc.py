@@ -84,3 +84,8 @@ def test_a_page_that_was_changed_dropped_or_left_over_is_noticed(reference: Path
     assert "rules/linux.gone.md" in run("--check", "--out", reference).stderr
     assert run("--out", reference).returncode == 0
     assert not left.exists()
+
+
+def test_docs_reference_is_what_the_declarations_and_files_say() -> None:
+    done = run("--check")
+    assert done.returncode == 0, done.stderr
