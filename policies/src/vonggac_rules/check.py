@@ -92,11 +92,13 @@ def _scalar(found: FieldType, value: Any) -> Any:
     if found.kind in ("int", "float"):
         if isinstance(value, str):
             try:
-                return in_unit(value, found.unit)
+                value = in_unit(value, found.unit)
             except ValueError as e:
                 raise Misfit(str(e), _number_hint(found)) from e
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise Misfit(f"{value!r} is no number", _number_hint(found))
+        if not abs(value) <= limits.MAX_SAFE_INTEGER:  # so for .nan and .inf as well
+            raise Misfit(f"{str(value)[:20]} is no number to compare with", _number_hint(found))
         return value
     if found.kind == "text":
         if not isinstance(value, str):
@@ -141,11 +143,21 @@ def _moment(found: FieldType, value: Any) -> str:
     raise Misfit(f"{value!r} is no moment", "write a duration such as P30D or a day such as 2026-01-31")
 
 
+EVERYTHING: Final = frozenset({".*", "(?s).*", "^.*$", "(?s)^.*$", ".*?", "(.*)", r"[\s\S]*"})
+"""Patterns that hold of every text; others that do are not looked for."""
+
+
 def _pattern(found: FieldType, value: Any) -> str:
     if not isinstance(value, str):
         raise Misfit(f"{value!r} is no pattern", "put it in quotes")
     if len(value.encode()) > limits.MAX_PATTERN_BYTES:
         raise Misfit("the pattern is too long", f"at most {limits.MAX_PATTERN_BYTES} bytes")
+    if value in EVERYTHING:
+        raise Misfit(
+            f"every text matches {value!r}, so this can never fail",
+            "write a pattern that some text does not match"
+            + (", or `exists: true`" if found.optional else ""),
+        )
     options = re2.Options()
     options.log_errors = False
     try:

@@ -140,10 +140,14 @@ def _check(args: argparse.Namespace) -> int:
     else:
         _report_errors(errors)
         cases = sum(len(pack.cases[r]) for r in rules)
-        profiles = "" if only else f", {len(pack.profiles)} profiles"
-        verdict = f"{len(errors)} errors" if errors else "all hold"
-        print(f"{len(rules)} rules, {cases} cases{profiles}: {verdict}")
+        profiles = "" if only else f", {_counted(len(pack.profiles), 'profile')}"
+        verdict = _counted(len(errors), "error") if errors else "all hold"
+        print(f"{_counted(len(rules), 'rule')}, {_counted(cases, 'case')}{profiles}: {verdict}")
     return FINDINGS if errors or not rules else GOOD
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -177,11 +181,7 @@ def _show(args: argparse.Namespace) -> int:
     book = _rulebook(args.rulebook)
     rule = book.rules.get(args.rule)
     if rule is None:
-        print(
-            f"vonggac-rules: no rule {args.rule!r}\n  `vonggac-rules list policies` names them all",
-            file=sys.stderr,
-        )
-        return WRONG_USE
+        raise ContractError(f"no rule is called {args.rule}", hint=nearest(args.rule, book.rules))
     values = {n: d.default for n, d in rule.parameters.items()}
     if args.profile:
         values |= book.profile(args.profile).rules.get(rule.id, {})

@@ -6,6 +6,9 @@ YAML; machines get the compiled JSON.
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +42,41 @@ class Source:
 
 
 def read_source(path: Path, *, relative_to: Path | None = None) -> Source:
-    """Read one file. Raises RuleError."""
+    """Read one regular file; a link is followed within the folder `relative_to` only. Raises RuleError, OSError."""
     name = (
         str(path.relative_to(relative_to)) if relative_to and path.is_relative_to(relative_to) else str(path)
     )
-    with path.open("rb") as stream:
-        raw = stream.read(limits.MAX_YAML_BYTES + 1)
-    return parse_source(raw, name)
+    return parse_source(_bytes(_target(path, relative_to, name), name), name)
+
+
+def _target(path: Path, folder: Path | None, name: str) -> Path:
+    """The file itself, links followed. Nothing outside the folder is opened, for what is not YAML would be shown."""
+    try:
+        target = path.resolve(strict=True)
+    except (FileNotFoundError, RuntimeError) as e:  # RuntimeError: links in a circle
+        raise RuleError(
+            Place(name), "no such file, or a link that leads nowhere", hint="remove the link"
+        ) from e
+    if folder is not None and not target.is_relative_to(folder.resolve()):
+        raise RuleError(Place(name), "a link that leads out of the folder", hint="put the file itself here")
+    return target
+
+
+def _bytes(path: Path, name: str) -> bytes:
+    """What the file holds, one byte past the limit at most. With O_NONBLOCK a FIFO opens at once, open(2)."""
+    try:
+        opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as e:
+        if e.errno != errno.ENXIO:  # a socket
+            raise
+        raise RuleError(Place(name), "not a regular file", hint="remove it") from e
+    try:
+        if not stat.S_ISREG(os.fstat(opened).st_mode):
+            raise RuleError(Place(name), "not a regular file", hint="remove it")
+        with open(opened, "rb", closefd=False) as stream:
+            return stream.read(limits.MAX_YAML_BYTES + 1)
+    finally:
+        os.close(opened)
 
 
 def parse_source(raw: bytes, file: str) -> Source:

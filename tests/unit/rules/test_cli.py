@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -33,9 +36,83 @@ def test_check_says_what_is_wrong_with_all_or_only_with_what_is_named(folder: Pa
     assert main(["check", str(folder)]) == 1
     assert "linux.ssh.other.rule.yaml:13:51: no key 'at_mots' here" in capsys.readouterr().err
     assert main(["check", str(folder), "--only", "linux.ssh.ex*"]) == 0
-    assert capsys.readouterr().out == "1 rules, 3 cases: all hold\n"
+    assert capsys.readouterr().out == "1 rule, 3 cases: all hold\n"
     assert main(["check", str(folder / "linux.ssh.example.rule.yaml")]) == 0
     assert main(["check", str(folder / "linux.ssh.other.rule.yaml"), "--json"]) == 1
+
+
+def test_one_error_is_called_one_error(folder: Path, capsys: Said) -> None:
+    assert main(["check", str(folder)]) == 1
+    assert capsys.readouterr().out == "1 rule, 3 cases, 1 profile: 1 error\n"
+
+
+def test_show_of_a_name_that_no_rule_has_names_the_nearest(capsys: Said) -> None:
+    assert main(["show", "linux.ssh.root-logon"]) == 2
+    assert "linux.ssh.root-login" in capsys.readouterr().err
+
+
+@pytest.mark.hostile
+def test_what_is_no_regular_file_is_refused_by_name_and_waited_for_by_nobody(
+    folder: Path, capsys: Said
+) -> None:
+    os.mkfifo(folder / "linux.ssh.pipe.rule.yaml")
+    (folder / "linux.ssh.folder.rule.yaml").mkdir()
+    with socket.socket(socket.AF_UNIX) as bound, contextlib.chdir(folder):
+        bound.bind("a.rule.yaml")
+        assert main(["check", str(folder)]) == 1
+    said = capsys.readouterr().err
+    for name in ("linux.ssh.pipe.rule.yaml", "linux.ssh.folder.rule.yaml", "a.rule.yaml"):
+        assert f"{name}:1:1: not a regular file" in said
+
+
+@pytest.mark.hostile
+def test_a_link_out_of_the_folder_shows_nothing_of_what_it_leads_to(folder: Path, capsys: Said) -> None:
+    (folder.parent / "shadow").write_text("root:$y$hidden\n: :", encoding="utf-8")
+    (folder / "linux.ssh.out.rule.yaml").symlink_to(folder.parent / "shadow")
+    (folder / "linux.ssh.up.profile.yaml").symlink_to("../shadow")
+    (folder / "linux.ssh.gone.rule.yaml").symlink_to("nowhere")
+    (folder / "linux.ssh.round.rule.yaml").symlink_to("linux.ssh.round.rule.yaml")
+    assert main(["check", str(folder)]) == 1
+    said = capsys.readouterr().err
+    assert "hidden" not in said
+    assert "linux.ssh.out.rule.yaml:1:1: a link that leads out of the folder" in said
+    assert "linux.ssh.up.profile.yaml:1:1: a link that leads out of the folder" in said
+    assert "linux.ssh.gone.rule.yaml:1:1: no such file, or a link that leads nowhere" in said
+    assert "linux.ssh.round.rule.yaml:1:1: no such file, or a link that leads nowhere" in said
+
+
+def test_a_link_within_the_folder_and_a_folder_that_is_a_link_are_followed(
+    folder: Path, capsys: Said
+) -> None:
+    (folder / "kept").mkdir()
+    (folder / "example.profile.yaml").rename(folder / "kept" / "text")
+    (folder / "example.profile.yaml").symlink_to("kept/text")
+    (folder / "linux.ssh.other.rule.yaml").unlink()
+    (folder.parent / "link").symlink_to(folder)
+    assert main(["check", str(folder.parent / "link")]) == 0
+    assert "1 profile: all hold" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('at_most: "${tries}"', "at_least: .nan", "nan is no number to compare with"),
+        ('at_most: "${tries}"', "between: [-.inf, 4]", "-inf is no number to compare with"),
+        ('at_most: "${tries}"', f"at_most: {10**400}", "is no number to compare with"),
+        ("default: 4", "default: .inf", "inf is no number to compare with"),
+        ('one_of: ["no", prohibit-password]', 'matches: ".*"', "every text matches '.*', so this can never fail"),
+        ('one_of: ["no", prohibit-password]', 'matches: "(?s).*"', "so this can never fail"),
+    ],
+)  # fmt: skip
+def test_a_comparison_that_compares_nothing_is_an_error_with_its_place(
+    folder: Path, capsys: Said, old: str, new: str, message: str
+) -> None:
+    (folder / "linux.ssh.other.rule.yaml").unlink()
+    (folder / "linux.ssh.example.rule.yaml").write_text(RULE.replace(old, new), encoding="utf-8")
+    assert main(["check", str(folder)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("linux.ssh.example.rule.yaml:1")
+    assert message in said
 
 
 def test_check_of_a_name_that_no_rule_has_is_wrong_use(folder: Path, capsys: Said) -> None:
