@@ -250,3 +250,15 @@ def test_ten_megabytes_cost_less_than_a_second(text: str) -> None:
         with contextlib.suppress(ValueError):
             squid(part)
     assert time.process_time() - started < 1 * slowness()
+
+
+@pytest.mark.parser
+@pytest.mark.hostile
+def test_thousands_of_rules_over_a_list_of_thousands_of_clients_are_quick() -> None:
+    clients = "".join(f"acl us src 10.{n // 256}.{n % 256}.0/24\n" for n in range(8_000))
+    text = clients + "acl all src 10.0.0.0/8\n" + "http_access allow us\n" * 8_000 + "http_access deny all\n"
+    started = time.process_time()
+    found = squid(text)
+    assert time.process_time() - started < 2 * slowness()
+    assert not found.open
+    assert squid(f"acl us src ::/0\n{text}").open

@@ -199,3 +199,24 @@ def test_ten_megabytes_cost_less_than_a_second(text: str) -> None:
     with contextlib.suppress(ValueError):
         snmp_agent.describe(snmp_agent.parse(text[:1_000_000], lambda _: []))
     assert time.process_time() - started < 1 * slowness()
+
+
+@pytest.mark.parser
+@pytest.mark.hostile
+@pytest.mark.parametrize(
+    ("model", "security", "community"),
+    [("v2c", '""', "com2sec one default hidden-community\n"), ("usm", "usm", "")],
+)
+def test_thousands_of_groups_and_of_what_they_are_let_do_are_quick(
+    model: str, security: str, community: str
+) -> None:
+    text = f"group us {model} one\n" * 8_000
+    text += f"access us x {security} authpriv exact all none none\n" * 8_000
+    text += f"access us x {security} authpriv exact all all none\n" + community * 8_000
+    started = time.process_time()
+    found = snmp_agent.describe(snmp_agent.parse(text, lambda _: []))
+    assert time.process_time() - started < 2 * slowness()
+    assert {c.write for c in found.communities} == ({True} if community else set())
+    assert {(u.name, u.write) for u in found.users} == (
+        set() if community else {("one", False), ("one", True)}
+    )

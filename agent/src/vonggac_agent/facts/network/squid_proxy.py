@@ -38,14 +38,15 @@ BY_WHERE: Final = frozenset(
 )
 """Kinds that tell destinations apart."""
 EVERYBODY: Final = frozenset({"all", "0.0.0.0/0", "::/0", "0.0.0.0/0.0.0.0", "ipv4", "ipv6"})
-Acls = dict[str, tuple[str, list[str]]]
+Acls = dict[str, tuple[str, bool]]
+"""Access list to its kind, and whether it holds everybody."""
 BUILT_IN: Final[Acls] = {
-    "all": ("src", ["all"]),
-    "localhost": ("src", ["127.0.0.1/32", "::1"]),
-    "manager": ("url_regex", ["^cache_object://"]),
-    "to_localhost": ("dst", ["127.0.0.0/8"]),
-    "to_linklocal": ("dst", ["169.254.0.0/16"]),
-    "CONNECT": ("method", ["CONNECT"]),
+    "all": ("src", True),
+    "localhost": ("src", False),
+    "manager": ("url_regex", False),
+    "to_localhost": ("dst", False),
+    "to_linklocal": ("dst", False),
+    "CONNECT": ("method", False),
 }
 
 
@@ -73,19 +74,20 @@ def parse(text: str, read: Callable[[str], list[str]]) -> list[Directive]:
 
 
 def _acls(found: list[Directive]) -> Acls:
-    acls: Acls = {name: (kind, list(values)) for name, (kind, values) in BUILT_IN.items()}
+    acls: Acls = dict(BUILT_IN)
     for d in found:
         if d.name == "acl" and len(d.arguments) >= 2:
-            kind, values = acls.setdefault(d.arguments[0], (d.arguments[1].lower(), []))
-            if kind == d.arguments[1].lower():
-                values += d.arguments[2:]
+            name, said = d.arguments[0], d.arguments[1].lower()
+            kind, everybody = acls.get(name, (said, False))
+            if kind == said:
+                acls[name] = (kind, everybody or not EVERYBODY.isdisjoint(d.arguments[2:]))
     return acls
 
 
 def _tells_apart(name: str, acls: Acls, kinds: frozenset[str]) -> bool:
     """The list `name`, not turned round, is of one of `kinds` and does not hold everybody."""
-    kind, values = acls.get(name, ("", []))
-    return not name.startswith("!") and kind in kinds and not set(values) & EVERYBODY
+    kind, everybody = acls.get(name, ("", False))
+    return not name.startswith("!") and kind in kinds and not everybody
 
 
 def is_open(found: list[Directive]) -> bool:
@@ -101,8 +103,8 @@ def is_open(found: list[Directive]) -> bool:
 
 
 def _everybody(name: str, acls: Acls) -> bool:
-    kind, values = acls.get(name, ("", []))
-    return kind == "src" and bool(set(values) & EVERYBODY)
+    kind, everybody = acls.get(name, ("", False))
+    return kind == "src" and everybody
 
 
 def describe(found: list[Directive]) -> SquidProxy:

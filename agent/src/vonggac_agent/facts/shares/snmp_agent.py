@@ -44,6 +44,8 @@ LEVELS: Final[dict[str, Level]] = {
     "priv": "priv",
     "authpriv": "priv",
 }
+ANY: Final = "any"
+"""The security model of an access that holds in every one, snmpd.conf(5)."""
 Read = Callable[[str], list[str]]
 
 
@@ -51,6 +53,10 @@ class _Access(NamedTuple):
     level: Level
     write: bool
     model: str
+
+
+Lets = dict[tuple[str, str], dict[_Access, None]]
+"""Group and security model to what it is let do, in the order of the file."""
 
 
 def parse(text: str, included: Callable[[Directive], list[str]]) -> list[Directive]:
@@ -146,11 +152,25 @@ def _groups(found: list[Directive]) -> Iterator[tuple[str, str, str]]:
             yield d.arguments[0], d.arguments[1].lower(), d.arguments[2]
 
 
+def _lets(accesses: Iterable[tuple[str, _Access]]) -> Lets:
+    """What each group is let do in each model, each thing once: no more than a group can be let."""
+    lets: Lets = {}
+    for group, access in accesses:
+        model = ANY if access.model in ("", '""') else access.model
+        lets.setdefault((group, model), {})[access] = None
+    return lets
+
+
+def _of_group(lets: Lets, group: str, model: str) -> list[_Access]:
+    return list({**lets.get((group, ANY), {}), **lets.get((group, model), {})})
+
+
 def _vacm_communities(found: list[Directive], accesses: list[tuple[str, _Access]]) -> Iterator[SnmpCommunity]:
+    lets = _lets(accesses)
     granted: dict[str, bool] = {}
     for group, model, name in _groups(found):
         if model in ("v1", "v2c", "any"):
-            writes = [a.write for g, a in accesses if g == group and a.model in ("any", "", '""', model)]
+            writes = [a.write for a in _of_group(lets, group, model)]
             if writes:
                 granted[name] = granted.get(name, False) or any(writes)
     for d in found:
@@ -173,11 +193,11 @@ def _users(found: list[Directive]) -> Iterator[SnmpUser]:
 
 
 def _vacm_users(found: list[Directive], accesses: list[tuple[str, _Access]]) -> Iterator[SnmpUser]:
+    lets = _lets(accesses)
     for group, model, name in _groups(found):
         if model in ("usm", "tsm", "ksm"):
-            for owner, access in accesses:
-                if owner == group and access.model in ("any", "", '""', model):
-                    yield SnmpUser(bounded(name), access.level, access.write)
+            for access in _of_group(lets, group, model):
+                yield SnmpUser(bounded(name), access.level, access.write)
 
 
 def _weak(found: list[Directive]) -> Iterator[str]:
