@@ -62,7 +62,7 @@ def test_what_is_taken_out_of_all_and_what_holds_wildcards_is_named(tmp_path: Pa
         "ca ALL=/bin/ls, !/bin/sh\nda ALL=/opt/tools/\n",
     ).rules
     assert [r.negated for r in rules] == [["!/bin/sh", "!/bin/bash", "!/bin/su"], [], [], []]
-    assert [r.wildcards for r in rules] == [[], ["/bin/cat /var/*"], [], []]
+    assert [r.wildcards for r in rules] == [[], ["/bin/cat …*"], [], []]
 
 
 @pytest.mark.parametrize(
@@ -72,6 +72,8 @@ def test_what_is_taken_out_of_all_and_what_holds_wildcards_is_named(tmp_path: Pa
         ("Defaults secure_path=/usr/bin\nDefaults log_output\nDefaults targetpw\n", (True, True, True)),
         ("Defaults log_output\nDefaults !log_output\nDefaults rootpw, !targetpw\n", (False, False, False)),
         ("Defaults:an log_output, secure_path=/x\n", (False, False, False)),
+        ('Defaults secure_path="/usr/bin"\nDefaults !secure_path\n', (False, False, False)),
+        ("Defaults secure_path=/usr/bin\nDefaults:an !secure_path\n", (False, False, False)),
     ],
 )
 def test_switches_count_if_they_are_left_on_for_everybody(

@@ -137,12 +137,74 @@ def test_a_denied_command_allows_nothing(tmp_path: Path) -> None:
         ("Defaults>www !authenticate", True),
         ("Defaults !authenticate\nDefaults:bob authenticate", True),
         ("Defaults exempt_group=wheel", True),
+        ("Defaults>root !authenticate\nDefaults authenticate", False),
+        ("Defaults!/bin/a !authenticate\nDefaults:bob authenticate", False),
+        ("Defaults!/bin/a\\ x,/bin/a !authenticate\nDefaults!/bin/b authenticate", False),
+        ("Defaults:an,bob !authenticate\nDefaults:an authenticate", False),
     ],
 )
 def test_a_password_that_settings_switch_off_is_not_asked_for(
     defaults: str, asked: bool, tmp_path: Path
 ) -> None:
     assert one(tmp_path, f"{defaults}\nbob ALL = /bin/a\n").no_password is not asked
+
+
+def test_a_password_that_is_asked_for_again_from_some_is_still_not_asked_for_from_others(
+    tmp_path: Path,
+) -> None:
+    text = "Defaults:an,bob !authenticate\nDefaults:an authenticate\nan, bob ALL = /bin/a, /bin/b\n"
+    assert one(tmp_path, text).no_password
+    assert one(tmp_path, "Defaults!/bin/a !authenticate\nbob ALL = /bin/a -x\n").no_password
+
+
+@pytest.mark.parametrize(
+    ("text", "use_pty", "minutes"),
+    [
+        ("Defaults use_pty, timestamp_timeout=5\nDefaults:ALL !use_pty", False, 5),
+        ("Defaults!/bin/a !use_pty\nDefaults use_pty", False, 5),
+        ("Defaults@web !use_pty\nDefaults use_pty", True, 5),
+        ("Defaults use_pty\nDefaults:u !use_pty\nDefaults:u use_pty", True, 5),
+        ("Defaults:u use_pty", False, 5),
+        ("Defaults use_pty\nDefaults>root timestamp_timeout=-1", True, -1),
+        ("Defaults use_pty\nDefaults:u timestamp_timeout=-1", True, -1),
+        ("Defaults use_pty\nDefaults@web timestamp_timeout=60", True, 60),
+        ("Defaults use_pty\nDefaults!/bin/a timestamp_timeout=60\nDefaults:u timestamp_timeout=1", True, 60),
+        ("Defaults use_pty\nDefaults:u timestamp_timeout=0", True, 5),
+    ],
+)
+def test_what_is_loosened_for_some_counts_as_the_worst(
+    text: str, use_pty: bool, minutes: int, tmp_path: Path
+) -> None:
+    found = look(tmp_path, text + "\n")
+    assert (found.use_pty, found.timestamp_minutes) == (use_pty, minutes)
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("/usr/bin/mysql -pSUDOPW *", "/usr/bin/mysql … *"),
+        ("!/usr/bin/mysql\t-pSUDOPW*", "!/usr/bin/mysql …*"),
+        ("! /usr/bin/mysql -pSUDOPW", "!/usr/bin/mysql …"),
+        ("sha256:abc= /usr/bin/mysql SUDOPW?SUDOPW", "/usr/bin/mysql …?…"),
+        ("^/usr/bin/mysql$ ^-pSUDOPW$", "^/usr/bin/mysql$ …"),
+        ("/usr/bin/mysql\\ -pSUDOPW\\*", "/usr/bin/mysql\\ …"),
+        ('/bin/a ""', '/bin/a ""'),
+        ("sudoedit /etc/hosts", "sudoedit /etc/hosts"),
+    ],
+)
+def test_arguments_of_commands_stay_on_the_machine(command: str, shown: str, tmp_path: Path) -> None:
+    found = look(tmp_path, f"Cmnd_Alias SQL = {command}\nbob ALL = ALL, {command}\nan ALL = ALL, SQL\n")
+    assert [rule.commands for rule in found.rules] == [f"ALL, {shown}", "ALL, SQL"]
+    assert "SUDOPW" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "text", ["SUDOPW", "bob ALL /bin/mysql SUDOPW", "Cmnd_Alias x = SUDOPW", "Defaults 9=SUDOPW"]
+)
+def test_an_error_does_not_quote_the_line(text: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="etc/sudoers:1: ") as caught:
+        look(tmp_path, text + "\n")
+    assert "SUDOPW" not in str(caught.value)
 
 
 def test_a_group_that_is_exempt_is_not_asked(tmp_path: Path) -> None:
@@ -272,3 +334,22 @@ def test_a_line_continued_without_end_costs_its_length(line: str) -> None:
     assert time.process_time() - began < 3 * slowness(), (
         "reading each line from its beginning again takes a minute"
     )
+
+
+@pytest.mark.parser
+@pytest.mark.hostile
+@pytest.mark.parametrize("kind", ["User", "Cmnd"])
+def test_a_long_chain_of_aliases_costs_its_length(kind: str, tmp_path: Path) -> None:
+    most = 8_000
+    chain = (
+        "".join(f"{kind}_Alias A{i} = A{i + 1}, b{i}\n" for i in range(most))
+        + f"{kind}_Alias A{most} = ALL\n"
+    )
+    rule = "A{} ALL = /bin/a\n" if kind == "User" else "bob ALL = A{}\n"
+    began = time.process_time()
+    last = one(tmp_path / "a", chain + rule.format(0))
+    assert last.everybody if kind == "User" else last.everything
+    with pytest.raises(CouldNotLook, match="steps to open") as caught:
+        look(tmp_path / "b", chain + "".join(rule.format(i) for i in range(most)))
+    assert caught.value.reason is Reason.TOO_LARGE
+    assert time.process_time() - began < 2 * slowness(), "opening the chain for each rule takes half a minute"

@@ -10,8 +10,6 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from vonggac_contract import limits
-
 from ...untrusted import bounded
 
 MOST: Final = 100
@@ -31,6 +29,9 @@ STARTERS: Final = frozenset(
 )  # fmt: skip
 """Editors, pagers, interpreters and tools with an order or option that starts a program (their manual pages)."""
 _NAME: Final = re.compile(r"([a-z]+(?:-[a-z]+)*)(?:[-.]?[0-9.]+)?(?:\.[a-z]+)?")
+_WILDCARD: Final = re.compile(r"(?<!\\)([*?])")
+_BEFORE: Final = re.compile(r"[!\s]*")
+DIGEST: Final = re.compile(r"(?:sha(?:224|256|384|512)\s*:\s*\S+[\s,]+)+")
 ROOT: Final = frozenset(("ALL", "root", "#0"))
 
 
@@ -44,16 +45,36 @@ def negated(commands: Iterable[str]) -> list[str]:
     commands = list(commands)
     if "ALL" not in commands:
         return []
-    return [bounded(command) for command in commands if command.startswith("!")][:MOST]
+    return [shown(command) for command in commands if command.startswith("!")][:MOST]
 
 
 def wildcards(commands: Iterable[str]) -> list[str]:
     """Commands with a wildcard that is not escaped, negated ones left out; `*` for a whole folder counts too."""
     return [
-        bounded(command)
+        shown(command)
         for command in commands
-        if not command.startswith("!") and re.search(r"(?<!\\)[*?]", command[: limits.MAX_FACT_TEXT])
+        if not command.startswith("!") and _WILDCARD.search(command) is not None
     ][:MOST]
+
+
+def shown(command: str) -> str:
+    """A command as it may leave the machine: its program, and of its arguments nothing but wildcards and `""`.
+
+    Arguments may hold passwords (`mysql -pSECRET *` is `mysql … *`). Files after sudoedit are no secret, sudoers(5).
+    """
+    before = _BEFORE.match(command)
+    start = before.end() if before is not None else 0
+    digest = DIGEST.match(command, start)
+    name, *arguments = command[start if digest is None else digest.end() :].split() or [""]
+    kept = [one if name == "sudoedit" and one.startswith("/") else _argument(one) for one in arguments]
+    return bounded(" ".join(["".join(command[:start].split()) + name, *kept]))
+
+
+def _argument(text: str) -> str:
+    if text == '""':
+        return text
+    parts = _WILDCARD.split(text)
+    return "".join(part if place % 2 else "…" if part else "" for place, part in enumerate(parts))
 
 
 def program(command: str) -> str:

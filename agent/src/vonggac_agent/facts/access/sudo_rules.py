@@ -12,8 +12,8 @@ import math
 import os
 import posixpath
 import re
-from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple, TypeVar
 
 from vonggac_contract import limits
 from vonggac_contract.facts import CouldNotLook, Reason
@@ -23,6 +23,7 @@ from ...host import Host
 from ...untrusted import bounded
 from ..packages import package_inventory
 from . import sudo_commands, sudoers
+from .sudo_aliases import Aliases
 from .sudoers import Alias, Include, Rule, Setting
 
 MAX_FILES: Final = 1000
@@ -35,7 +36,9 @@ DEBIAN_TIMEOUT: Final = 15.0
 """timestamp_timeout as sudo is built by itself and as Debian builds it (--with-timeout=15)."""
 USE_PTY_SINCE: Final = (1, 9, 14)
 """sudo 1.9.14 switched use_pty on by default (its NEWS)."""
-_DIGEST: Final = re.compile(r"(?:sha(?:224|256|384|512)\s*:\s*\S+[\s,]+)+")
+_SCOPES: Final = {"": 0, "@": 0, ":": 0, ">": 1, "!": 2}
+"""sudoers(5) "Defaults": those for all, a host and a user are applied first, then run-as users', then commands'."""
+_V = TypeVar("_V")
 
 
 class Placed(NamedTuple):
@@ -64,32 +67,53 @@ class Defaults(NamedTuple):
 
 
 def decide(book: Book, defaults: Defaults) -> SudoRules:
-    """The fact from what the files say."""
-    use_pty, syslog, logfile, timeout = defaults.use_pty, True, False, defaults.timeout
-    asks_other = False
+    """The fact from what the files say. Raises CouldNotLook(too-large) where `Aliases` does."""
+    book = book._replace(settings=sorted(book.settings, key=lambda setting: _SCOPES[setting.scope]))
+    syslog, logfile, asks_other = True, False, False
     for setting in book.settings:
         if setting.scope:
             continue
-        if setting.name == "use_pty":
-            use_pty = setting.on
-        elif setting.name == "syslog":
+        if setting.name == "syslog":
             syslog = setting.on
         elif setting.name == "logfile":
             logfile = setting.on and bool(setting.value)
         elif setting.name in ("targetpw", "rootpw"):
             asks_other = setting.on
-        elif setting.name == "timestamp_timeout":
-            timeout = _minutes(setting.value, timeout) if setting.on else 0.0
-    rules = [_rule(placed, book) for placed in book.rules]
+    timeouts = _values(book, "timestamp_timeout", defaults.timeout, _timeout)
+    use_pty: list[bool] = _values(book, "use_pty", defaults.use_pty, _on)
+    secure_path: list[bool] = _values(book, "secure_path", False, _on)
+    aliases = Aliases(book.aliases)
     return SudoRules(
-        rules,
-        use_pty=use_pty,
+        [_rule(placed, book, aliases) for placed in book.rules],
+        use_pty=all(use_pty),
         logged=syslog or logfile,
-        timestamp_minutes=_whole_minutes(timeout),
+        timestamp_minutes=_whole_minutes(min(timeouts) if min(timeouts) < 0 else max(timeouts)),
         log_output=_last(book, "log_output"),
-        secure_path=any(s.name == "secure_path" and s.on and not s.scope for s in book.settings),
+        secure_path=all(secure_path),
         asks_other=asks_other,
     )
+
+
+def _values(book: Book, name: str, start: _V, read: Callable[[Setting, _V], _V]) -> list[_V]:
+    """What a setting comes to for all, then for each scope that says otherwise; of the same scope the last counts."""
+    for_all, scoped = start, dict[tuple[str, tuple[str, ...]], _V]()
+    for setting in book.settings:
+        if setting.name != name:
+            continue
+        if setting.scope:
+            scoped[setting.scope, setting.items] = read(setting, for_all)
+        else:
+            for_all = read(setting, for_all)
+            scoped.clear()
+    return [for_all, *scoped.values()]
+
+
+def _on(setting: Setting, before: bool) -> bool:
+    return setting.on
+
+
+def _timeout(setting: Setting, before: float) -> float:
+    return _minutes(setting.value, before) if setting.on else 0.0
 
 
 def _last(book: Book, name: str) -> bool:
@@ -110,93 +134,60 @@ def _whole_minutes(minutes: float) -> int:
     return -1 if minutes < 0 else min(math.ceil(minutes), limits.MAX_SAFE_INTEGER)
 
 
-def _rule(placed: Placed, book: Book) -> SudoRule:
+def _rule(placed: Placed, book: Book, aliases: Aliases) -> SudoRule:
     rule = placed.rule
+    commands = aliases.commands(rule.commands)
     return SudoRule(
         who=bounded(", ".join(rule.users)),
         hosts=bounded(", ".join(rule.hosts)),
         run_as=bounded(rule.run_as),
-        commands=bounded(", ".join(rule.commands)),
-        no_password=rule.no_password or _never_asked(rule, book),
-        everything="ALL" in _expand("command", rule.commands, book.aliases),
+        commands=bounded(", ".join(sudo_commands.shown(command) for command in rule.commands)),
+        no_password=rule.no_password or _never_asked(rule, book, aliases),
+        everything="ALL" in aliases.names("command", rule.commands),
         source=bounded(placed.source),
-        everybody="ALL" in _expand("user", rule.users, book.aliases),
-        as_root=sudo_commands.as_root(_expand("runas", _run_as(rule), book.aliases)),
-        negated=sudo_commands.negated(_commands(rule, book)),
-        wildcards=sudo_commands.wildcards(_commands(rule, book)),
-        escapes=sudo_commands.escapes(_commands(rule, book), lambda command: _no_exec(command, rule, book)),
+        everybody="ALL" in aliases.names("user", rule.users),
+        as_root=sudo_commands.as_root(aliases.names("runas", _run_as(rule))),
+        negated=sudo_commands.negated(commands),
+        wildcards=sudo_commands.wildcards(commands),
+        escapes=sudo_commands.escapes(commands, lambda command: _no_exec(command, rule, book, aliases)),
     )
 
 
-def _run_as(rule: Rule) -> list[str]:
+def _run_as(rule: Rule) -> tuple[str, ...]:
     """The users of the run-as list; root without one, sudoers(5) "Runas_Spec"."""
     users = rule.run_as.partition(":")[0].strip()
-    return [user.strip() for user in users.split(",")] if users else ["root"]
+    return tuple(user.strip() for user in users.split(",")) if users else ("root",)
 
 
-def _commands(rule: Rule, book: Book) -> list[str]:
-    """The commands with aliases opened, negated ones kept with their sign."""
-    found: list[str] = []
-    waiting, opened = list(reversed(rule.commands)), set[str]()
-    while waiting and len(found) < limits.MAX_FACT_LIST:
-        item = _DIGEST.sub("", waiting.pop()).replace("!!", "").strip()
-        sign = "!" if item.startswith("!") else ""
-        alias = book.aliases.get(("command", item.removeprefix("!").strip()))
-        if alias is None:
-            found.append(item)
-        elif (sign + alias.name) not in opened:
-            opened.add(sign + alias.name)
-            waiting.extend(sign + one for one in reversed(alias.items))
-    return found
-
-
-def _no_exec(command: str, rule: Rule, book: Book) -> bool:
+def _no_exec(command: str, rule: Rule, book: Book, aliases: Aliases) -> bool:
     """A tag or a setting keeps the command from starting programs."""
     off = rule.no_exec
     for setting in book.settings:
         if setting.name != "noexec":
             continue
         if setting.scope == "!":
-            named = _expand("command", setting.items, book.aliases)
+            named = aliases.names("command", setting.items)
+            aliases.spend(len(named))
             concerned = "ALL" in named or command.split(" ")[0] in {one.split(" ")[0] for one in named}
         else:
-            concerned = _concerns(setting, rule, book)
+            concerned = _concerns(setting, rule, aliases)
         off = setting.on if concerned else off
     return off
 
 
-def _expand(kind: str, items: Iterable[str], aliases: Mapping[tuple[str, str], Alias]) -> set[str]:
-    """What the items name, aliases opened. Negated items are left out: sudoers(5) warns that they forbid nothing."""
-    found: set[str] = set()
-    waiting, opened = list(items), set[str]()
-    while waiting:
-        item = waiting.pop()
-        if kind == "command":
-            item = _DIGEST.sub("", item)
-        item = item.replace("!!", "").strip()
-        if item.startswith("!"):
-            continue
-        alias = aliases.get((kind, item))
-        if alias is None:
-            found.add(item)
-        elif item not in opened:
-            opened.add(item)
-            waiting.extend(alias.items)
-    return found
-
-
-def _never_asked(rule: Rule, book: Book) -> bool:
+def _never_asked(rule: Rule, book: Book, aliases: Aliases) -> bool:
     """Defaults switch the password off for this rule: for all, or for a user, run-as user, host or command of it."""
     off = False
     for setting in book.settings:
-        if setting.name == "authenticate" and _concerns(setting, rule, book):
+        if setting.name == "authenticate" and _concerns(setting, rule, aliases):
             off = not setting.on
         elif setting.name == "exempt_group" and not setting.scope and setting.on:
-            off = off or f"%{setting.value}" in _expand("user", rule.users, book.aliases)
+            off = off or f"%{setting.value}" in aliases.names("user", rule.users)
     return off
 
 
-def _concerns(setting: Setting, rule: Rule, book: Book) -> bool:
+def _concerns(setting: Setting, rule: Rule, aliases: Aliases) -> bool:
+    """A setting that is switched off concerns a rule if it may; one that is on, if it holds for all of the rule."""
     if not setting.scope:
         return True
     kind, named = {
@@ -205,9 +196,15 @@ def _concerns(setting: Setting, rule: Rule, book: Book) -> bool:
         "!": ("command", rule.commands),
         ">": ("runas", tuple(re.split(r"[\s,:]+", rule.run_as or "root"))),
     }[setting.scope]
-    meant = _expand(kind, setting.items, book.aliases)
-    concerned = _expand(kind, named, book.aliases)
-    return "ALL" in meant or bool(meant & concerned) or ("ALL" in concerned and not setting.on)
+    meant, concerned = aliases.names(kind, setting.items), aliases.names(kind, named)
+    if "ALL" in meant:
+        return True
+    if setting.on:
+        aliases.spend(min(len(meant), len(concerned)))
+        return concerned <= meant
+    if "ALL" in concerned or aliases.share(meant, concerned):
+        return True
+    return kind == "command" and aliases.share(aliases.programs(meant), aliases.programs(concerned))
 
 
 def _read(host: Host, path: str, book: Book, depth: int) -> None:

@@ -181,7 +181,7 @@ def _aliases(kind: str, text: str) -> Iterator[Alias]:
     for part in _split(text, ":", lambda rest: _ALIAS_NEXT.match(rest) is not None):
         match = _ALIAS.fullmatch(part)
         if match is None:
-            raise ValueError(f"an alias without a name in capitals or without a list: {part.strip()[:80]!r}")
+            raise ValueError("an alias without a name in capitals or without a list")
         items = tuple(item for item in (i.strip() for i in _split(match[2], ",")) if item)
         if not items:
             raise ValueError(f"alias {match[1]} is empty")
@@ -198,7 +198,7 @@ def _settings(scope: str, text: str) -> Iterator[Setting]:
         off = name.startswith("!")
         name = name.lstrip("! \t").rstrip("+- \t")
         if not re.fullmatch(r"[A-Za-z_]+", name):
-            raise ValueError(f"Defaults without a name: {part.strip()[:80]!r}")
+            raise ValueError("Defaults without a name")
         yield Setting(scope, items, name, _unquoted(value.strip()) if equals else None, not off)
 
 
@@ -208,7 +208,7 @@ def _rules(text: str) -> Iterator[Rule]:
         hosts_text, equals, commands_text = part.partition("=")
         hosts, left = _list(hosts_text)
         if not equals or not users or not hosts or left:
-            raise ValueError(f"neither a setting nor a rule: {text[:80]!r}")
+            raise ValueError("neither a setting nor a rule")
         yield from _commands(users, hosts, commands_text)
 
 

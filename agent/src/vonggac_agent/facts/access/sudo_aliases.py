@@ -1,0 +1,89 @@
+"""Opens the aliases of sudoers, each list once and all of them with a bound on the work. Pure.
+
+Source: sudoers(5) "Aliases", "EXAMPLES" (a negated item forbids nothing).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from vonggac_contract import limits
+from vonggac_contract.facts import CouldNotLook, Reason
+
+from .sudo_commands import DIGEST
+from .sudoers import Alias
+
+MAX_STEPS: Final = 500_000
+"""Items looked at for one fact. A chain of aliases with a rule for each link asks for the square of its length."""
+_STEP: Final = 64
+"""Characters of an item that count as a step."""
+
+
+class Aliases:
+    """The aliases of all files. Every method raises CouldNotLook(too-large) once over `MAX_STEPS` were taken."""
+
+    def __init__(self, aliases: Mapping[tuple[str, str], Alias]) -> None:
+        self._aliases = aliases
+        self._opened: dict[tuple[str, tuple[str, ...]], frozenset[str]] = {}
+        self._left = MAX_STEPS
+
+    def spend(self, steps: int) -> None:
+        """Count work that was done or is about to be."""
+        self._left -= steps
+        if self._left < 0:
+            raise CouldNotLook(Reason.TOO_LARGE, f"aliases of sudoers take over {MAX_STEPS} steps to open")
+
+    def names(self, kind: str, items: tuple[str, ...]) -> frozenset[str]:
+        """What the items name. Negated items are left out: sudoers(5) warns that they forbid nothing."""
+        self.spend(1 + len(items))
+        known = self._opened.get((kind, items))
+        if known is None:
+            known = self._opened[kind, items] = frozenset(self._names(kind, items))
+        return known
+
+    def _names(self, kind: str, items: tuple[str, ...]) -> set[str]:
+        found: set[str] = set()
+        waiting, opened = list(items), set[str]()
+        while waiting:
+            item = waiting.pop()
+            self.spend(1 + len(item) // _STEP)
+            if kind == "command":
+                item = DIGEST.sub("", item)
+            item = item.replace("!!", "").strip()
+            if item.startswith("!"):
+                continue
+            alias = self._aliases.get((kind, item))
+            if alias is None:
+                found.add(item)
+            elif item not in opened:
+                opened.add(item)
+                waiting.extend(alias.items)
+        return found
+
+    def commands(self, items: tuple[str, ...]) -> list[str]:
+        """The commands in order, without digests, negated ones kept with their sign."""
+        found: list[str] = []
+        waiting, opened = list(reversed(items)), set[str]()
+        while waiting and len(found) < limits.MAX_FACT_LIST:
+            item = waiting.pop()
+            self.spend(1 + len(item) // _STEP)
+            item = DIGEST.sub("", item).replace("!!", "").strip()
+            sign = "!" if item.startswith("!") else ""
+            alias = self._aliases.get(("command", item.removeprefix("!").strip()))
+            if alias is None:
+                found.append(item)
+            elif (sign + alias.name) not in opened:
+                opened.add(sign + alias.name)
+                waiting.extend(sign + one for one in reversed(alias.items))
+        return found
+
+    def share(self, one: frozenset[str], other: frozenset[str]) -> bool:
+        """They have a name in common."""
+        self.spend(1 + min(len(one), len(other)))
+        return not one.isdisjoint(other)
+
+    def programs(self, commands: frozenset[str]) -> frozenset[str]:
+        """The commands without their arguments."""
+        self.spend(len(commands))
+        return frozenset(command.split(" ")[0] for command in commands)
