@@ -72,6 +72,27 @@ def test_an_included_block_is_seen_and_the_first_value_in_it_counts(tmp_path: Pa
     assert [b.loosens for b in found.blocks] == [["empty-passwords", "tunnel"]]
 
 
+def test_a_block_loosens_nothing_that_an_earlier_match_all_has_set(tmp_path: Path) -> None:
+    """`sshd -T -C user=root,…` of OpenSSH 9.2 said `permitrootlogin no` of the first, and yes without its block."""
+    config = "PermitRootLogin no\nMatch all\nPermitRootLogin no\nMatch User root\nPermitRootLogin yes\n"
+    assert [b.loosens for b in blocks(tmp_path / "a", config).blocks] == [[]]
+    config = "PermitRootLogin no\nMatch User root\nPermitRootLogin yes\nMatch all\nPermitRootLogin no\n"
+    assert [b.loosens for b in blocks(tmp_path / "b", config).blocks] == [["root-login"]]
+
+
+def test_blocks_of_a_file_that_a_block_includes_hold_only_in_that_block(tmp_path: Path) -> None:
+    """`sshd -T` of OpenSSH 9.2 said `permitrootlogin yes` and `x11forwarding yes` with `-C user=root,…`, else no."""
+    found = blocks(
+        tmp_path,
+        "PermitRootLogin no\nMatch User root\nInclude more\n",
+        etc__ssh__more="Match all\nPermitRootLogin yes\nMatch Group root\nX11Forwarding yes\n",
+    )
+    assert [(b.criteria, b.loosens) for b in found.blocks] == [
+        ("User root", ["root-login"]),
+        ("User root Group root", ["x11-forwarding"]),
+    ]
+
+
 @pytest.mark.parametrize(
     ("methods", "fewest"),
     [

@@ -7,10 +7,11 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.facts.roots import FIXTURES, Link, mounted, this_machine
+from tests.unit.facts.roots import FIXTURES, NOW, Link, mounted, this_machine
 
 from vonggac_agent.facts import gather
 from vonggac_agent.facts.access import sshd_config, sshd_effective
+from vonggac_agent.host import Host
 from vonggac_contract.facts import CouldNotLook, FactKey, Known, Reason
 from vonggac_contract.facts.access import SshdEffective
 
@@ -64,6 +65,125 @@ def test_a_match_block_of_an_included_file_ends_with_it(tmp_path: Path) -> None:
         tmp_path, "Include more\nMaxAuthTries 2\n", etc__ssh__more="Match User bob\nMaxAuthTries 9\n"
     )
     assert (found.maxauthtries, found.match_blocks) == (2, 1)
+
+
+EVERYBODY = """PermitRootLogin no\nPasswordAuthentication no\nPermitEmptyPasswords no\nX11Forwarding no
+LogLevel VERBOSE\nCiphers aes128-ctr\nPort 22\nStrictModes yes\nAllowUsers a
+Match all\nPermitRootLogin yes\nPasswordAuthentication yes\nPermitEmptyPasswords yes\nX11Forwarding yes
+LogLevel DEBUG3\nCiphers aes256-ctr\nPort 23\nStrictModes no\nAllowUsers b
+Match all\nPermitRootLogin prohibit-password\nAllowUsers c
+"""
+TOLD_OF_EVERYBODY = """port 22\nport 23\npermitrootlogin yes\npasswordauthentication yes\npermitemptypasswords yes
+x11forwarding yes\nloglevel DEBUG3\nciphers aes128-ctr\nstrictmodes yes\nallowusers b\nallowusers c
+"""
+"""What `sshd -T` of OpenSSH 9.2 said of EVERYBODY, the lines of the keywords in it."""
+
+
+def same(parsed: SshdEffective, told: str) -> None:
+    there = msgspec.to_builtins(sshd_config.describe(sshd_config.told(told), "parsed", parsed.match_blocks))
+    assert msgspec.to_builtins(parsed) == there
+
+
+def test_match_all_wins_over_what_is_outside_where_a_block_may_set_it(tmp_path: Path) -> None:
+    same(look(tmp_path, EVERYBODY), TOLD_OF_EVERYBODY)
+
+
+@pytest.mark.parametrize(
+    ("config", "more", "told"),
+    [
+        ("Match User bob\nInclude more\n", "Match all\nPermitRootLogin yes\n", "permitrootlogin no"),
+        (
+            "Match User bob\nInclude more\nX11Forwarding yes\nMatch all\nPermitTunnel yes\n",
+            "Match all\nPermitRootLogin yes\n",
+            "permitrootlogin no\npermittunnel yes",
+        ),
+        (
+            "Match all\nInclude more\nX11Forwarding yes\n",
+            "Match User bob\nPermitRootLogin yes\nMatch all\nPermitTunnel yes\n",
+            "permitrootlogin no\nx11forwarding yes\npermittunnel yes",
+        ),
+        (
+            "Include more\nPermitTunnel no\n",
+            "Match all\nPermitTunnel yes\n",
+            "permitrootlogin no\npermittunnel yes",
+        ),
+    ],
+)
+def test_match_all_in_an_included_file_holds_where_the_file_does(
+    config: str, more: str, told: str, tmp_path: Path
+) -> None:
+    """`told` is what `sshd -T` of OpenSSH 9.2 said, the lines that differ from the defaults and PermitRootLogin."""
+    same(look(tmp_path, "PermitRootLogin no\n" + config, etc__ssh__more=more), told)
+
+
+@pytest.mark.parametrize(
+    ("config", "limits"),
+    [
+        ("MaxStartups 10:30:60\nMaxStartups 1000\n", (1000, 1000)),
+        ("MaxStartups 1000\nMaxStartups 10:30:60\n", (1000, 1000)),
+        ("MaxStartups 20:30:40\nMatch all\nMaxStartups 10:30:60\n", (20, 60)),
+    ],
+)
+def test_of_several_limits_of_logins_under_way_the_loosest_is_told(
+    config: str, limits: tuple[int, int], tmp_path: Path
+) -> None:
+    """`sshd -T` of OpenSSH 9.2 told the last (`1000:30:1000`, `10:30:60`); later releases take the first."""
+    found = look(tmp_path, config)
+    assert (found.startups_begin, found.startups_full) == limits
+
+
+def test_a_quoted_name_with_a_blank_is_one_name_whoever_tells_it(tmp_path: Path) -> None:
+    """`sshd -T` of OpenSSH 9.2 prints `allowusers b c` for the name "b c", and a hash sign as it is."""
+    found = look(tmp_path, 'AllowUsers an "b c"\nDenyUsers "x #y"\nBanner "/etc/a  b #"\n')
+    assert (found.allowusers, found.denyusers, found.banner) == (["an", "b c"], ["x #y"], "/etc/a  b #")
+    same(found, "banner /etc/a  b #\nallowusers an\nallowusers b c\ndenyusers x #y\n")
+
+
+class Asked(Host):
+    """A root that passes for the running system, whose `sshd -T` says `answer`, or cannot start if it is None."""
+
+    def __init__(self, root: Path, answer: bytes | None, *, live: bool) -> None:
+        super().__init__(root, now=NOW)
+        self.live = live
+        self.answer = answer
+        self.ran: list[tuple[str, ...]] = []
+
+    def _target(self, path: str | Path, *, follow: bool = True) -> str:
+        return self._walk(path, follow=follow)
+
+    def run(self, argv: tuple[str, ...], *, timeout: float, limit: int) -> bytes:
+        self.ran.append(argv)
+        if self.answer is None:
+            raise CouldNotLook(Reason.MALFORMED, "no host keys")
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    ("user", "live", "answer", "root_login", "where"),
+    [
+        (0, True, b"permitrootlogin yes\n", "yes", "sshd -T"),
+        (0, True, None, "no", "etc/ssh/sshd_config (no host keys)"),
+        (1000, True, b"permitrootlogin yes\n", "no", "etc/ssh/sshd_config"),
+        (0, False, b"permitrootlogin yes\n", "no", "etc/ssh/sshd_config"),
+    ],
+)
+def test_the_server_is_asked_by_root_on_the_running_system_only(
+    user: int,
+    live: bool,
+    answer: bytes | None,
+    root_login: str,
+    where: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    config = "PermitRootLogin no\nMatch User bob\nX11Forwarding yes\n"
+    mounted(tmp_path, {"usr/sbin/sshd": "", "etc/ssh/sshd_config": config})
+    host = Asked(tmp_path, answer, live=live)
+    found, source = sshd_effective.gather(host, ())
+    assert (found.permitrootlogin, source, found.match_blocks) == (root_login, where, 1)
+    assert found.obtained == ("effective" if source == "sshd -T" else "parsed")
+    assert host.ran == ([("sshd", "-T")] if user == 0 and live else [])
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from vonggac_contract.facts.ssh import AccountKeys, AuthorizedKey, KeyFile
 from ...host import Host
 from ...untrusted import bounded
 from ..files import file_stat
-from . import account_files, account_users, ssh_public_key, sshd_config, sshd_effective
+from . import account_files, account_users, ssh_public_key, sshd_defaults, sshd_effective
 from .account_files import PasswdEntry
 
 MAX_FILES: Final = 2000
@@ -101,8 +101,8 @@ def _patterns(host: Host) -> tuple[list[str], bool]:
     except CouldNotLook as error:
         if error.reason is not Reason.NOT_INSTALLED:
             raise
-        return list(sshd_config.DEFAULT_KEY_FILES), False
-    named = settings.all("authorizedkeysfile")[:16] or list(sshd_config.DEFAULT_KEY_FILES)
+        return list(sshd_defaults.DEFAULT_KEY_FILES), False
+    named = settings.all("authorizedkeysfile")[:16] or list(sshd_defaults.DEFAULT_KEY_FILES)
     return named, settings.one("authorizedkeyscommand").lower() != "none"
 
 

@@ -1,6 +1,7 @@
 """Reads the SSH server's settings: its files, sshd_config(5), and what `sshd -T` prints, sshd(8). Pure.
 
 The first value of a keyword wins; what stands in Match blocks holds only for some and is kept apart, for `sshd_match`.
+Only "Match all" holds for everybody: its values win over those outside of all blocks, as `sshd -T` says.
 Where the settings come from is the work of `sshd_effective`.
 """
 
@@ -15,10 +16,13 @@ from vonggac_contract import limits
 from vonggac_contract.facts.access import SshdEffective
 
 from ...untrusted import bounded
+from .sshd_defaults import DEFAULT_KEY_FILES, DEFAULT_LISTS, DEFAULTS, IN_MATCH
 
 MAX_DEPTH: Final = 16
 """sshd_config(5) Include: SERVCONF_MAX_DEPTH of OpenSSH."""
 MAX_LINES: Final = 20_000
+MAX_OUTER_WORDS: Final = 64
+"""Words of a Match line that the blocks of the files it includes are told with."""
 _SEPARATOR: Final = re.compile(r"^\s*([A-Za-z0-9]+)(?:\s*=\s*|\s+)(.*)$", re.DOTALL)
 _WORD: Final = re.compile(r'"([^"]*)"|(\S+)')
 _SPAN: Final = re.compile(r"(\d{1,9})([smhdw]?)", re.IGNORECASE)
@@ -38,95 +42,11 @@ _ADDING: Final = (
     "port",
     "listenaddress",
     "hostkey",
+    "maxstartups",
 )
-"""Keywords whose lines add up, sshd_config(5)."""
-_CURVES: Final = ("256", "384", "521")
-_CERTIFICATES: Final = (
-    "ssh-ed25519-cert-v01@openssh.com",
-    *(f"ecdsa-sha2-nistp{bits}-cert-v01@openssh.com" for bits in _CURVES),
-    "sk-ssh-ed25519-cert-v01@openssh.com",
-    "sk-ecdsa-sha2-nistp256-cert-v01@openssh.com",
-    "rsa-sha2-512-cert-v01@openssh.com",
-    "rsa-sha2-256-cert-v01@openssh.com",
-)
-DEFAULT_LISTS: Final[dict[str, tuple[str, ...]]] = {
-    "ciphers": (
-        "chacha20-poly1305@openssh.com",
-        "aes128-ctr",
-        "aes192-ctr",
-        "aes256-ctr",
-        "aes128-gcm@openssh.com",
-        "aes256-gcm@openssh.com",
-    ),
-    "macs": (
-        "umac-64-etm@openssh.com",
-        "umac-128-etm@openssh.com",
-        "hmac-sha2-256-etm@openssh.com",
-        "hmac-sha2-512-etm@openssh.com",
-        "hmac-sha1-etm@openssh.com",
-        "umac-64@openssh.com",
-        "umac-128@openssh.com",
-        "hmac-sha2-256",
-        "hmac-sha2-512",
-        "hmac-sha1",
-    ),
-    "kexalgorithms": (
-        "sntrup761x25519-sha512@openssh.com",
-        "curve25519-sha256",
-        "curve25519-sha256@libssh.org",
-        *(f"ecdh-sha2-nistp{bits}" for bits in _CURVES),
-        "diffie-hellman-group-exchange-sha256",
-        "diffie-hellman-group16-sha512",
-        "diffie-hellman-group18-sha512",
-        "diffie-hellman-group14-sha256",
-    ),
-    "hostkeyalgorithms": (
-        *_CERTIFICATES,
-        "ssh-ed25519",
-        *(f"ecdsa-sha2-nistp{bits}" for bits in _CURVES),
-        "sk-ssh-ed25519@openssh.com",
-        "sk-ecdsa-sha2-nistp256@openssh.com",
-        "rsa-sha2-512",
-        "rsa-sha2-256",
-    ),
-}
-"""What OpenSSH 9.2 offers where nothing is set (sshd_config(5) of that release, in its order)."""
-DEFAULTS: Final[dict[str, str]] = {
-    "permitrootlogin": "prohibit-password",
-    "passwordauthentication": "yes",
-    "kbdinteractiveauthentication": "yes",
-    "pubkeyauthentication": "yes",
-    "permitemptypasswords": "no",
-    "x11forwarding": "no",
-    "allowtcpforwarding": "yes",
-    "permituserenvironment": "no",
-    "ignorerhosts": "yes",
-    "hostbasedauthentication": "no",
-    "usepam": "no",
-    "maxauthtries": "6",
-    "maxsessions": "10",
-    "logingracetime": "120",
-    "clientaliveinterval": "0",
-    "clientalivecountmax": "3",
-    "loglevel": "INFO",
-    "banner": "none",
-    "allowagentforwarding": "yes",
-    "permittunnel": "no",
-    "gatewayports": "no",
-    "disableforwarding": "no",
-    "strictmodes": "yes",
-    "permituserrc": "yes",
-    "gssapiauthentication": "no",
-    "maxstartups": "10:30:100",
-    "authenticationmethods": "any",
-    "authorizedkeyscommand": "none",
-    "trustedusercakeys": "none",
-    "pubkeyauthoptions": "none",
-}
-"""Defaults of OpenSSH 9.2, sshd_config(5)."""
-DEFAULT_KEY_FILES: Final = (".ssh/authorized_keys", ".ssh/authorized_keys2")
-"""sshd_config(5) AuthorizedKeysFile, its default."""
-
+"""Keywords whose lines add up, sshd_config(5); those of MaxStartups are all kept, see `_startups`."""
+_WHOLE: Final = ("allowusers", "allowgroups", "denyusers", "denygroups", "banner")
+"""Keywords of which `sshd -T` prints one value on each line, with its blanks but without the quotes of the file."""
 TUNNELS: Final[tuple[Literal["yes", "no", "point-to-point", "ethernet"], ...]] = (
     "yes",
     "no",
@@ -147,11 +67,20 @@ class Block(NamedTuple):
     words: dict[str, list[str]]
 
 
+_OUTSIDE: Final = Block([], {})
+"""No block: the lines before the first one."""
+
+
 class Settings:
-    """Keywords in lower case with the words of their lines; the first line wins but for those that add up."""
+    """Keywords in lower case with the words of their lines; the first line wins but for those that add up.
+
+    `for_all` are those of "Match all" blocks that a block may set: the server reads its files once for itself and once
+    for each connection, and what it finds in matching blocks the second time replaces what it had (servconf.c).
+    """
 
     def __init__(self) -> None:
         self.words: dict[str, list[list[str]]] = {}
+        self.for_all: dict[str, list[list[str]]] = {}
         self.blocks: list[Block] = []
         self.lines = 0
 
@@ -162,8 +91,19 @@ class Settings:
 
     def add(self, keyword: str, words: list[str]) -> None:
         """Keep the line unless its keyword has its value already."""
-        if keyword not in self.words or keyword in _ADDING:
-            self.words.setdefault(keyword, []).append(words)
+        _keep(self.words, keyword, words)
+
+    def add_in(self, block: Block | None, keyword: str, words: list[str]) -> None:
+        """Keep the line of a block; None is a block that holds for everybody.
+
+        A value that an earlier "Match all" gave stays, and the block's own is never used.
+        """
+        if block is None:
+            self.add(keyword, words)
+            if keyword in IN_MATCH:
+                _keep(self.for_all, keyword, words)
+        elif keyword in _ADDING or keyword not in self.for_all:
+            block.words.setdefault(keyword, words)
 
     def one(self, keyword: str) -> str:
         """The first word of the keyword's value, or its default."""
@@ -175,35 +115,52 @@ class Settings:
         return [word for line in self.words.get(keyword, []) for word in line]
 
 
+def _keep(kept: dict[str, list[list[str]]], keyword: str, words: list[str]) -> None:
+    if keyword not in kept or keyword in _ADDING:
+        kept.setdefault(keyword, []).append(words)
+
+
 def parse(lines: Iterable[str], read: Read) -> Settings:
     """The settings of a file with its includes. Raises ValueError for includes deeper or lines more than the bounds."""
     settings = Settings()
-    _walk(lines, read, settings, block=None, depth=0)
+    _walk(lines, read, settings, outer=_OUTSIDE, depth=0)
+    settings.words.update(settings.for_all)
     return settings
 
 
-def _walk(lines: Iterable[str], read: Read, settings: Settings, *, block: Block | None, depth: int) -> None:
-    """A Match block ends with its file, also for the file that includes it."""
+def _walk(lines: Iterable[str], read: Read, settings: Settings, *, outer: Block | None, depth: int) -> None:
+    """A Match block ends with its file, also for the file that includes it.
+
+    `outer` is the block that includes the file. Blocks of an included file hold only where that one holds too, so that
+    "Match all" in there is no more than `outer`. None holds for everybody, `_OUTSIDE` is outside of all blocks.
+    """
     if depth > MAX_DEPTH:
         raise ValueError(f"the includes of sshd_config go deeper than {MAX_DEPTH}")
+    block = outer
     for line in lines:
         settings.lines += 1
         if settings.lines > MAX_LINES:
             raise ValueError(f"sshd_config with its includes is over {MAX_LINES} lines")
         keyword, words = split(line)
         if keyword == "match":
-            # "Match all" holds for everybody, so that it ends a block instead of being one.
-            block = None if [word.lower() for word in words] == ["all"] else Block(words, {})
-            if block is not None:
-                settings.blocks.append(block)
+            block = _block(words, settings, outer)
         elif keyword == "include":
             for pattern in words:
                 for included in read(pattern):
-                    _walk(included, read, settings, block=block, depth=depth + 1)
-        elif keyword and words and block is None:
+                    _walk(included, read, settings, outer=block, depth=depth + 1)
+        elif keyword and words and block is _OUTSIDE:
             settings.add(_OLD_NAMES.get(keyword, keyword), words)
-        elif keyword and words and block is not None:
-            block.words.setdefault(_OLD_NAMES.get(keyword, keyword), words)
+        elif keyword and words:
+            settings.add_in(block, _OLD_NAMES.get(keyword, keyword), words)
+
+
+def _block(words: list[str], settings: Settings, outer: Block | None) -> Block | None:
+    """What a Match line in a file that `outer` includes begins."""
+    if [word.lower() for word in words] == ["all"]:
+        return None if outer is _OUTSIDE else outer
+    block = Block([*(outer.criteria[:MAX_OUTER_WORDS] if outer else ()), *words], {})
+    settings.blocks.append(block)
+    return block
 
 
 def split(line: str) -> tuple[str, list[str]]:
@@ -224,6 +181,8 @@ def told(text: str) -> Settings:
     settings = Settings()
     for line in text.split("\n"):
         keyword, words = split(line)
+        if keyword in _WHOLE:
+            words = [line.lstrip().partition(" ")[2]]
         if keyword and words:
             settings.add(_OLD_NAMES.get(keyword, keyword), words)
     return settings
@@ -235,6 +194,7 @@ def describe(
     """The fact. Raises ValueError for a value that sshd would refuse too."""
     one = settings.one
     root = one("permitrootlogin").lower()
+    under_way = _startups(settings)
     return SshdEffective(
         obtained=obtained,
         permitrootlogin=_choice(
@@ -278,8 +238,8 @@ def describe(
         strictmodes=_flag(settings, "strictmodes"),
         permituserrc=_flag(settings, "permituserrc"),
         gssapiauthentication=_flag(settings, "gssapiauthentication"),
-        startups_begin=startups(one("maxstartups"))[0],
-        startups_full=startups(one("maxstartups"))[1],
+        startups_begin=max(begin for begin, _ in under_way),
+        startups_full=max(full for _, full in under_way),
         authenticationmethods=[
             bounded(m) for m in settings.all("authenticationmethods")[: limits.MAX_FACT_LIST]
         ]
@@ -312,6 +272,12 @@ def _number(settings: Settings, keyword: str) -> int:
 
 def _names(settings: Settings, keyword: str) -> list[str]:
     return [bounded(name) for name in settings.all(keyword)[: limits.MAX_FACT_LIST]]
+
+
+def _startups(settings: Settings) -> list[tuple[int, int]]:
+    """Of every MaxStartups line. OpenSSH 9.2 takes the last, later releases the first: any of them may be in force."""
+    lines = settings.words.get("maxstartups") or [[DEFAULTS["maxstartups"]]]
+    return [startups(line[0]) for line in lines]
 
 
 def startups(value: str) -> tuple[int, int]:
