@@ -240,12 +240,14 @@ def test_packages_held_back_are_named_for_every_manager(tmp_path: Path) -> None:
     host = mounted(
         tmp_path / "rpm",
         {
+            "var/lib/rpm/rpmdb.sqlite": "",
             "etc/dnf/dnf.conf": "[main]\nexclude=kernel* openssl\n",
             "etc/dnf/plugins/versionlock.list": "# note\nhttpd-0:2.4-1.*\n!nginx-0:1.*\n",
         },
     )
     assert package_held.gather(host, ())[0].held == ["kernel*", "openssl", "httpd-0:2.4-1.*"]
-    host = mounted(tmp_path / "zypp", {"etc/zypp/locks": "\ntype: package\nsolvable_name: firefox\n"})
+    locks = "\ntype: package\nsolvable_name: firefox\n"
+    host = mounted(tmp_path / "zypp", {"usr/lib/sysimage/rpm/Packages.db": "", "etc/zypp/locks": locks})
     assert package_held.gather(host, ())[0].held == ["firefox"]
 
 

@@ -80,7 +80,8 @@ def empty_allowed(path: str, lines: Sequence[str]) -> list[str]:
 
 
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[PamChecks, str]:
-    """Topic pam.checks."""
+    """Topic pam.checks. Raises CouldNotLook(not-installed) without a folder of PAM's services."""
+    pam_stack.look(host)
     changing = account_policy.first(host, account_policy.PASSWORD_SERVICES, "password") or []
     pwquality = account_policy.settings_of(host, "etc/security/pwquality.conf")
     checks = next(

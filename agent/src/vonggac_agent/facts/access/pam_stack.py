@@ -39,11 +39,20 @@ def shown(argument: str) -> str:
     return f"{name}=…" if equals and secret else argument
 
 
+def look(host: Host) -> None:
+    """Raises CouldNotLook(not-installed) where no folder of services is: then nothing is known of any."""
+    if not any(host.exists(folder) for folder in FOLDERS):
+        raise CouldNotLook(Reason.NOT_INSTALLED, "etc/pam.d is absent")
+
+
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[PamStack, str]:
-    """Topic pam.stack, selector: the service. Raises CouldNotLook: not-supported for what is no name of a file."""
+    """Topic pam.stack, selector: the service. Raises CouldNotLook: not-supported for what is no name of a file,
+    not-installed as `look`.
+    """
     service = selector[0]
     if not service or "/" in service or service.startswith("."):
         raise CouldNotLook(Reason.NOT_SUPPORTED, f"{service[:80]!r} is no service of PAM")
+    look(host)
     steps = pam.steps(service, lambda name: lines(host, name))
     found = [
         PamStep(

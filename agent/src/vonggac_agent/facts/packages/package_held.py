@@ -17,7 +17,7 @@ from ...formats import ini
 from ...formats.lines import significant
 from ...host import Host
 from ...untrusted import bounded
-from . import dpkg, package_sources
+from . import dpkg, package_inventory, package_sources
 
 VERSION_LOCK: Final = "etc/dnf/plugins/versionlock.list"
 ZYPPER_LOCKS: Final = "etc/zypp/locks"
@@ -45,7 +45,8 @@ def zypper_locks(text: str) -> list[str]:
 
 
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[PackagesHeld, str]:
-    """Topic package.held."""
+    """Topic package.held. Raises CouldNotLook(not-supported) without a package database."""
+    package_inventory.look_for(host)
     raw = host.read(dpkg.STATUS, limit=dpkg.MAX_STATUS_BYTES)
     if raw:
         found, source = dpkg.held(raw), dpkg.STATUS

@@ -39,6 +39,12 @@ def _look(host: Host) -> Installed:
     raise CouldNotLook(Reason.NOT_SUPPORTED, "neither dpkg nor rpm keeps a database here")
 
 
+def look_for(host: Host) -> None:
+    """Raises CouldNotLook(not-supported) without a package database; reads none."""
+    if not (host.exists(dpkg.STATUS) or host.names(dpkg.STATUS_FOLDER) or rpm.is_kept(host)):
+        raise CouldNotLook(Reason.NOT_SUPPORTED, "neither dpkg nor rpm keeps a database here")
+
+
 def arrange(manager: Manager, packages: list[Package], source: str) -> Installed:
     """`packages` sorted by name, architecture and version, and by name."""
     ordered = sorted(packages, key=lambda p: (p.name, p.architecture, p.version))

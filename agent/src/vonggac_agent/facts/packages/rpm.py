@@ -138,6 +138,13 @@ def read(host: Host) -> tuple[list[Package], str] | None:
     return None
 
 
+def is_kept(host: Host) -> bool:
+    """A database of rpm is there, in whatever form."""
+    return any(
+        host.exists(f"{folder}/{name}") for folder in FOLDERS for name in ("rpmdb.sqlite", *OTHER_FORMS)
+    )
+
+
 def read_unsigned(host: Host) -> tuple[list[str], str] | None:
     """Names of packages without a signature, sorted, and where they were read; None if there is no rpm database.
 

@@ -16,7 +16,7 @@ from vonggac_contract.facts.packages import UnpackagedSoftware
 
 from ...host import Host
 from ...untrusted import as_text, bounded
-from . import dpkg
+from . import dpkg, package_inventory
 
 LOCAL: Final = ("usr/local/bin", "usr/local/sbin")
 MAX_LIST_BYTES: Final = 16 * limits.MIB
@@ -45,7 +45,8 @@ def owned(folders: Iterable[str], lists: Iterable[bytes]) -> set[str]:
 
 
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[UnpackagedSoftware, str]:
-    """Topic software.unpackaged."""
+    """Topic software.unpackaged. Raises CouldNotLook(not-supported) without a package database."""
+    package_inventory.look_for(host)
     programs = [
         f"/{folder}/{name}" for folder in LOCAL for name in host.names(folder) if _is_file(host, folder, name)
     ]

@@ -23,8 +23,10 @@ _LINKS: Final = (".wants", ".requires", ".upholds")
 
 
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[ServicesStarted, str]:
-    """Topic service.started. Raises CouldNotLook(permission-denied) where processes of others are hidden."""
-    units = systemd.units(host)
+    """Topic service.started. Raises CouldNotLook: permission-denied where processes of others are hidden, and as
+    `systemd.units_seen`.
+    """
+    units = systemd.units_seen(host)
     found = {units.real_name(name) for name in set(_candidates(host)) if _is_on(units, name)} | _running(host)
     return ServicesStarted(sorted(found)[: limits.MAX_FACT_LIST]), "unit files and links; proc/*/cgroup"
 

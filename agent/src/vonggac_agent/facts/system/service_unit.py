@@ -10,9 +10,9 @@ from . import systemd
 
 
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[ServiceUnit, str]:
-    """Topic service.unit, selector: the unit's name with its suffix."""
+    """Topic service.unit, selector: the unit's name with its suffix. Raises CouldNotLook as `systemd.units_seen`."""
     name = systemd.check_name(selector[0])
-    units = systemd.units(host)
+    units = systemd.units_seen(host)
     enabled = units.enabled(name)
     return (
         ServiceUnit(exists=enabled != "absent", enabled=enabled, active=_active(host, units.real_name(name))),

@@ -207,6 +207,13 @@ def units(host: Host) -> Units:
     return host.once("systemd units", lambda: Units(host))
 
 
+def units_seen(host: Host) -> Units:
+    """As `units`. Raises CouldNotLook(not-installed) where neither a folder of units nor one of scripts is."""
+    if not host.once("systemd folders", lambda: any(host.exists(f) for f in (*FOLDERS, "etc/init.d"))):
+        raise CouldNotLook(Reason.NOT_INSTALLED, "no folder of systemd's units is there")
+    return units(host)
+
+
 def is_running(host: Host) -> bool:
     """systemd is this machine's first process. Raises CouldNotLook if that is hidden."""
     if not host.live:
