@@ -47,6 +47,7 @@ TMP_MOUNT = (
     "[Mount]\nWhat=tmpfs\nWhere=/tmp\nType=tmpfs\nOptions=mode=1777,strictatime,nosuid,nodev,size=50%%\n"
 )
 WORD = st.sampled_from(["a", "b.c", "=x", "0", "/dev/sda1", "UUID=1-2", "x=1", "_", "-", "tmpfs", "é"])
+OPTION = WORD.filter(lambda word: "=" not in word and '"' not in word)
 PLACE = st.sampled_from(["/", "/a", "/a b", "/a\tb", "/a\\b", "/var/log", "/é", "/a#b"])
 
 
@@ -179,6 +180,34 @@ def test_the_table_of_a_mounted_root_is_its_fstab_without_passwords(tmp_path: Pa
     }
     assert [mount.path for mount in value.mounts if mount.clear_password] == ["/mnt/share"]
     assert "secret" not in str(value)
+
+
+@pytest.mark.parametrize(
+    ("options", "told", "clear"),
+    [
+        ("ssh_command=sshpass\\040-p\\040PW,ro", ["ssh_command=…", "ro"], True),
+        ("user=bob:PW,allow_other", ["user=…", "allow_other"], True),
+        ("username=bob%PW", ["username=…"], True),
+        ("username=bob,credentials=/etc/bob", ["username=…", "credentials=/etc/bob"], False),
+        ("password=PW,vers=3.0,uid=1000", ["vers=3.0", "uid=1000"], True),
+        ("password=a,,PW,ro", ["ro"], True),
+        ('secret="a,PW",ro', ["secret=…", "ro"], False),
+        ("x-systemd.automount,x-systemd.device-timeout=5,secret=PW", None, False),
+        ("PASSWORD=PW,size=1g,,ro", ["size=1g", "ro"], True),
+    ],
+)
+def test_of_options_only_the_harmless_are_told_with_their_value(
+    options: str, told: list[str] | None, clear: bool, tmp_path: Path
+) -> None:
+    fstab = f"bob:PW@host: /mnt fuse {options} 0 0\n"
+    unit = f"[Mount]\nWhat=https://bob:PW@host/\nWhere=/mnt\nType=davfs\nOptions={options}\n"
+    table = mount_table.gather(mounted(tmp_path / "a", {"etc/fstab": fstab}), ())[0]
+    found = point(tmp_path / "b", "/mnt", {"etc/fstab": fstab})
+    read = mount_tables.mount_unit([unit])
+    now = mount_tables.mountinfo(f"22 1 0:9 / /mnt rw - fuse bob:PW@host: {options}\n")
+    assert "PW" not in f"{table}{found}{read}{now}"
+    assert table.mounts[0].clear_password is clear
+    assert told is None or table.mounts[0].options == told
 
 
 def test_mounts_of_the_running_system_with_their_devices(tmp_path: Path) -> None:
@@ -344,7 +373,7 @@ def test_sizes_of_systemd(text: str, size: int | None) -> None:
 
 
 @given(
-    st.lists(st.tuples(WORD, PLACE, WORD, st.lists(WORD, min_size=1, max_size=4, unique=True)), max_size=5)
+    st.lists(st.tuples(WORD, PLACE, WORD, st.lists(OPTION, min_size=1, max_size=4, unique=True)), max_size=5)
 )
 @thorough
 def test_an_fstab_that_is_written_is_read_back(model: list[tuple[str, str, str, list[str]]]) -> None:
@@ -357,11 +386,11 @@ def test_an_fstab_that_is_written_is_read_back(model: list[tuple[str, str, str, 
 @thorough
 def test_a_mountinfo_that_is_written_is_read_back(model: list[tuple[str, str, str, bool]]) -> None:
     text = "".join(
-        f"22 1 8:1 / {escaped(p)} rw,nodev{' shared:1 master:2' if shared else ''} - {t} {escaped(d)} rw,x=1\n"
+        f"22 1 8:1 / {escaped(p)} rw,nodev{' shared:1 master:2' if shared else ''} - {t} {escaped(d)} rw,mode=1\n"
         for p, t, d, shared in model
     )
     assert mount_tables.mountinfo(text) == [
-        Line(d, p, t, ["nodev", "rw", "x=1"], "8:1") for p, t, d, _ in model
+        Line(d, p, t, ["nodev", "rw", "mode=1"], "8:1") for p, t, d, _ in model
     ]
 
 
@@ -376,7 +405,7 @@ def test_a_crypttab_that_is_written_is_read_back(model: list[tuple[str, str, str
     PLACE.filter(lambda path: "\\" not in path),
     WORD,
     WORD,
-    st.lists(WORD, min_size=1, max_size=3, unique=True),
+    st.lists(OPTION, min_size=1, max_size=3, unique=True),
 )
 @thorough
 def test_a_mount_unit_that_is_written_is_read_back(

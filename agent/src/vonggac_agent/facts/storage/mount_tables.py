@@ -35,6 +35,16 @@ _STAND_FOR: Final[dict[str, tuple[str, ...]]] = {
     "group": ("nodev", "nosuid"),
 }
 _SECRETS: Final = ("password=", "pass=", "passwd=", "password2=")
+_HARMLESS: Final = frozenset(
+    (
+        "uid", "gid", "umask", "fmask", "dmask", "mode", "file_mode", "dir_mode", "size", "nr_inodes", "nr_blocks",
+        "sec", "vers", "nfsvers", "minorversion", "proto", "port", "retrans", "timeo", "rsize", "wsize", "acregmin",
+        "acregmax", "acdirmin", "acdirmax", "subvol", "subvolid", "compress", "data", "errors", "discard", "commit",
+        "credentials", "cred", "iocharset", "codepage", "shortname", "hidepid",
+    )
+)  # fmt: skip
+"""Options whose value is told: numbers, words and paths of mount(8), nfs(5), mount.cifs(8). Others may hold secrets:
+`user=name:password` (curlftpfs), `ssh_command=` (sshfs)."""
 
 
 class Line(NamedTuple):
@@ -66,7 +76,7 @@ def mountinfo(text: str) -> list[Line]:
             both = fields[5].split(",", MAX_OPTIONS) + (
                 more[2].split(",", MAX_OPTIONS) if len(more) == 3 else []
             )
-            path, device = bounded(unescaped(fields[4])), bounded(unescaped(more[1]))
+            path, device = bounded(unescaped(fields[4])), bounded(_without_password(unescaped(more[1])))
             found.append(Line(device, path, bounded(more[0]), spelt_out(both)[0], bounded(fields[2])))
         _at_most(found)
     return found
@@ -98,7 +108,7 @@ def mount_unit(texts: Iterable[str]) -> Line | None:
     kind = mount.get("type", [])
     what = mount.get("what", [])
     return Line(
-        device=bounded(what[-1]) if what else "",
+        device=bounded(_without_password(what[-1])) if what else "",
         path=bounded(where[-1]),
         type=bounded(kind[-1]) if kind else "",
         options=options,
@@ -110,19 +120,43 @@ def spelt_out(options: Iterable[str]) -> tuple[list[str], bool]:
     """(nodev, nosuid and noexec as they come out, then the rest in order; whether a password was among them)."""
     flags: dict[str, bool] = {}
     rest: dict[str, None] = {}
-    clear = False
+    clear = quoted = doubled = hidden = False
     for option in list(options)[:MAX_OPTIONS]:
         for part in _STAND_FOR.get(option, (option,)):
             if part in _FLAGS:
                 name, on = _FLAGS[part]
                 flags[name] = on
-        if option in _FLAGS or option in ("", "defaults"):
+        # A value goes on behind a comma between quotes, and behind one that is doubled (mount.cifs(8)).
+        goes_on = quoted or doubled
+        quoted = quoted != (option.count('"') % 2 == 1)
+        doubled = option == "" and hidden
+        if goes_on or option in _FLAGS or option in ("", "defaults"):
             continue
-        if option.lower().startswith(_SECRETS):
-            clear = clear or not option.endswith("=")
-            continue
-        rest[bounded(option)] = None
+        clear = clear or _holds_password(option)
+        told = _told(option)
+        hidden = told != option
+        if told:
+            rest[bounded(told)] = None
     return [name for name, on in flags.items() if on] + list(rest), clear
+
+
+def _holds_password(option: str) -> bool:
+    name, _, value = option.partition("=")
+    if f"{name.lower()}=".startswith(_SECRETS):
+        return bool(value)
+    if name.lower() in ("user", "username"):
+        return bool(re.search(r"[:%].", value))
+    return name.lower() == "ssh_command" and "sshpass" in value and "-p" in value
+
+
+def _told(option: str) -> str:
+    """An option as it may leave the machine; empty for a password."""
+    name, equals, _ = option.partition("=")
+    if option.lower().startswith(_SECRETS):
+        return ""
+    if not equals or name in _HARMLESS or name.startswith("x-systemd."):
+        return option
+    return f"{name}=…"
 
 
 def _without_password(device: str) -> str:
