@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
@@ -20,6 +21,8 @@ from .errors import Place, RuleError
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Path_ = tuple[str | int, ...]
+_OTHER_BASE: Final = re.compile(r"[-+]?(?:0[0-7_]+|[0-9][0-9_]*:[0-9:_]+)")
+"""Whole numbers that YAML 1.1 (https://yaml.org/type/int.html) does not read as they look: 014 is 12, 1:30 is 90."""
 
 
 class Source:
@@ -142,6 +145,11 @@ def _value(node: yaml.Node, path: Path_, places: dict[Path_, Place], file: str, 
             found[key] = _value(value_node, (*path, key), places, file, loader)
             places[(*path, key)] = _place(key_node, file)
         return found
+    if node.tag == "tag:yaml.org,2002:int" and _OTHER_BASE.fullmatch(node.value):
+        raise RuleError(
+            _place(node, file), f"{node.value[:20]} would be read in base 8 or 60",
+            hint="write the number in tens, or a text in quotes",
+        )  # fmt: skip
     try:
         return loader.construct_object(node)
     except (yaml.YAMLError, ValueError) as e:

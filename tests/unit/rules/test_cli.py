@@ -99,6 +99,8 @@ def test_a_link_within_the_folder_and_a_folder_that_is_a_link_are_followed(
         ('at_most: "${tries}"', "at_least: .nan", "nan is no number to compare with"),
         ('at_most: "${tries}"', "between: [-.inf, 4]", "-inf is no number to compare with"),
         ('at_most: "${tries}"', f"at_most: {10**400}", "is no number to compare with"),
+        ('at_most: "${tries}"', "at_most: 014", "014 would be read in base 8 or 60"),
+        ('at_most: "${tries}"', "at_most: 1:30", "1:30 would be read in base 8 or 60"),
         ("default: 4", "default: .inf", "inf is no number to compare with"),
         ('one_of: ["no", prohibit-password]', 'matches: ".*"', "every text matches '.*', so this can never fail"),
         ('one_of: ["no", prohibit-password]', 'matches: "(?s).*"', "so this can never fail"),
