@@ -6,6 +6,8 @@ etc/kernel/cmdline.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Final
 
 from vonggac_contract import limits
@@ -22,6 +24,23 @@ MAX_GRUB_BYTES: Final = 4 * limits.MIB
 DEFAULTS: Final = "etc/default/grub"
 DEFAULTS_FOLDER: Final = "etc/default/grub.d"
 KERNEL_INSTALL: Final = "etc/kernel/cmdline"
+_HARMLESS: Final = frozenset(
+    (
+        "BOOT_IMAGE", "apparmor", "audit", "audit_backlog_limit", "console", "crashkernel", "debugfs", "enforcing",
+        "fips", "gather_data_sampling", "init", "init_on_alloc", "init_on_free", "intel_iommu", "amd_iommu", "iommu",
+        "ipv6.disable", "kvm.nx_huge_pages", "l1tf", "lockdown", "loglevel", "lsm", "mds", "mitigations",
+        "mmio_stale_data", "modprobe.blacklist", "module.sig_enforce", "module_blacklist", "net.ifnames", "noexec",
+        "page_alloc.shuffle", "panic", "pti", "randomize_kstack_offset", "rd.break", "rd.driver.blacklist", "rdinit",
+        "reg_file_data_sampling", "retbleed", "rootfstype", "security", "selinux", "spec_rstack_overflow",
+        "spec_store_bypass_disable", "spectre_v2", "spectre_v2_user", "srbds", "systemd.debug_shell", "systemd.unit",
+        "tsx_async_abort", "vsyscall",
+    )
+)  # fmt: skip
+"""Parameters whose value is told: those that rules ask for, and words and numbers of the kernel's admin guide
+("kernel-parameters"). Others may hold secrets: rd.iscsi.password, netroot (dracut.cmdline(7)), root=cifs://u:p@h."""
+_DEVICE: Final = re.compile(
+    r"(?:(?:PART)?(?:UUID|LABEL)=|/dev/)[A-Za-z0-9_./:+\\-]*+|[0-9A-Fa-f]{1,4}:[0-9]{1,4}"
+)
 _GIVEN: Final = ("GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT")
 
 
@@ -78,7 +97,30 @@ def _entry(kernel: loader_files.Kernel, variables: dict[str, str], path: str) ->
 
 
 def _kept(parameters: list[str]) -> list[str]:
-    return [bounded(parameter) for parameter in parameters[: loader_files.MAX_PARAMETERS]]
+    return [bounded(told) for told in harmless(parameters[: loader_files.MAX_PARAMETERS])]
+
+
+def harmless(parameters: Iterable[str]) -> list[str]:
+    """The words of a command line as they may leave the machine: `name=…` unless the value is known to be harmless.
+
+    What stands between quotes belongs to one value, blanks too (the kernel's admin guide, "kernel-parameters").
+    """
+    found: list[str] = []
+    quoted = False
+    for word in parameters:
+        inside, odd = quoted, word.count('"') % 2 == 1
+        quoted = quoted != odd
+        if inside:
+            continue
+        plain = word.replace('"', "")
+        if not plain:
+            continue
+        name, equals, value = plain.partition("=")
+        known = name.replace("-", "_") in _HARMLESS or (
+            name in ("root", "resume") and _DEVICE.fullmatch(value)
+        )
+        found.append(plain if not equals or (known and not odd) else f"{name}=…")
+    return found
 
 
 def _template(host: Host) -> list[str] | None:

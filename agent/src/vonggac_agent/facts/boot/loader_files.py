@@ -109,10 +109,10 @@ def specification(text: str) -> Kernel:
 
 
 def expanded(parameters: Iterable[str], variables: Mapping[str, str]) -> list[str]:
-    """Parameters without quotes, variables put in; those without a value vanish, as in GRUB."""
+    """Parameters with their quotes, variables put in; those without a value vanish, as in GRUB."""
     found: list[str] = []
     for parameter in parameters:
-        found += _put_in(parameter, variables).replace('"', "").split()
+        found += _put_in(parameter, variables).split()
     return found[:MAX_PARAMETERS]
 
 
