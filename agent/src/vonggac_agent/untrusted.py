@@ -39,3 +39,21 @@ def as_bytes(text: str) -> bytes:
 def bounded(text: str, limit: int = limits.MAX_FACT_TEXT) -> str:
     """The first `limit` characters of `text`; a cut shows as an ellipsis in the last place."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def without_userinfo(text: str) -> str:
+    """An address without `user:password@` before its host, RFC 3986 section 3.2.1; any other text as it is.
+
+    With or without a scheme. A password that holds a `/`, which the standard forbids, is recognised by its colon.
+    """
+    scheme, slashes, rest = text.partition("://")
+    if not slashes:
+        scheme, rest = "", text
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    if "@" in authority:
+        place = authority.rpartition("@")[2]
+        return scheme + slashes + place + rest[len(authority) :]
+    after = authority.partition(":")[2]
+    if "@" in rest and after and not authority.startswith("[") and not after.isdigit():
+        return scheme + slashes + rest.rpartition("@")[2]
+    return text

@@ -48,7 +48,7 @@ imports = ["/etc/containerd/conf.d/*.toml"]
   tcp_address = "0.0.0.0:2377"
 [metrics]
   address = "127.0.0.1:1338"
-[plugins."io.containerd.grpc.v1.cri".registry.configs."r.example".tls]
+[plugins."io.containerd.grpc.v1.cri".registry.configs."u:PW@r.example".tls]
   insecure_skip_verify = true
 [plugins."io.containerd.grpc.v1.cri".registry.mirrors."m.example"]
   endpoint = ["http://10.0.0.5:5000"]
@@ -136,9 +136,9 @@ def test_podman_s_files_are_read_in_both_versions(tmp_path: Path) -> None:
     files: dict[str, str | bytes | Link] = {
         "usr/bin/podman": "",
         "etc/containers/registries.conf": 'short-name-mode = "enforcing"\n'
-        '[[registry]]\nlocation = "a.example"\ninsecure = true\n'
-        '[[registry.mirror]]\nlocation = "b.example"\ninsecure = true\n',
-        "etc/containers/registries.conf.d/x.conf": '[registries.insecure]\nregistries = ["c.example"]\n',
+        '[[registry]]\nlocation = "u:PW@a.example"\ninsecure = true\n'
+        '[[registry.mirror]]\nlocation = "u:PW@b.example"\ninsecure = true\n',
+        "etc/containers/registries.conf.d/x.conf": '[registries.insecure]\nregistries = ["u:PW@c.example"]\n',
         "etc/containers/policy.json": '{"default": [{"type": "reject"}]}',
     }
     assert podman_settings.gather(mounted(tmp_path, files), ())[0] == PodmanSettings(

@@ -30,7 +30,7 @@ OPTIONS = {
     "no-new-privileges": True,
     "userland-proxy": False,
     "experimental": True,
-    "insecure-registries": ["10.0.0.0/8"],
+    "insecure-registries": ["10.0.0.0/8", "http://u:PW@r.example"],
     "log-driver": "json-file",
     "log-level": "warn",
     "log-opts": {"max-size": "10m", "max-file": "3"},
@@ -99,7 +99,7 @@ def test_every_option_of_daemon_json_is_taken(tmp_path: Path) -> None:
         no_new_privileges=True,
         userland_proxy=False,
         experimental=True,
-        insecure_registries=["10.0.0.0/8"],
+        insecure_registries=["10.0.0.0/8", "http://r.example"],
         log_driver="json-file",
         log_level="warn",
         log_limited=True,
@@ -115,7 +115,7 @@ def test_every_option_of_daemon_json_is_taken(tmp_path: Path) -> None:
 def test_flags_of_the_unit_its_variables_and_drop_ins_count_like_the_file(tmp_path: Path) -> None:
     found = look(
         tmp_path,
-        etc__default__docker='# one\nDOCKER_OPTS="--icc=false -H tcp://0.0.0.0:2375 --insecure-registry r.example"\n',
+        etc__default__docker='DOCKER_OPTS="--icc=false -H tcp://0.0.0.0:2375 --insecure-registry u:PW@r.example"\n',
         **{
             "etc__systemd__system__docker.service.d__a.conf": '[Service]\nEnvironment="MORE=--live-restore -l debug"\n'
             "ExecStart=\nExecStart=/usr/sbin/dockerd $DOCKER_OPTS $MORE --log-opt max-size=1m --log-driver=json-file\n"
@@ -124,6 +124,7 @@ def test_flags_of_the_unit_its_variables_and_drop_ins_count_like_the_file(tmp_pa
     assert found.hosts == ["tcp://0.0.0.0:2375"]
     assert (found.icc, found.live_restore, found.log_level, found.log_limited) == (False, True, "debug", True)
     assert found.insecure_registries == ["r.example"]
+    assert "PW" not in str(found)
     assert (found.socket_permissions, found.group_members) == ([], [])
 
 

@@ -237,7 +237,7 @@ def test_syslog_ng_and_the_journals_own_upload(tmp_path: Path) -> None:
         "log { source(s); destination(d); };\n",
         "usr/lib/systemd/system/systemd-journal-upload.service": UNIT,
         "etc/systemd/system/multi-user.target.wants/systemd-journal-upload.service": Link("../x"),
-        "etc/systemd/journal-upload.conf": "[Upload]\nURL=https://logs.example.vn:19532/\n",
+        "etc/systemd/journal-upload.conf": "[Upload]\nURL=https://u:PW@logs.example.vn:19532/\n",
     }
     assert logs(tmp_path, files).remote_targets == ["10.1.1.1", "10.2.2.2", "logs.example.vn"]
 

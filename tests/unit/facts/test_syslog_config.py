@@ -190,11 +190,12 @@ def test_a_daemons_includes_are_followed(tmp_path: Path) -> None:
         "etc/rsyslog.conf": DEBIAN,
         "etc/rsyslog.d/10-central.conf": CENTRAL,
         "etc/rsyslog.d/20-here.conf": "*.* @127.0.0.1\n$InputTCPServerRun 514\n",
+        "etc/rsyslog.d/30-odd.conf": 'action(type="omfwd" target="u:PW@log.example")\n',
     }
     found, _ = syslog_config.gather(mounted(tmp_path, files), ())
     assert isinstance(found, SyslogConfig)
     assert found.files[0] == LogFile("/var/log/syslog", "*.*;auth,authpriv.none", "0640", False)
-    assert [t.host for t in found.targets] == ["nhat-ky.tinh.gov.vn", "10.0.0.5"]
+    assert [t.host for t in found.targets] == ["nhat-ky.tinh.gov.vn", "10.0.0.5", "log.example"]
     assert found.targets[0] == LogTarget("nhat-ky.tinh.gov.vn", "6514", "tcp", True, True, True)
     assert found.listeners == [LogListener("tcp", "514", "", False)]
     assert (found.daemon, found.active, found.full_time) == ("rsyslog", False, True)

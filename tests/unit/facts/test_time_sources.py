@@ -54,6 +54,7 @@ def test_sources_in_other_files_count_too(tmp_path: Path) -> None:
     ("line", "source"),
     [
         ("server a", TimeSource("a", 1, False, False)),
+        ("server u:PW@a", TimeSource("a", 1, False, False)),
         ("pool a maxsources 2", TimeSource("a", 2, False, False)),
         ("pool a maxsources x", TimeSource("a", 4, False, False)),
         ("SERVER a KEY 0", TimeSource("a", 1, False, False)),

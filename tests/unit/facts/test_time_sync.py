@@ -36,7 +36,7 @@ def test_chrony_is_read_with_all_it_draws_in(tmp_path: Path) -> None:
         {
             "usr/sbin/chronyd": "",
             "etc/chrony/chrony.conf": CHRONY,
-            "etc/chrony/sources.d/vn.sources": "server ntp.example.gov.vn\n",
+            "etc/chrony/sources.d/vn.sources": "server u:PW@ntp.example.gov.vn\n",
             "etc/chrony/sources.d/ignored.conf": "server ignored.example.org\n",
             "etc/chrony/conf.d/a.conf": "peer 10.0.0.1\ninclude /etc/chrony/chrony.conf\n",
             "etc/chrony/extra-1.conf": "server 192.0.2.1\n",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vonggac_agent.untrusted import as_bytes, as_text, bounded
+from vonggac_agent.untrusted import as_bytes, as_text, bounded, without_userinfo
 
 
 @given(st.binary(max_size=200))
@@ -45,3 +45,23 @@ def test_only_bytes_that_are_no_text_are_escaped(raw: bytes, text: str) -> None:
 def test_a_cut_text_shows_that_it_was_cut() -> None:
     assert bounded("a" * 10, 10) == "a" * 10
     assert bounded("a" * 11, 10) == "a" * 9 + "…"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://u:PW@h.example:5000/x", "https://h.example:5000/x"),
+        ("https://PW@h", "https://h"),
+        ("u:PW@h", "h"),
+        ("u:P@PW@[::1]:514", "[::1]:514"),
+        ("https://u:PW/PW@h", "https://h"),
+        ("https://h:5000/@x", "https://h:5000/@x"),
+        ("https://h/a@b:c", "https://h/a@b:c"),
+        ("unix:///run/a@b", "unix:///run/a@b"),
+        ("[::1]:514", "[::1]:514"),
+        ("10.0.0.0/8", "10.0.0.0/8"),
+        ("", ""),
+    ],
+)
+def test_an_address_is_shown_without_its_user_and_password(text: str, shown: str) -> None:
+    assert without_userinfo(text) == shown

@@ -13,7 +13,7 @@ from vonggac_contract.facts.containers import ContainerdConfig
 
 from ...formats import documents
 from ...host import Host
-from ...untrusted import as_text, bounded
+from ...untrusted import as_text, bounded, without_userinfo
 
 PROGRAMS: Final = ("usr/bin/containerd", "usr/local/bin/containerd")
 CONFIG: Final = "etc/containerd/config.toml"
@@ -31,14 +31,14 @@ def describe(configs: list[dict[str, Any]], hosts: dict[str, dict[str, Any]]) ->
         for section, key in ADDRESSES:
             address = _table(config, section).get(key, "")
             if isinstance(address, str) and address and not address.startswith(("/", "unix://")):
-                addresses.append(bounded(address))
+                addresses.append(bounded(without_userinfo(address)))
                 commanded = commanded or (section == "grpc" and not _table(config, "grpc").get("tcp_tls_ca"))
         registries |= set(_registries(config))
     for name, file in hosts.items():
         if _skips(file) or any(
             _skips(inner) or url.startswith("http://") for url, inner in _inner(file, "host")
         ):
-            registries.add(bounded(name))
+            registries.add(bounded(without_userinfo(name)))
     return ContainerdConfig(
         installed=True,
         tcp_addresses=addresses[: limits.MAX_FACT_LIST],
@@ -68,11 +68,11 @@ def _registries(config: Mapping[str, Any]) -> Iterator[str]:
         registry = _table(plugin, "registry")
         for name, settings in _inner(registry, "configs"):
             if _table(settings, "tls").get("insecure_skip_verify") is True:
-                yield bounded(name)
+                yield bounded(without_userinfo(name))
         for name, mirror in _inner(registry, "mirrors"):
             endpoints = mirror.get("endpoint")
             if isinstance(endpoints, list) and any(str(e).startswith("http://") for e in endpoints):
-                yield bounded(name)
+                yield bounded(without_userinfo(name))
 
 
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[ContainerdConfig, str]:

@@ -17,7 +17,7 @@ from vonggac_contract.facts.files import Permission
 
 from ...formats import documents
 from ...host import Host
-from ...untrusted import bounded
+from ...untrusted import bounded, without_userinfo
 from ..files.file_stat import permissions
 from . import started
 
@@ -76,7 +76,9 @@ class _Options:
         value = self._file.get(key, [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise ValueError(f"{CONFIG}: {key} is no list of texts")
-        return [bounded(v) for v in (*value, *self._flags.get(_LISTS[key], []))][: limits.MAX_FACT_LIST]
+        return [bounded(without_userinfo(v)) for v in (*value, *self._flags.get(_LISTS[key], []))][
+            : limits.MAX_FACT_LIST
+        ]
 
     def text(self, key: str, default: str) -> str:
         """Raises ValueError if it is no text."""

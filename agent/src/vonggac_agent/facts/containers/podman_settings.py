@@ -13,7 +13,7 @@ from vonggac_contract.facts.containers import PodmanSettings
 
 from ...formats import documents
 from ...host import Host
-from ...untrusted import bounded
+from ...untrusted import bounded, without_userinfo
 
 PROGRAMS: Final = ("usr/bin/podman", "usr/bin/buildah", "usr/bin/skopeo", "usr/bin/crio", "usr/sbin/crio")
 CONFIG: Final = "etc/containers/registries.conf"
@@ -29,15 +29,15 @@ def insecure(file: Mapping[str, Any]) -> Iterator[str]:
     for registry in _tables(file.get("registry")):
         place = registry.get("prefix") or registry.get("location") or ""
         if registry.get("insecure") is True and isinstance(place, str):
-            yield bounded(place)
+            yield bounded(without_userinfo(place))
         for mirror in _tables(registry.get("mirror")):
             if mirror.get("insecure") is True and isinstance(mirror.get("location"), str):
-                yield bounded(mirror["location"])
+                yield bounded(without_userinfo(mirror["location"]))
     old = file.get("registries")
     listed = old.get("insecure") if isinstance(old, dict) else None
     names = listed.get("registries") if isinstance(listed, dict) else None
     if isinstance(names, list):
-        yield from (bounded(name) for name in names if isinstance(name, str))
+        yield from (bounded(without_userinfo(name)) for name in names if isinstance(name, str))
 
 
 def _tables(value: Any) -> list[dict[str, Any]]:

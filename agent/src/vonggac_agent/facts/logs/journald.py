@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final, Literal
 
+from ...untrusted import without_userinfo
+
 Storage = Literal["persistent", "volatile", "none", "absent"]
 _SPAN: Final = re.compile(r"\s*(\d{1,12}(?:\.\d{1,6})?)\s*([a-zA-Zµ]*)")
 _YEAR: Final = 31_557_600  # 365.25 days, systemd.time(7)
@@ -79,6 +81,7 @@ def first_entry(header: bytes) -> datetime | None:
 
 def upload_target(url: str) -> str:
     """The host of journal-upload's URL=, without scheme, port and path."""
-    rest = url.strip().partition("://")[2] or url.strip()
+    url = without_userinfo(url.strip())
+    rest = url.partition("://")[2] or url
     host = rest.partition("/")[0]
     return host.partition("]")[0].lstrip("[") if host.startswith("[") else host.partition(":")[0]

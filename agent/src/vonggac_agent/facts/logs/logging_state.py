@@ -20,7 +20,7 @@ from vonggac_contract.facts import CouldNotLook, Reason
 from vonggac_contract.facts.logs import LoggingState
 
 from ...host import Host
-from ...untrusted import bounded
+from ...untrusted import bounded, without_userinfo
 from ..system import processes, systemd
 from . import journald, logrotate, syslog_config
 
@@ -116,9 +116,11 @@ def _targets(host: Host, syslog: str) -> list[str]:
         url = drop_ins(host, "journal-upload.conf", "Upload").get("url")
         if url:
             found.append(journald.upload_target(url))
-    return [bounded(target) for target in dict.fromkeys(found) if not syslog_config.is_here(target)][
-        :MAX_TARGETS
-    ]
+    return [
+        bounded(without_userinfo(target))
+        for target in dict.fromkeys(found)
+        if not syslog_config.is_here(target)
+    ][:MAX_TARGETS]
 
 
 def _oldest(host: Host) -> datetime | None:

@@ -13,7 +13,7 @@ from vonggac_contract import limits
 from vonggac_contract.facts.logs import LogFile, LogListener, LogTarget, SyslogConfig
 
 from ...host import Host
-from ...untrusted import bounded
+from ...untrusted import bounded, without_userinfo
 from ..system import processes
 from . import rsyslog_syntax, syslog_ng_syntax
 
@@ -75,7 +75,14 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[SyslogConfig, str]:
                 for w in config.written[:most]
             ],
             targets=[
-                LogTarget(bounded(s.host), bounded(s.port), bounded(s.protocol), s.tls, s.verified, s.queued)
+                LogTarget(
+                    bounded(without_userinfo(s.host)),
+                    bounded(s.port),
+                    bounded(s.protocol),
+                    s.tls,
+                    s.verified,
+                    s.queued,
+                )
                 for s in config.sent[:most]
                 if not is_here(s.host)
             ],

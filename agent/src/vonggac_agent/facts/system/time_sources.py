@@ -15,7 +15,7 @@ from vonggac_contract import limits
 from vonggac_contract.facts.system import TimeSource, TimeSources
 
 from ...host import Host
-from ...untrusted import as_text, bounded
+from ...untrusted import as_text, bounded, without_userinfo
 from . import time_sync
 
 POOL: Final = 4
@@ -35,7 +35,7 @@ def source(word: str, arguments: list[str]) -> TimeSource | None:
         count = min(int(number), 16) if re.fullmatch(r"\d{1,3}", number) else count
     key = options[options.index("key") + 1] if "key" in options[:-1] else "0"
     return TimeSource(
-        name=bounded(as_text(arguments[0])),
+        name=bounded(without_userinfo(as_text(arguments[0]))),
         servers=max(1, count),
         authenticated="nts" in options or key != "0",
         nts="nts" in options,
@@ -94,7 +94,10 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[TimeSources, str]:
     told = _named(host, client)
     if client == "systemd-timesyncd":
         names = time_sync.timesyncd_servers(time_sync.configuration(host, client))
-        found = [TimeSource(bounded(as_text(name)), 1, authenticated=False, nts=False) for name in names]
+        found = [
+            TimeSource(bounded(without_userinfo(as_text(name))), 1, authenticated=False, nts=False)
+            for name in names
+        ]
     else:
         found = [made for word, arguments in told if (made := source(word, arguments)) is not None]
     users = [arguments[0] for word, arguments in told if word == "user" and arguments]

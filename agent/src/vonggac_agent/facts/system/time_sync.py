@@ -15,7 +15,7 @@ from vonggac_contract.facts import CouldNotLook, Reason
 from vonggac_contract.facts.system import TimeSync
 
 from ...host import Host
-from ...untrusted import as_text, bounded
+from ...untrusted import as_text, bounded, without_userinfo
 from . import kernel_clock, systemd
 
 MAX_FILES: Final = 200
@@ -176,7 +176,9 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[TimeSync, str]:
     clients = installed(host)
     named: dict[str, None] = {}
     for client in clients:
-        named |= dict.fromkeys(bounded(as_text(server)) for server in _servers(host, client.name))
+        named |= dict.fromkeys(
+            bounded(without_userinfo(as_text(server))) for server in _servers(host, client.name)
+        )
     return (
         TimeSync(
             clients=[client.name for client in clients],
