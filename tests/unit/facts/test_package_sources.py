@@ -205,6 +205,8 @@ def test_a_machine_without_a_manager_has_no_sources(tmp_path: Path) -> None:
         ("http://[2001:db8::1]:80/x", Address("http", "2001:db8::1", "http://[2001:db8::1]:80/x")),
         ("cdrom:[Debian 12]/", Address("cdrom", "", "cdrom:[Debian 12]/")),
         ("nonsense", Address("", "", "nonsense")),
+        ("u:PW@h.example/debian", Address("", "", "h.example/debian")),
+        ("https://u:P/W@h.example/debian", Address("https", "h.example", "https://h.example/debian")),
     ],
 )  # fmt: skip
 def test_addresses_are_shown_without_what_is_secret(uri: str, told: Address) -> None:

@@ -12,6 +12,8 @@ from typing import Final, NamedTuple
 
 from vonggac_contract.facts.packages import Reach
 
+from ...untrusted import without_userinfo
+
 _URI: Final = re.compile(r"([A-Za-z][A-Za-z0-9.-]*)(?:\+([A-Za-z0-9.-]+))?:(.*)", re.DOTALL)
 PRIVATE_ENDINGS: Final = (
     ".local",
@@ -35,9 +37,10 @@ class Address(NamedTuple):
 
 def address(uri: str) -> Address:
     """The parts of `uri` that may be shown. `mirror+https:` counts as https, `tor+http:` as http."""
-    match = _URI.fullmatch(uri.strip())
+    uri = without_userinfo(uri.strip())
+    match = _URI.fullmatch(uri)
     if match is None:
-        return Address("", "", uri.strip())
+        return Address("", "", uri)
     scheme = (match[2] or match[1]).lower()
     rest = match[3]
     if not rest.startswith("//"):
