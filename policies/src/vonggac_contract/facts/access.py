@@ -102,7 +102,7 @@ class SudoRule(msgspec.Struct, frozen=True):
     who: Annotated[str, about("User, %group or alias")]
     hosts: Annotated[str, about("Host list")]
     run_as: Annotated[str, about("Run-as list")]
-    commands: Annotated[str, about("Commands")]
+    commands: Annotated[str, about("Commands; of their arguments wildcards only, … for others")]
     no_password: Annotated[bool, about("Carries NOPASSWD or !authenticate")]
     everything: Annotated[bool, about("Allows every command")]
     source: Annotated[str, about("File and line")]

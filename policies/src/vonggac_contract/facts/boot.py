@@ -63,7 +63,10 @@ class BootParameters(msgspec.Struct, frozen=True):
 
     running: Annotated[
         list[str] | None,
-        about("Parameters of the running kernel; none for a mounted root", source="proc/cmdline"),
+        about(
+            "Parameters of the running kernel, … for values that may be secret; none for a mounted root",
+            source="proc/cmdline",
+        ),
     ] = None
     entries: Annotated[
         list[BootEntry],

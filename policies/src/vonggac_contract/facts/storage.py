@@ -51,7 +51,7 @@ class Mount(msgspec.Struct, frozen=True):
             "disk; network: NFS, SMB and the like; removable: optical, USB; memory: tmpfs and the kernel's own"
         ),
     ]
-    options: Annotated[list[str], about("Options, spelt out; passwords left out")]
+    options: Annotated[list[str], about("Options, spelt out; values that may be secret left out")]
     running: Annotated[bool, about("It is mounted now; false for a line of fstab")]
     clear_password: Annotated[bool, about("A password stands in clear among the options in fstab")] = False
 
