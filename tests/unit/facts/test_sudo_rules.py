@@ -353,3 +353,20 @@ def test_a_long_chain_of_aliases_costs_its_length(kind: str, tmp_path: Path) -> 
         look(tmp_path / "b", chain + "".join(rule.format(i) for i in range(most)))
     assert caught.value.reason is Reason.TOO_LARGE
     assert time.process_time() - began < 2 * slowness(), "opening the chain for each rule takes half a minute"
+
+
+@pytest.mark.parser
+@pytest.mark.hostile
+@pytest.mark.parametrize("setting", ["Defaults !exempt_group", "Defaults noexec", "Defaults:u !authenticate"])
+def test_many_settings_for_many_rules_are_refused_in_time(setting: str, tmp_path: Path) -> None:
+    text = f"{setting}\n" * 20_000 + "".join(f"b{i} ALL = /usr/bin/vim\n" for i in range(8_000))
+    began = time.process_time()
+    with pytest.raises(CouldNotLook, match="steps to open"):
+        look(tmp_path, text)
+    assert time.process_time() - began < 2 * slowness(), "looking at each setting for each rule takes 17 s"
+
+
+def test_settings_that_no_rule_asks_for_cost_rules_nothing(tmp_path: Path) -> None:
+    rules = "".join(f"b{i} ALL = /usr/bin/vim\n" for i in range(1_000))
+    found = look(tmp_path, "Defaults secure_path=x\n" * 2_000 + rules)
+    assert (len(found.rules), found.secure_path) == (1_000, True)

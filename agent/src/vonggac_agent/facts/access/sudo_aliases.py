@@ -32,7 +32,9 @@ class Aliases:
         """Count work that was done or is about to be."""
         self._left -= steps
         if self._left < 0:
-            raise CouldNotLook(Reason.TOO_LARGE, f"aliases of sudoers take over {MAX_STEPS} steps to open")
+            raise CouldNotLook(
+                Reason.TOO_LARGE, f"aliases and settings of sudoers take over {MAX_STEPS} steps to open"
+            )
 
     def names(self, kind: str, items: tuple[str, ...]) -> frozenset[str]:
         """What the items name. Negated items are left out: sudoers(5) warns that they forbid nothing."""

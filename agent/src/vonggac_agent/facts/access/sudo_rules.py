@@ -38,6 +38,8 @@ USE_PTY_SINCE: Final = (1, 9, 14)
 """sudo 1.9.14 switched use_pty on by default (its NEWS)."""
 _SCOPES: Final = {"": 0, "@": 0, ":": 0, ">": 1, "!": 2}
 """sudoers(5) "Defaults": those for all, a host and a user are applied first, then run-as users', then commands'."""
+_BY_RULE: Final = ("authenticate", "exempt_group", "noexec")
+"""Settings that are decided for each rule."""
 _V = TypeVar("_V")
 
 
@@ -83,8 +85,9 @@ def decide(book: Book, defaults: Defaults) -> SudoRules:
     use_pty: list[bool] = _values(book, "use_pty", defaults.use_pty, _on)
     secure_path: list[bool] = _values(book, "secure_path", False, _on)
     aliases = Aliases(book.aliases)
+    by_rule = book._replace(settings=[setting for setting in book.settings if setting.name in _BY_RULE])
     return SudoRules(
-        [_rule(placed, book, aliases) for placed in book.rules],
+        [_rule(placed, by_rule, aliases) for placed in book.rules],
         use_pty=all(use_pty),
         logged=syslog or logfile,
         timestamp_minutes=_whole_minutes(min(timeouts) if min(timeouts) < 0 else max(timeouts)),
@@ -162,6 +165,7 @@ def _run_as(rule: Rule) -> tuple[str, ...]:
 def _no_exec(command: str, rule: Rule, book: Book, aliases: Aliases) -> bool:
     """A tag or a setting keeps the command from starting programs."""
     off = rule.no_exec
+    aliases.spend(len(book.settings))
     for setting in book.settings:
         if setting.name != "noexec":
             continue
@@ -178,6 +182,7 @@ def _no_exec(command: str, rule: Rule, book: Book, aliases: Aliases) -> bool:
 def _never_asked(rule: Rule, book: Book, aliases: Aliases) -> bool:
     """Defaults switch the password off for this rule: for all, or for a user, run-as user, host or command of it."""
     off = False
+    aliases.spend(len(book.settings))
     for setting in book.settings:
         if setting.name == "authenticate" and _concerns(setting, rule, aliases):
             off = not setting.on
