@@ -19,10 +19,12 @@ def apportion(total: int, shares: Sequence[int]) -> list[int]:
         if total:
             raise ValueError(f"{total} to split, and nothing to split it over")
         return [0] * len(shares)
-    parts = [total * share // whole for share in shares]
+    divided = [divmod(total * share, whole) for share in shares]
+    parts = [part for part, _ in divided]
     left = total - sum(parts)
     if left:
-        order = sorted(range(len(shares)), key=lambda i: (-(total * shares[i] % whole), i))
-        for i in order[:left]:
+        remainders = [remainder for _, remainder in divided]
+        # Sorting keeps the order of equals, in reverse too: among equal remainders the earlier one comes first.
+        for i in sorted(range(len(shares)), key=remainders.__getitem__, reverse=True)[:left]:
             parts[i] += 1
     return parts

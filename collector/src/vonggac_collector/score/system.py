@@ -24,7 +24,6 @@ from .values import (
     EffectiveHost,
     Grade,
     GroupScore,
-    Kind,
     ParentScore,
     PlacedHost,
     SystemInput,
@@ -256,7 +255,7 @@ def parent_score(parent: str, agencies: Sequence[AgencyScore], parameters: Param
     shares: list[int] = []
     for agency in ordered:
         if agency.score is not None and agency.weight:
-            grouped, within = _grouped(agency)
+            grouped, within = agency.causes
             deductions += [_at_level(deduction, 0, None, agency.agency) for deduction in grouped]
             shares += _scaled(within, agency.weight, FULL - agency.score)
     parts = apportion(FULL - points if points is not None else 0, shares)
@@ -279,30 +278,11 @@ def parent_score(parent: str, agencies: Sequence[AgencyScore], parameters: Param
     )
 
 
-def _grouped(score: GroupScore) -> tuple[list[Deduction], list[int]]:
-    shares: dict[tuple[Kind, str], int] = {}
-    named: dict[tuple[Kind, str], set[str]] = {}
-    counted: dict[tuple[Kind, str], int] = {}
-    for deduction, share in zip(score.deductions, score.shares, strict=True):
-        cause = (deduction.kind, deduction.what)
-        shares[cause] = shares.get(cause, 0) + share
-        if deduction.host is None:
-            counted[cause] = counted.get(cause, 0) + deduction.hosts
-        else:
-            named.setdefault(cause, set()).add(deduction.host)
-    causes = sorted(shares)
-    deductions = [
-        Deduction(kind, what, 0, hosts=counted.get((kind, what), 0) + len(named.get((kind, what), ())))
-        for kind, what in causes
-    ]
-    return deductions, [shares[cause] for cause in causes]
-
-
 def by_cause(score: GroupScore) -> tuple[Deduction, ...]:
     """The score's deductions with hosts, systems and agencies added together, largest first; these add up too."""
     if score.score is None:
         return ()
-    grouped, shares = _grouped(score)
+    grouped, shares = score.causes
     parts = apportion(FULL - score.score, shares)
     placed = [_at_level(deduction, part, None, None) for deduction, part in zip(grouped, parts, strict=True)]
     return tuple(sorted(placed, key=lambda deduction: (-deduction.points, deduction.kind, deduction.what)))

@@ -1,4 +1,4 @@
-"""What goes into the scoring and what comes out of it. No arithmetic here.
+"""What goes into the scoring and what comes out of it. No arithmetic here but adding up the parts of one value.
 
 Points are whole numbers of 1/10,000 point: 1,000,000 is 100.0000, and nothing is finer than what is published. Times
 are whole seconds since 1970 UTC: ages are differences, and whole seconds keep every score exact. Each score comes
@@ -8,6 +8,7 @@ rounding, in proportion: the level above splits its loss by the shares, so that 
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Literal
 
 import msgspec
@@ -170,7 +171,7 @@ class Coverage(msgspec.Struct, frozen=True):
         return self.ages_s[len(self.ages_s) // 2] if self.ages_s else None
 
 
-class GroupScore(msgspec.Struct, frozen=True):
+class GroupScore(msgspec.Struct, frozen=True, dict=True):
     """What systems, agencies and parents have in common.
 
     `score` None: nothing there to score. `grade` None: not scored, or `sufficient` is False (coverage under the
@@ -185,6 +186,28 @@ class GroupScore(msgspec.Struct, frozen=True):
     deductions: tuple[Deduction, ...]
     shares: tuple[int, ...]
     parameters: int
+
+    @cached_property
+    def causes(self) -> tuple[list[Deduction], list[int]]:
+        """The deductions with hosts, systems and agencies added together, without points, in order of kind and what;
+        beside them their shares. Worked out once: an agency is asked by each unit above it.
+        """
+        shares: dict[tuple[Kind, str], int] = {}
+        named: dict[tuple[Kind, str], set[str]] = {}
+        counted: dict[tuple[Kind, str], int] = {}
+        for deduction, share in zip(self.deductions, self.shares, strict=True):
+            cause = (deduction.kind, deduction.what)
+            shares[cause] = shares.get(cause, 0) + share
+            if deduction.host is None:
+                counted[cause] = counted.get(cause, 0) + deduction.hosts
+            else:
+                named.setdefault(cause, set()).add(deduction.host)
+        causes = sorted(shares)
+        deductions = [
+            Deduction(kind, what, 0, hosts=counted.get((kind, what), 0) + len(named.get((kind, what), ())))
+            for kind, what in causes
+        ]
+        return deductions, [shares[cause] for cause in causes]
 
 
 class SystemScore(GroupScore, frozen=True, kw_only=True):
