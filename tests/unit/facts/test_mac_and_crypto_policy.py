@@ -13,7 +13,7 @@ from tests.unit.slowness import slowness
 
 from vonggac_agent.facts import gather
 from vonggac_agent.facts.protection import crypto_openssl, crypto_policy, mac_policy
-from vonggac_contract.facts import FactKey, Known
+from vonggac_contract.facts import CouldNotLook, FactKey, Known, Reason
 from vonggac_contract.facts.protection import CryptoPolicy, MandatoryAccessPolicy, OpensslDefaults
 
 Files = dict[str, str | bytes | Link]
@@ -202,12 +202,78 @@ def test_openssl_reads_the_files_of_a_folder(tmp_path: Path) -> None:
     assert crypto_openssl.gather(mounted(tmp_path, files), ())[0].min_protocol == "TLSv1.3"
 
 
-@pytest.mark.parametrize(
-    "text", ["", "[openssl_init]\n# x\n", "openssl_conf = a\n[a]\nssl_conf = b\n", "MinProtocol = TLSv1.2\n"]
+def status(name: str, version: str) -> str:
+    return f"Package: {name}\nStatus: install ok installed\nVersion: {version}\nArchitecture: amd64\n"
+
+
+def packaged(name: str, version: str, system: str, release: str, config: str) -> Files:
+    return {
+        "etc/ssl/openssl.cnf": config,
+        "etc/os-release": f"ID={system}\nVERSION_ID={release}\n",
+        "var/lib/dpkg/status": status(name, version),
+    }
+
+
+# As `openssl.cnf` is shipped, comments and what certificates need left out. Debian 11, 12 and 13: level and protocol
+# compared with SSL_CTX_get_security_level() and s_client of the libraries themselves.
+DEBIAN_12 = "openssl_conf = openssl_init\n[openssl_init]\n[ ca ]\ndefault_ca = CA_default\n"
+UBUNTU = (
+    "openssl_conf = openssl_init\n[openssl_init]\nproviders = provider_sect\nssl_conf = ssl_sect\n[ssl_sect]\n"
+    "system_default = system_default_sect\n[system_default_sect]\nCipherString = DEFAULT:@SECLEVEL=2\n"
 )
-def test_what_openssl_is_not_told_is_not_said(text: str, tmp_path: Path) -> None:
-    files: Files = {"etc/ssl/openssl.cnf": text}
-    assert crypto_openssl.gather(mounted(tmp_path, files), ())[0] == OpensslDefaults(True, "", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "system", "release", "config", "expected"),
+    [
+        ("libssl3", "3.0.19-1~deb12u2", "debian", "12", DEBIAN_12, ("TLSv1.2", 2)),
+        ("libssl3t64", "3.5.9-1", "debian", "13", "", ("TLSv1.2", 2)),
+        ("libssl1.1", "1.1.1w-0+deb11u1", "debian", "11", "", ("TLSv1", 1)),
+        ("libssl1.1", "1.1.1w-0+deb11u1", "debian", "11", DEBIAN_11, ("TLSv1.2", 2)),
+        ("libssl3", "3.0.2-0ubuntu1.18", "ubuntu", "22.04", UBUNTU, ("TLSv1.2", 2)),
+        ("libssl1.1", "1.1.1f-1ubuntu2.24", "ubuntu", "20.04", "", ("TLSv1.2", 2)),
+        ("libssl1.1", "1.1.1-1ubuntu2.1~18.04.23", "ubuntu", "18.04", "", ("TLSv1", 1)),
+        ("openssl-libs", "1:3.0.7-27.el9", "rhel", "9.4", "", ("TLSv1.2", 1)),
+        ("openssl-libs", "1:3.2.2-6.el9", "rhel", "9.5", "", ("TLSv1.2", 2)),
+        ("libssl3", "3.0.19-1", "debian", "12", UBUNTU.replace("LEVEL=2", "LEVEL=0"), ("TLSv1", 0)),
+        ("libssl3", "3.0.19-1", "debian", "12", "MinProtocol = TLSv1\n", ("TLSv1.2", 2)),
+        (
+            "libssl3",
+            "3.0.19-1",
+            "debian",
+            "12",
+            UBUNTU.replace("CipherString = DEFAULT:@SECLEVEL=2", "MinProtocol = TLSv1"),
+            ("TLSv1", 2),
+        ),
+    ],
+)
+def test_what_openssl_is_not_told_is_as_it_was_built(
+    name: str,
+    version: str,
+    system: str,
+    release: str,
+    config: str,
+    expected: tuple[str, int],
+    tmp_path: Path,
+) -> None:
+    host = mounted(tmp_path, packaged(name, version, system, release, config))
+    assert crypto_openssl.gather(host, ())[0] == OpensslDefaults(True, *expected)
+
+
+def test_of_two_libraries_the_weaker_one_counts(tmp_path: Path) -> None:
+    files = packaged("libssl3", "3.0.19-1", "debian", "12", DEBIAN_12)
+    files["var/lib/dpkg/status"] = f"{status('libssl3', '3.0.19-1')}\n{status('libssl1.1', '1.1.1w-0')}"
+    assert crypto_openssl.gather(mounted(tmp_path, files), ())[0] == OpensslDefaults(True, "TLSv1", 1)
+
+
+@pytest.mark.parametrize("database", [{}, {"var/lib/dpkg/status": status("x", "1")}])
+def test_an_openssl_that_is_no_package_and_told_nothing_could_not_be_looked_at(
+    database: Files, tmp_path: Path
+) -> None:
+    files: Files = {"etc/ssl/openssl.cnf": "", "etc/os-release": "ID=debian\n", **database}
+    with pytest.raises(CouldNotLook) as caught:
+        crypto_openssl.gather(mounted(tmp_path, files), ())
+    assert caught.value.reason is Reason.NOT_SUPPORTED
 
 
 def test_a_machine_without_openssl_has_no_defaults(tmp_path: Path) -> None:

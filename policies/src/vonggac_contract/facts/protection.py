@@ -170,14 +170,16 @@ class CryptoPolicy(msgspec.Struct, frozen=True):
 
 @topic("crypto.openssl", main="min_protocol")
 class OpensslDefaults(msgspec.Struct, frozen=True):
-    """What OpenSSL's own configuration asks of every program that uses it."""
+    """What programs get that leave it to OpenSSL: its configuration, or what the library was built with."""
 
     found: Annotated[bool, about("There is a configuration", source="etc/ssl or etc/pki/tls, openssl.cnf")]
     min_protocol: Annotated[
         str,
-        about("Oldest TLS that is spoken, e.g. TLSv1.2; empty if not said", source="config(5) MinProtocol"),
+        about("Oldest TLS that is spoken, e.g. TLSv1.2; empty if not known", source="config(5) MinProtocol"),
     ] = ""
     security_level: Annotated[
         int | None,
-        about("Security level, 0 to 5; none if not said", source="SSL_CTX_set_security_level(3), @SECLEVEL="),
+        about(
+            "Security level, 0 to 5; none if not known", source="SSL_CTX_set_security_level(3), @SECLEVEL="
+        ),
     ] = None

@@ -1,7 +1,8 @@
-"""crypto.openssl: the oldest TLS and the security level that OpenSSL's configuration asks of every program.
+"""crypto.openssl: the oldest TLS and the security level that programs get which set nothing themselves.
 
 Sources: config(5ssl): sections, `.include`, the chain openssl_conf, ssl_conf, system_default; SSL_CONF_cmd(3)
-MinProtocol and CipherString; SSL_CTX_set_security_level(3) for @SECLEVEL.
+MinProtocol and CipherString; SSL_CTX_set_security_level(3) for @SECLEVEL. What is not set there is the library's own
+choice (`built_in`): OpenSSL's CHANGES for 3.0 and 3.2, Debian's and Ubuntu's builds.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from vonggac_contract.facts import CouldNotLook, Reason
 from vonggac_contract.facts.protection import OpensslDefaults
 
 from ...formats import ini
 from ...host import Host
 from ...untrusted import bounded
+from ..packages import package_inventory
+from ..system import os_release
 
 FILES: Final = (
     "etc/ssl/openssl.cnf",
@@ -24,6 +28,9 @@ FILES: Final = (
 )
 MAX_FILES: Final = 50
 MAX_ENTRIES: Final = 50_000
+LIBRARIES: Final = ("libssl3", "libssl3t64", "libssl1.1", "openssl-libs", "libopenssl3", "libopenssl1_1")
+"""Packages of the library: Debian and Ubuntu, the Red Hat family, SUSE."""
+_VERSION: Final = re.compile(r"(?:[0-9]{1,3}:)?([0-9]{1,3})\.([0-9]{1,3})(?![0-9])")
 _LEVEL: Final = re.compile(r"@SECLEVEL=([0-5])")
 _INCLUDE: Final = ".include"
 
@@ -71,8 +78,44 @@ def defaults(text: str) -> tuple[str, int | None]:
     return given.get("minprotocol", ""), int(levels[-1]) if levels else None
 
 
+def built_in(version: tuple[int, int], system: str, release: str) -> int:
+    """The security level that the library was built with, by its (major, minor) and os-release's ID and VERSION_ID.
+
+    1 until 3.1 and 2 from 3.2 on (CHANGES: "Changes between 3.1 and 3.2"); 2 in Debian's 3.0 and Ubuntu's since 20.04
+    (-DOPENSSL_TLS_SECURITY_LEVEL=2, told by `openssl version -a`).
+    """
+    since = {"debian": (3, 0), "ubuntu": (1, 1) if release >= "20.04" else (3, 0)}.get(system, (3, 2))
+    return 2 if version >= since else 1
+
+
+def oldest(version: tuple[int, int], system: str, level: int) -> str:
+    """The oldest TLS that the library speaks at `level` when no MinProtocol is set.
+
+    3.0 and later: older than 1.2 only at level 0 (CHANGES: "Changes between 1.1.1 and 3.0.0"); Ubuntu's 1.1.1: only
+    below level 2 (debian/changelog of 1.1.1d-2ubuntu1). Else TLSv1.
+    """
+    needed = 1 if version >= (3, 0) else 2 if system == "ubuntu" else 6
+    return "TLSv1.2" if level >= needed else "TLSv1"
+
+
+def _completed(host: Host, protocol: str, level: int | None) -> tuple[str, int]:
+    """What the configuration leaves out, as the library has it; of several libraries the weakest."""
+    installed = package_inventory.look(host).by_name
+    system = os_release.look(host)[0]
+    found: list[tuple[str, int]] = []
+    for name in LIBRARIES:
+        match = _VERSION.match(installed[name].version) if name in installed else None
+        if match is not None:
+            version = int(match[1]), int(match[2])
+            here = built_in(version, system.id, system.version) if level is None else level
+            found.append((protocol or oldest(version, system.id, here), here))
+    if not found:
+        raise CouldNotLook(Reason.NOT_SUPPORTED, "OpenSSL is no package here: its own defaults are not known")
+    return min(found, key=lambda each: (each[1], each[0]))
+
+
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[OpensslDefaults, str]:
-    """Topic crypto.openssl."""
+    """Topic crypto.openssl. Raises CouldNotLook not-supported where the library has to be known and is no package."""
 
     def read(path: str) -> list[str]:
         names = [name for name in host.names(path) if name.endswith((".cnf", ".conf"))]
@@ -83,4 +126,6 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[OpensslDefaults, str]
     if file is None:
         return OpensslDefaults(found=False), FILES[0]
     protocol, level = defaults(joined(host.text(file) or "", read))
+    if not protocol or level is None:
+        protocol, level = _completed(host, protocol, level)
     return OpensslDefaults(found=True, min_protocol=bounded(protocol, 64), security_level=level), file
