@@ -21,7 +21,7 @@ from vonggac_contract.rule import All, Compare, Condition, Count, Not, Operand, 
 from vonggac_contract.snapshot import Snapshot
 
 from .duration import duration
-from .evidence import HIDDEN, fields_read, identity, plain, shown, shown_condition
+from .evidence import HIDDEN, fields_read, identity, in_words, plain, shown, shown_condition
 from .rulebook import Rulebook
 from .types import FieldType, field_type
 
@@ -118,10 +118,20 @@ class _Group(NamedTuple):
     type: FieldType
     held: list[Any]
     broken: list[Any]
-    unknown: list[Verdict]
+    unknown: list[tuple[Any, Verdict]]
 
     def shown(self, elements: list[Any], read: frozenset[str]) -> list[Any]:
         return [identity(e, self.type, read) for e in elements[: limits.MAX_EVIDENCE_ITEMS]]
+
+    def blind(self, expected: Any, actual: Any, operator: str, read: frozenset[str]) -> Verdict | None:
+        """Unknown, with the elements that nobody could judge named as offenders are; None if each was judged."""
+        if not self.unknown:
+            return None
+        first = self.shown([value for value, _ in self.unknown], read)
+        evidence = Evidence(self.where, expected, actual, operator, first, len(self.unknown))
+        element, verdict = self.unknown[0]
+        detail = f"{verdict.detail}: {in_words(element, self.type)}"
+        return Verdict(Truth.UNKNOWN, (evidence,), verdict.reason, detail)
 
 
 class Decision:
@@ -180,12 +190,12 @@ class Decision:
         if isinstance(group, Verdict):
             return group
         of = len(group.held) + len(group.broken) + len(group.unknown)
-        blind = group.unknown[0]._replace(truth=Truth.UNKNOWN) if group.unknown else None
+        asked = shown_condition(q.check, self.operand)
+        counted = f"{len(group.held)}/{of}"
+        blind = group.blind(asked, counted, q.quantifier, fields_read(q))
 
         def verdict(truth: Truth, offenders: list[Any]) -> Verdict:
             first = group.shown(offenders, fields_read(q))
-            asked = shown_condition(q.check, self.operand)
-            counted = f"{len(group.held)}/{of}"
             return Verdict(
                 truth, (Evidence(group.where, asked, counted, q.quantifier, first, len(offenders)),)
             )
@@ -210,10 +220,12 @@ class Decision:
         said = {
             compare(c.operator, n, expected, self.view.now) for n in range(low, low + len(group.unknown) + 1)
         }
-        if len(said) > 1:
-            return group.unknown[0]._replace(truth=Truth.UNKNOWN)
+        operator = f"count {c.operator}"
+        blind = group.blind(shown(expected), low, operator, fields_read(c))
+        if len(said) > 1 and blind is not None:
+            return blind
         first = group.shown(group.held, fields_read(c))
-        evidence = Evidence(group.where, shown(expected), low, f"count {c.operator}", first, low)
+        evidence = Evidence(group.where, shown(expected), low, operator, first, low)
         return Verdict(Truth.TRUE if said.pop() else Truth.FALSE, (evidence,))
 
     def group(
@@ -241,7 +253,7 @@ class Decision:
             elif verdict.truth is Truth.FALSE:
                 group.broken.append(value)
             else:
-                group.unknown.append(verdict)
+                group.unknown.append((value, verdict))
         return group
 
     def inside(self, element: Element) -> Decision:

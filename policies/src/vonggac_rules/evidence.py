@@ -74,6 +74,12 @@ def identity(element: Any, found: FieldType, read: frozenset[str]) -> Any:
     return kept
 
 
+def in_words(element: Any, found: FieldType) -> str:
+    """What names an element, as one text."""
+    named = identity(element, found, frozenset())
+    return ", ".join(f"{n} {v}" for n, v in named.items()) if isinstance(named, dict) else str(named)
+
+
 def shown_condition(condition: Condition | None, operand: Callable[[Operand], Any]) -> str:
     """A quantifier's check in words for evidence: `field operator value`."""
     if condition is None:

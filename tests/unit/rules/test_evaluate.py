@@ -207,6 +207,26 @@ def test_evidence_of_ten_thousand_offenders_is_twenty_and_their_number() -> None
     assert found.evidence[0].total == 10_000
 
 
+@pytest.mark.parametrize(
+    "asked",
+    ["none: {field: process, equals: a}", "where: {field: process, equals: a}, count: {at_most: 0}"],
+)
+def test_an_element_that_nobody_could_judge_is_named_and_a_judged_one_still_decides(asked: str) -> None:
+    check = loaded(f"{{fact: socket.listening, field: sockets, {asked}}}")
+    unseen = Listener("tcp", "10.0.0.1", 22, "private", "")
+
+    def found(*sockets: Listener) -> Finding:
+        return decide({SOCKETS: Known(ListeningSockets(list(sockets), 0), "t")}, check)
+
+    blind = found(unseen)
+    assert (blind.outcome, blind.reason) == (Outcome.UNKNOWN, "no-value")
+    assert blind.detail == "process: protocol tcp, address 10.0.0.1, port 22"
+    assert blind.evidence[0].offenders == [
+        {"protocol": "tcp", "address": "10.0.0.1", "port": 22, "process": ""}
+    ]
+    assert found(unseen, Listener("tcp", "10.0.0.2", 80, "private", "a")).outcome is Outcome.FAIL
+
+
 @pytest.mark.hostile
 def test_a_long_text_is_cut_in_evidence_and_kept_as_it_is() -> None:
     name = "<script>\x1b[31m\u202e" + "x" * 5000
