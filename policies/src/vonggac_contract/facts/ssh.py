@@ -63,24 +63,41 @@ class KeyFile(msgspec.Struct, frozen=True):
 
     account: Annotated[str, about("Account whose file it is")]
     path: Annotated[str, about("Where it is")]
-    owned: Annotated[bool, about("File, .ssh and home belong to the account or to root")]
+    owned: Annotated[
+        bool | None,
+        about("File, .ssh and home belong to the account or to root; none: they could not be looked at"),
+    ]
     permissions: Annotated[list[Permission], about("Permissions of the file")]
     writers: Annotated[
         list[str], about("Of the file, its directory and home: those that group or others can write to")
     ]
+    content: Annotated[
+        Literal["keys", "no-file", "too-large", "not-seen"],
+        about(
+            "keys: it was read; no-file: a pipe, folder, device or loop of links, which sshd would not read; "
+            "too-large: over 256 KiB or 4,000 keys; not-seen: closed even to root",
+            unseen=("not-seen",),
+        ),
+    ] = "keys"
 
 
 class AuthorizedKey(msgspec.Struct, frozen=True):
-    """One key that lets its holder in. The key itself never leaves the parser."""
+    """One key that lets its holder in, or a file of keys that was not read. The key itself never leaves the parser."""
 
     account: Annotated[str, about("Account it lets in")]
-    path: Annotated[str, about("File and line")]
+    path: Annotated[str, about("File and line; the file alone where its keys were not read")]
     administrator: Annotated[bool, about("The account has UID 0, or is in sudo, wheel or admin")]
-    type: Annotated[str, about("rsa, dsa, ecdsa, ed25519, sk-ed25519, …")]
-    bits: Annotated[int, about("Length of the key", unit="bits")]
-    limited_sources: Annotated[bool, about("Holds only from named addresses (from=)")]
-    limited_command: Annotated[bool, about("Starts one command only (command=)")]
-    restricted: Annotated[bool, about("Carries restrict: no forwarding, no terminal")]
+    type: Annotated[
+        str,
+        about(
+            "rsa, dsa, ecdsa, ed25519, sk-ed25519, …; not-seen: whatever keys the file holds",
+            unseen=("not-seen",),
+        ),
+    ] = "not-seen"
+    bits: Annotated[int | None, about("Length of the key", unit="bits")] = None
+    limited_sources: Annotated[bool | None, about("Holds only from named addresses (from=)")] = None
+    limited_command: Annotated[bool | None, about("Starts one command only (command=)")] = None
+    restricted: Annotated[bool | None, about("Carries restrict: no forwarding, no terminal")] = None
 
 
 @topic("account.keys", privileged=True)

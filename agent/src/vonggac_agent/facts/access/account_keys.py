@@ -1,16 +1,20 @@
 """account.keys: who is let in by which kind of key. The lines are read by `ssh_public_key`.
 
 Looked at are the files of AuthorizedKeysFile, sshd_config(5), of every account with a shell; keys that a program tells
-(AuthorizedKeysCommand) are not, and the source says so.
+(AuthorizedKeysCommand) are not, and the source says so. A file that its owner made unreadable is told as such, and the
+files of the others are read all the same.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import posixpath
 import stat
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, Literal
+
+import msgspec
 
 from vonggac_contract import limits
 from vonggac_contract.facts import CouldNotLook, Reason
@@ -23,7 +27,14 @@ from . import account_files, account_users, ssh_public_key, sshd_defaults, sshd_
 from .account_files import PasswdEntry
 
 MAX_FILES: Final = 2000
+MAX_KEYS: Final = 4000
+"""Of one file; 256 KiB hold 3,300 of the shortest that are any good, Ed25519."""
 WRITABLE: Final = stat.S_IWGRP | stat.S_IWOTH
+_CONTENT: Final[dict[Reason, Literal["no-file", "too-large", "not-seen"]]] = {
+    Reason.MALFORMED: "no-file",
+    Reason.TOO_LARGE: "too-large",
+    Reason.PERMISSION_DENIED: "not-seen",
+}
 
 
 def expand(pattern: str, entry: PasswdEntry) -> str | None:
@@ -71,7 +82,7 @@ def keys(account: str, path: str, text: str, administrator: bool) -> Iterator[Au
 
 
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[AccountKeys, str]:
-    """Topic account.keys. Raises CouldNotLook: permission-denied as soon as one file may not be looked at."""
+    """Topic account.keys. Raises CouldNotLook: permission-denied to an ordinary user as soon as one file is closed."""
     entries = account_files.passwd(host.lines("etc/passwd", limit=account_users.MAX_ACCOUNT_FILE))
     if not entries:
         raise CouldNotLook(Reason.NOT_INSTALLED, "etc/passwd is absent or holds no account")
@@ -83,15 +94,38 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[AccountKeys, str]:
         if posixpath.basename(entry.shell) in account_users.NO_SHELLS or not entry.home.startswith("/"):
             continue
         for path in filter(None, (expand(pattern, entry) for pattern in patterns)):
-            status = host.stat(path)
-            if status is None:
-                continue
-            files.append(_file(host, entry, path, status))
-            text = host.text(path, limit=account_users.MAX_KEY_FILE) or ""
-            found.extend(keys(entry.name, path, text, entry.name in administrators))
+            file, its_keys = _look(host, entry, path, entry.name in administrators)
+            if file is not None:
+                files.append(file)
+                found.extend(its_keys)
         if len(files) > MAX_FILES or len(found) > limits.MAX_FACT_LIST:
             raise CouldNotLook(Reason.TOO_LARGE, f"over {MAX_FILES} files or {limits.MAX_FACT_LIST} keys")
     return AccountKeys(files, found), "authorized_keys" + ("; keys told by a program not seen" * by_program)
+
+
+def _look(
+    host: Host, entry: PasswdEntry, path: str, administrator: bool
+) -> tuple[KeyFile | None, list[AuthorizedKey]]:
+    """The file and its keys; no file where none is. What sshd would read and was not read here stands for keys."""
+    file = KeyFile(bounded(entry.name), bounded(path), owned=None, permissions=[], writers=[])
+    try:
+        status = host.stat(path)
+        if status is None:
+            return None, []
+        file = _file(host, entry, path, status)
+        text = host.text(path, limit=account_users.MAX_KEY_FILE) or ""
+        found = list(itertools.islice(keys(entry.name, path, text, administrator), MAX_KEYS + 1))
+        if len(found) <= MAX_KEYS:
+            return file, found
+        content = _CONTENT[Reason.TOO_LARGE]
+    except ValueError:
+        content = _CONTENT[Reason.TOO_LARGE]
+    except CouldNotLook as error:
+        if error.reason not in _CONTENT or (error.reason is Reason.PERMISSION_DENIED and os.geteuid() != 0):
+            raise
+        content = _CONTENT[error.reason]
+    unread = [] if content == "no-file" else [AuthorizedKey(file.account, file.path, administrator)]
+    return msgspec.structs.replace(file, content=content), unread
 
 
 def _patterns(host: Host) -> tuple[list[str], bool]:

@@ -1,0 +1,137 @@
+"""One ordinary account that hides what is its own hides nothing of the others, and is seen doing so."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from tests.unit.facts.roots import NOW, Link, mounted
+from tests.unit.facts.test_ssh_keys_and_blocks import DSA, ED25519
+
+from vonggac_agent.facts import gather
+from vonggac_agent.host import Host
+from vonggac_contract.facts import CouldNotLook, Known, Reason, fact_key
+from vonggac_contract.facts.ssh import AccountKeys
+from vonggac_contract.finding import Finding, Outcome
+from vonggac_contract.snapshot import Snapshot
+from vonggac_rules.evaluate import View, decide_rule
+from vonggac_rules.load import load_rule
+from vonggac_rules.soundness import defaults
+from vonggac_rules.source import read_source
+
+PACKS = Path(__file__).resolve().parents[3] / "policies/packs/linux"
+ACCOUNTS = {
+    "etc/passwd": "root:x:0:0::/root:/bin/sh\nan:x:1000:1000::/home/an:/bin/sh\nmai:x:1001:1001::/home/mai:/bin/sh\n",
+    "etc/group": "root:x:0:\nan:x:1000:\nmai:x:1001:\n",
+}
+PASS, FAIL, UNKNOWN = Outcome.PASS, Outcome.FAIL, Outcome.UNKNOWN
+
+
+def finding(host: Host, rule_id: str) -> Finding:
+    """What a rule says of the machine, with its default values."""
+    path = PACKS / rule_id.split(".")[1] / f"{rule_id}.rule.yaml"
+    rule = load_rule(read_source(path)).rule
+    topics = {"ssh": "account.keys", "backup": "backup.jobs", "cron": "cron.jobs", "files": "file.walk"}
+    key = fact_key(topics.get(rule_id.split(".")[1], "browser.extensions"))
+    return decide_rule(rule, defaults(rule), View(Snapshot(NOW, "linux", dict(gather(host, [key])))))
+
+
+def outcomes(host: Host, *rules: str) -> list[Outcome]:
+    return [finding(host, rule).outcome for rule in rules]
+
+
+SSH = ("linux.ssh.key-files", "linux.ssh.key-strength", "linux.ssh.root-key-sources")
+HIS_KEYS = "home/mai/.ssh/authorized_keys"
+
+
+def loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+ODD: dict[str, Callable[[Path], None]] = {
+    "a pipe": os.mkfifo,
+    "a folder": Path.mkdir,
+    "a link to itself": loop,
+    "a link to a device": lambda path: path.symlink_to("/dev/zero"),
+}
+LONG: dict[str, Callable[[Path], None]] = {
+    "over 256 KiB": lambda path: _written(path, "#" * 300_000),
+    "of 5,000 keys": lambda path: _written(path, "ssh-rsa AAAAB3NzaC1yc2EAAAAA\n" * 5_000),
+    "of 50,000 lines": lambda path: _written(path, "\n" * 50_000),
+}
+
+
+def _written(path: Path, text: str) -> None:
+    path.write_text(text)
+
+
+def with_keys(folder: Path, an: str) -> Host:
+    files: Mapping[str, str | bytes | Link] = {
+        **ACCOUNTS,
+        "root/.ssh/authorized_keys": f'from="10.0.0.9" {ED25519}\n',
+        "home/an/.ssh/authorized_keys": f"{an}\n",
+        "dev/zero": "",
+    }
+    host = mounted(folder, files)
+    (folder / "dev/zero").unlink()
+    os.mkfifo(folder / "dev/zero")  # stands for the device, which root alone can make
+    (folder / HIS_KEYS).parent.mkdir(parents=True)
+    if os.geteuid() == 0:
+        os.chown(folder / "home/an", 1000, 1000)
+    return host
+
+
+def account_keys(host: Host) -> AccountKeys:
+    fact = gather(host, [fact_key("account.keys")])[fact_key("account.keys")]
+    assert isinstance(fact, Known), fact
+    assert isinstance(fact.value, AccountKeys)
+    return fact.value
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("kind", ODD)
+def test_what_sshd_would_not_read_is_its_owners_fault_and_hides_no_key_of_others(
+    kind: str, tmp_path: Path
+) -> None:
+    host = with_keys(tmp_path, ED25519)
+    ODD[kind](tmp_path / HIS_KEYS)
+    found = finding(host, SSH[0])
+    assert (found.outcome, found.evidence[0].total) == (FAIL, 1)
+    assert found.evidence[0].offenders[0]["path"] == f"/{HIS_KEYS}"
+    assert [key.account for key in account_keys(host).keys] == ["root", "an"]
+    assert outcomes(host, *SSH[1:]) == [PASS, PASS]
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("kind", LONG)
+def test_keys_too_many_to_read_are_unseen_and_a_weak_key_of_another_still_fails(
+    kind: str, tmp_path: Path
+) -> None:
+    host = with_keys(tmp_path / "good", ED25519)
+    LONG[kind](tmp_path / "good" / HIS_KEYS)
+    assert outcomes(host, *SSH) == [FAIL, UNKNOWN, PASS]
+    assert f"mai, path /{HIS_KEYS}" in finding(host, SSH[1]).detail
+    host = with_keys(tmp_path / "weak", DSA)
+    LONG[kind](tmp_path / "weak" / HIS_KEYS)
+    assert outcomes(host, *SSH) == [FAIL, FAIL, PASS]
+
+
+@pytest.mark.hostile
+@pytest.mark.skipif(os.geteuid() != 0, reason="what is closed to an ordinary user is not his doing")
+def test_a_file_that_is_closed_even_to_root_leaves_its_account_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = with_keys(tmp_path, ED25519)
+    stat = Host.stat
+
+    def closed(self: Host, path: str | Path) -> os.stat_result | None:
+        """As root is answered in a FUSE file system of a user, mount.fuse(8) allow_root."""
+        if str(path).startswith("/home/mai/.ssh"):
+            raise CouldNotLook(Reason.PERMISSION_DENIED, str(path))
+        return stat(self, path)
+
+    monkeypatch.setattr(Host, "stat", closed)
+    assert outcomes(host, *SSH) == [UNKNOWN, UNKNOWN, PASS]
+    assert f"mai, path /{HIS_KEYS}" in finding(host, SSH[0]).detail
