@@ -87,6 +87,21 @@ def test_what_is_not_there_is_said_apart_from_a_file_that_is_not(tmp_path: Path)
     assert not setting(host, "/etc/systemd/journald.conf", "systemd", "Journal/RateLimitBurst").present
 
 
+def test_a_file_of_systemd_goes_on_over_comments_and_a_line_without_a_sign_says_nothing(
+    tmp_path: Path,
+) -> None:
+    text = "[Time]\nNTP=a \\\n# between\n  b\nNTP\n"
+    host = mounted(tmp_path, {"etc/systemd/timesyncd.conf": text})
+    found = setting(host, "/etc/systemd/timesyncd.conf", "systemd", "Time/NTP")
+    assert found.values == ["a b"]
+
+
+def test_a_drop_in_that_leads_to_nothing_hides_the_one_of_its_name(tmp_path: Path) -> None:
+    host = mounted(tmp_path, {**FILES, "etc/systemd/journald.conf.d/10.conf": Link("/dev/null")})
+    found = setting(host, "/etc/systemd/journald.conf", "systemd", "Journal/Storage")
+    assert found.values == ["volatile"]
+
+
 @pytest.mark.hostile
 @pytest.mark.parametrize(
     ("files", "form", "key", "reason"),

@@ -158,7 +158,7 @@ def test_any_text_is_a_unit_file_and_a_control_group(text: str) -> None:
 
 def test_lines_that_end_in_a_backslash_go_on() -> None:
     found = systemd.sections("[Install]\nWantedBy=a.target \\\n# between\n  b.target\nAlias=\n")
-    assert found["Install"] == {"wantedby": ["a.target  b.target"], "alias": []}
+    assert found["Install"] == {"wantedby": ["a.target b.target"], "alias": []}
 
 
 def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: dict[str, str]) -> Host:

@@ -66,7 +66,7 @@ def test_sources_in_other_files_count_too(tmp_path: Path) -> None:
     ],
 )
 def test_a_line_names_a_source_with_its_options(line: str, source: TimeSource | None) -> None:
-    ((word, arguments),) = time_sync.directives(line)
+    ((word, arguments, _),) = time_sync.parse(line)
     assert time_sources.source(word, arguments) == source
 
 
@@ -81,7 +81,7 @@ def test_a_line_names_a_source_with_its_options(line: str, source: TimeSource | 
     ],
 )
 def test_chrony_serves_whom_it_allows(text: str, serves: bool) -> None:
-    assert time_sources.chrony_serves(time_sync.directives(text)) is serves
+    assert time_sources.chrony_serves(time_sync.parse(text)) is serves
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_chrony_serves_whom_it_allows(text: str, serves: bool) -> None:
     ],
 )
 def test_ntpd_serves_everybody_it_is_not_told_to_refuse(text: str, serves: bool) -> None:
-    assert time_sources.ntpd_serves(time_sync.directives(text)) is serves
+    assert time_sources.ntpd_serves(time_sync.parse(text)) is serves
 
 
 def test_the_client_that_is_switched_on_is_the_one_that_counts(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_sources_written_out_are_read_back(wanted: list[TimeSource]) -> None:
         f"{'' if s.servers == 1 else f' maxsources {s.servers}'} # here\n! server never\n"
         for s in wanted
     )
-    told = [time_sources.source(word, arguments) for word, arguments in time_sync.directives(text)]
+    told = [time_sources.source(word, arguments) for word, arguments, _ in time_sync.parse(text)]
     assert told == wanted
 
 
@@ -157,8 +157,8 @@ WORD = st.sampled_from(("server", "pool", "key", "maxsources", "allow", "restric
 @given(st.lists(WORD | st.text(max_size=3), max_size=10).map("".join))
 @thorough
 def test_any_text_is_read_as_configuration(text: str) -> None:
-    told = list(time_sync.directives(text))
+    told = time_sync.parse(text)
     time_sources.chrony_serves(told)
     time_sources.ntpd_serves(told)
-    for word, arguments in told:
+    for word, arguments, _ in told:
         time_sources.source(word, arguments)

@@ -19,21 +19,21 @@ class Line(NamedTuple):
 
 
 def significant(
-    text: str, comments: str = "#", *, continuation: str = "", inline: bool = False
+    text: str, comments: str = "#", *, continuation: str = "", inline: bool = False, between: bool = False
 ) -> list[Line]:
     r"""Lines with blanks at both ends taken off; those that begin with one of the characters `comments` are left out.
 
-    `continuation` ("\\"): a line that ends in it goes on in the next. `inline`: a comment may also begin after a blank.
-    Raises ValueError for over MAX_LINES lines.
+    `continuation` ("\\"): a line that ends in it goes on in the next; `between`: comments in between are left out too.
+    `inline`: a comment may also begin after a blank. Raises ValueError for over MAX_LINES lines.
     """
-    return list(_significant(text, comments, continuation, inline))
+    return list(_significant(text, comments, continuation, inline, between))
 
 
-def _significant(text: str, comments: str, continuation: str, inline: bool) -> Iterator[Line]:
+def _significant(text: str, comments: str, continuation: str, inline: bool, between: bool) -> Iterator[Line]:
     first, carried = 0, list[str]()
     for number, raw in enumerate(split(text), 1):
         line = raw.strip()
-        if line[:1] and line[0] in comments and not carried:
+        if line[:1] and line[0] in comments and (between or not carried):
             continue
         if inline:
             line = without_comment(line, comments)

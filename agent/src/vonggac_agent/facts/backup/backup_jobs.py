@@ -20,7 +20,7 @@ from vonggac_contract.facts.backup import BackupJob, BackupJobs
 
 from ...host import Host
 from ...untrusted import as_text, bounded
-from ..system import cron_jobs, cron_syntax, dropins, systemd, systemd_timers
+from ..system import cron_jobs, cron_syntax, systemd, systemd_timers
 from . import borgmatic, commands
 
 CLIENTS: Final = {
@@ -114,8 +114,7 @@ def _of_timers(host: Host) -> Iterator[_Started]:
             continue
         timer = systemd.sections(units.text(name)).get("Timer", {})
         service = (timer.get("unit") or [name.removesuffix(".timer") + ".service"])[-1]
-        extra = [host.text(path) or "" for path in dropins.unit_files(host, service, systemd.FOLDERS)]
-        told = systemd.sections("\n".join((units.text(service), *extra))).get("Service", {})
+        told = systemd.sections(*units.texts(service)).get("Service", {})
         lines = [*told.get("environment", []), *told.get("execstartpre", []), *told.get("execstart", [])]
         files = "\n".join(_script(host, path.lstrip("-")) for path in told.get("environmentfile", [])[:5])
         text = "\n".join(line.lstrip("-@:+!|") for line in lines)

@@ -13,7 +13,7 @@ from vonggac_contract.facts.boot import BootRescue
 
 from ...formats import lines
 from ...host import Host
-from ..system import dropins, systemd
+from ..system import systemd
 
 UNITS: Final = ("rescue.service", "emergency.service")
 INITTAB: Final = "etc/inittab"
@@ -21,7 +21,7 @@ INITTAB: Final = "etc/inittab"
 
 def unit_asks(texts: list[str]) -> bool:
     """A unit with its drop-ins: the shell is sulogin's, and nothing forces it open."""
-    service = systemd.sections("\n\n".join(texts)).get("Service", {})
+    service = systemd.sections(*texts).get("Service", {})
     commands = service.get("execstart", [])
     settings = " ".join(service.get("environment", [])).replace('"', " ").replace("'", " ").split()
     variables = dict(setting.partition("=")[::2] for setting in settings)  # the last of a name counts
@@ -44,12 +44,7 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[BootRescue, str]:
     units = systemd.units(host)
     there = [unit for unit in UNITS if units.enabled(unit) not in ("absent", "masked")]
     if there or any(units.exists(unit) for unit in UNITS):
-        asks = all(unit_asks(_texts(host, unit)) for unit in there)
+        asks = all(unit_asks(units.texts(unit)) for unit in there)
         return BootRescue(found=bool(there), asks=asks), ", ".join(UNITS)
     told = inittab_asks(host.text(INITTAB) or "")
     return BootRescue(found=told is not None, asks=told is not False), INITTAB
-
-
-def _texts(host: Host, unit: str) -> list[str]:
-    paths = dropins.unit_files(host, unit, systemd.FOLDERS)
-    return [systemd.units(host).text(unit), *(host.text(path) or "" for path in paths)]

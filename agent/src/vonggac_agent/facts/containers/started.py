@@ -15,7 +15,7 @@ from ..system import systemd
 
 MAX_COMMAND: Final = 65_536
 """Characters of one command line; the kernel takes 128 KiB for one argument, an engine's has some hundred."""
-MAX_DROP_INS: Final = 100
+MAX_FILES: Final = 100
 
 Sections = Mapping[str, Mapping[str, list[str]]]
 
@@ -23,19 +23,9 @@ Sections = Mapping[str, Mapping[str, list[str]]]
 def settings(host: Host, unit: str) -> Sections:
     """Sections of the unit file and its drop-ins, as one text: a later value adds, an empty one resets.
 
-    Drop-ins of equal names count once, that of the administrator first. Raises CouldNotLook as `Host.text` does;
-    ValueError for over MAX_DROP_INS drop-ins.
+    Raises CouldNotLook as `Host.text` does, and for too many drop-ins.
     """
-    found: dict[str, str] = {}
-    for folder in systemd.FOLDERS:
-        place = f"{folder}/{unit}.d"
-        for name in host.names(place):
-            if name.endswith(".conf"):
-                found.setdefault(name, f"{place}/{name}")
-    if len(found) > MAX_DROP_INS:
-        raise ValueError(f"{unit} has over {MAX_DROP_INS} drop-ins")
-    texts = [systemd.units(host).text(unit), *(host.text(found[name]) or "" for name in sorted(found))]
-    return systemd.sections("\n\n".join(texts))
+    return systemd.sections(*systemd.units(host).texts(unit))
 
 
 def arguments(host: Host, unit: str) -> list[str]:
@@ -45,7 +35,7 @@ def arguments(host: Host, unit: str) -> list[str]:
     if not commands:
         return []
     environment = _environment(words(" ".join(service.get("environment", []))[:MAX_COMMAND]))
-    for path in service.get("environmentfile", [])[:MAX_DROP_INS]:
+    for path in service.get("environmentfile", [])[:MAX_FILES]:
         text = host.text(path.removeprefix("-")) or ""
         environment |= {e.key: e.value for e in assignments.parse(text, posix=True)}
     return expanded(commands[-1], environment)[1:]

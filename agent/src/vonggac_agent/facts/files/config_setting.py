@@ -1,13 +1,12 @@
-"""config.setting: one setting of one configuration file. The syntax is known to `formats`, the drop-ins to this module.
+"""config.setting: one setting of one configuration file. The syntax is known to `formats`, drop-ins to `dropins`.
 
-Drop-ins of the format systemd: systemd-system.conf(5), "Configuration Directories and Precedence". `Include` of the
-directives formats as in sshd_config(5): patterns relative to the file's own folder.
+`Include` of the directives formats as in sshd_config(5): patterns relative to the file's own folder.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from vonggac_contract import limits
@@ -17,12 +16,12 @@ from vonggac_contract.facts.files import ConfigSetting
 from ...formats import assignments, directives, documents, ini
 from ...host import Host
 from ...untrusted import as_text, bounded
+from ..system import dropins
 
 MAX_FILES: Final = 200
 """Files that one configuration may draw in."""
 MAX_DEPTH: Final = 16
 _NUMBER: Final = re.compile(r"-?[0-9]{1,15}")
-_FOLDERS: Final = ("usr/lib", "usr/local/lib", "run", "etc")
 
 
 class Setting(NamedTuple):
@@ -32,16 +31,22 @@ class Setting(NamedTuple):
     source: str
 
 
-def from_ini(text: str, key: str, *, systemd: bool = False) -> list[Setting]:
-    """Values of `section/name` in order; for systemd an empty value resets what stands before it."""
+def from_ini(text: str, key: str) -> list[Setting]:
+    """Values of `section/name` in order."""
     section, _, name = key.rpartition("/")
-    found: list[Setting] = []
-    for entry in ini.parse(text, continuation="\\" if systemd else ""):
+    return [Setting(e.value, str(e.line)) for e in ini.parse(text) if (e.section, e.key) == (section, name)]
+
+
+def from_systemd(texts: Iterable[str], key: str) -> list[str]:
+    """Values of `Section/Name` in files read as one: an empty value resets what stands before it."""
+    section, _, name = key.rpartition("/")
+    found: list[str] = []
+    for entry in ini.systemd("\n\n".join(texts)):
         if (entry.section, entry.key) == (section, name):
-            if systemd and not entry.value:
-                found.clear()
+            if entry.value:
+                found.append(entry.value)
             else:
-                found.append(Setting(entry.value, str(entry.line)))
+                found.clear()
     return found
 
 
@@ -83,7 +88,6 @@ _DOCUMENTS: Final[dict[str, Callable[[str], Any]]] = {
 }
 _LINES: Final[dict[str, Callable[[str, str], list[Setting]]]] = {
     "ini": from_ini,
-    "systemd": lambda text, key: from_ini(text, key, systemd=True),
     "assignments": from_assignments,
     "key-value": from_key_value,
 }
@@ -103,37 +107,25 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[ConfigSetting, str]:
         file = document is not None
         found = from_document(_DOCUMENTS[form](document), key) if document else []
     elif form in _LINES:
-        texts = [
-            (name, host.public_text(name))
-            for name in (_drop_ins(host, path) if form == "systemd" else [path])
-        ]
-        there = [(name, text) for name, text in texts if text is not None]
-        file = bool(there)
-        if form == "systemd":
-            # Read as one file, so that an empty value resets what earlier files said.
-            found = from_ini("\n".join(text for _, text in there), key, systemd=True)
-            found = [Setting(s.value, path) for s in found]
-        else:
-            found = [
-                Setting(s.value, f"{name}:{s.source}") for name, t in there for s in _LINES[form](t, key)
-            ]
+        told = host.public_text(path)
+        file = told is not None
+        found = [Setting(s.value, f"{path}:{s.source}") for s in _LINES[form](told or "", key)]
+    elif form == "systemd":
+        files = [host.public_text(name) for name in _drop_ins(host, path)]
+        texts = [told for told in files if told is not None]
+        file = bool(texts)
+        found = [Setting(value, path) for value in from_systemd(texts, key)]
     else:
         raise CouldNotLook(Reason.NOT_SUPPORTED, f"this agent reads no format {form!r}")
     return decide(found, file=file, first=form == "directives-first"), as_text(path)
 
 
 def _drop_ins(host: Host, path: str) -> list[str]:
-    """The file, then its drop-ins by name; of two with one name that of the later folder counts."""
+    """The file, then its drop-ins in the order in which they are read."""
     base = path.strip("/")
-    for folder in _FOLDERS:
-        if base.startswith(folder + "/"):
-            base = base.removeprefix(folder + "/")
-            break
-    named: dict[str, str] = {}
-    for folder in _FOLDERS:
-        place = f"{folder}/{base}.d"
-        named |= {name: f"{place}/{name}" for name in host.names(place) if name.endswith(".conf")}
-    return [path, *(named[name] for name in sorted(named))]
+    within = (base.removeprefix(f"{f}/") for f in dropins.CONFIGURATION if base.startswith(f"{f}/"))
+    name = next(within, base)
+    return [path, *dropins.files(host, [f"{folder}/{name}.d" for folder in dropins.CONFIGURATION])]
 
 
 def _included(host: Host, path: str) -> Iterator[tuple[str, str]]:

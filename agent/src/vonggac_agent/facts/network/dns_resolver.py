@@ -13,7 +13,6 @@ from typing import Any, Final, Literal
 from vonggac_contract import limits
 from vonggac_contract.facts.network import DnsResolver, NameServer
 
-from ...formats import ini
 from ...formats.lines import significant
 from ...host import Host
 from ...untrusted import bounded
@@ -23,9 +22,7 @@ FILE: Final = "etc/resolv.conf"
 BEHIND: Final = "run/systemd/resolve/resolv.conf"
 STUBS: Final = frozenset(("127.0.0.53", "127.0.0.54"))
 UNIT: Final = "systemd-resolved.service"
-FOLDERS: Final = tuple(
-    f"{place}/systemd/resolved.conf.d" for place in ("etc", "run", "usr/local/lib", "usr/lib")
-)
+_LISTS: Final = ("dns", "fallbackdns", "domains")
 
 
 def resolv_conf(text: str) -> tuple[list[str], list[str]]:
@@ -43,15 +40,8 @@ def resolv_conf(text: str) -> tuple[list[str], list[str]]:
 
 def resolved_settings(texts: Iterable[str]) -> dict[str, str]:
     """Last value of each key of [Resolve], keys in lower case; lists of several lines join, an empty one resets."""
-    found: dict[str, str] = {}
-    for text in texts:
-        for entry in ini.parse(text, fold=True):
-            if entry.section == "resolve":
-                joined = (
-                    entry.key in ("dns", "fallbackdns", "domains") and entry.value and found.get(entry.key)
-                )
-                found[entry.key] = f"{found[entry.key]} {entry.value}" if joined else entry.value
-    return found
+    told = systemd.sections(*texts).get("Resolve", {})
+    return {key: " ".join(values if key in _LISTS else values[-1:]) for key, values in told.items()}
 
 
 def server(word: str) -> NameServer:
@@ -91,8 +81,8 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[DnsResolver, str]:
     resolved = stub or systemd.units(host).enabled(UNIT) == "enabled"
     settings: dict[str, str] = {}
     if resolved:
-        paths = ["etc/systemd/resolved.conf", *dropins.files(host, FOLDERS)]
-        settings = resolved_settings([host.text(path) or "" for path in paths])
+        paths = dropins.configuration(host, "systemd/resolved.conf")
+        settings = resolved_settings(host.text(path) or "" for path in paths)
     if stub or not servers:
         behind = resolv_conf(host.text(BEHIND) or "")[0] if host.live else []
         servers = behind or settings.get("dns", "").split() or settings.get("fallbackdns", "").split()

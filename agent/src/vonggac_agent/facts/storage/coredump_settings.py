@@ -13,19 +13,13 @@ from typing import Final, Literal, cast
 from vonggac_contract import limits
 from vonggac_contract.facts.storage import CoredumpSettings
 
-from ...formats import ini, lines
+from ...formats import lines
 from ...host import Host
-from ..system import dropins
+from ..system import dropins, systemd
 
 LIMITS: Final = ("etc/security/limits.conf", "usr/etc/security/limits.conf")
 LIMITS_FOLDERS: Final = ("etc/security/limits.d", "usr/etc/security/limits.d")
 COLLECTOR: Final = ("usr/lib/systemd/systemd-coredump", "lib/systemd/systemd-coredump")
-CONF: Final = (
-    "etc/systemd/coredump.conf",
-    "run/systemd/coredump.conf",
-    "usr/local/lib/systemd/coredump.conf",
-    "usr/lib/systemd/coredump.conf",
-)
 Storage = Literal["none", "external", "journal"]
 _SIZE: Final = re.compile(r"([0-9]{1,15})\s*([KMGTPE]?)(?:i?B)?", re.IGNORECASE)
 _UNLIMITED: Final = ("unlimited", "infinity", "-1")
@@ -54,24 +48,17 @@ def size(text: str) -> int | None:
 
 def conf(texts: Iterable[str]) -> tuple[Storage, int | None]:
     """(Storage=, ProcessSizeMax= in bytes) of coredump.conf and its drop-ins in order, read as one file."""
-    storage: Storage = "external"
-    largest: int | None = None
-    for text in texts:
-        for entry in ini.parse(text, fold=True):
-            if (entry.section, entry.key) == ("coredump", "storage"):
-                value = entry.value.lower()
-                storage = cast(Storage, value) if value in ("none", "external", "journal") else "external"
-            elif (entry.section, entry.key) == ("coredump", "processsizemax"):
-                largest = size(entry.value)
-    return storage, largest
+    told = systemd.last_values(texts, "Coredump")
+    storage = told.get("storage", "").lower()
+    known = storage if storage in ("none", "external", "journal") else "external"
+    return cast(Storage, known), size(told.get("processsizemax", ""))
 
 
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[CoredumpSettings, str]:
     """Topic coredump.settings."""
     limits_files = [next((path for path in LIMITS if host.exists(path)), LIMITS[0])]
     limits_files += dropins.files(host, LIMITS_FOLDERS)
-    conf_files = [next((path for path in CONF if host.exists(path)), CONF[0])]
-    conf_files += dropins.files(host, [f"{path}.d" for path in CONF])
+    conf_files = dropins.configuration(host, "systemd/coredump.conf")
     storage, largest = conf(host.text(path) or "" for path in conf_files)
     value = CoredumpSettings(
         hard_limit=hard_limit(host.text(path) or "" for path in limits_files),

@@ -99,7 +99,7 @@ def fstab(text: str) -> list[Line]:
 
 def mount_unit(texts: Iterable[str]) -> Line | None:
     """A mount unit with its drop-ins, in order; None if it names no place."""
-    mount = systemd.sections("\n\n".join(texts)).get("Mount", {})
+    mount = systemd.sections(*texts).get("Mount", {})
     where = mount.get("where", [])
     if not where:
         return None

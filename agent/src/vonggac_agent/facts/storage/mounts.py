@@ -9,7 +9,7 @@ from vonggac_contract.facts import CouldNotLook, Reason
 from vonggac_contract.facts.storage import MountKind
 
 from ...host import Host
-from ..system import dropins, systemd
+from ..system import systemd
 from . import mount_tables
 from .mount_tables import Line
 
@@ -88,8 +88,7 @@ def _unit(host: Host, path: str) -> tuple[Line, bool] | None:
     state = units.enabled(name)
     if state in ("absent", "masked") or not (state == "enabled" or _wanted(host, name)):
         return None
-    extra = dropins.unit_files(host, name, systemd.FOLDERS)
-    line = mount_tables.mount_unit([units.text(name), *(host.text(file) or "" for file in extra)])
+    line = mount_tables.mount_unit(units.texts(name))
     own = any(name in host.names(folder) for folder in systemd.ADMINISTRATOR)
     return None if line is None or line.path != path else (line, own)
 

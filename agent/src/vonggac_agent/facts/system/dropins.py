@@ -1,7 +1,7 @@
 """Configuration spread over folders of drop-ins, as systemd and kmod read it: which files count, in which order.
 
-Sources: sysctl.d(5), modprobe.d(5), systemd.unit(5): a file hides those of its name in later folders, all are read in
-the order of their names, a link to /dev/null is no file at all.
+Sources: sysctl.d(5), modprobe.d(5), systemd.unit(5), systemd-system.conf(5): a file hides those of its name in later
+folders, all are read in the order of their names, a link to /dev/null is no file at all.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from ...host import Host
 
 MAX_FILES: Final = 500
 """Files that one configuration may be spread over; distributions ship some twenty."""
+CONFIGURATION: Final = ("etc", "run", "usr/local/lib", "usr/lib")
+"""Where systemd's own programs look for their settings, the administrator's first (systemd-system.conf(5))."""
 
 
 def files(host: Host, folders: Sequence[str], ending: str = ".conf") -> list[str]:
@@ -30,6 +32,10 @@ def files(host: Host, folders: Sequence[str], ending: str = ".conf") -> list[str
     return [found[name] for name in sorted(found) if host.readlink(found[name]) != "/dev/null"]
 
 
-def unit_files(host: Host, unit: str, folders: Sequence[str]) -> list[str]:
-    """Drop-ins of `unit` (`rescue.service.d/*.conf`) in the order in which they are read."""
-    return files(host, [f"{folder}/{unit}.d" for folder in folders])
+def configuration(host: Host, name: str) -> list[str]:
+    """The file of that name, such as `systemd/journald.conf`, from the first folder that has it, and its drop-ins.
+
+    Raises CouldNotLook as `files` does.
+    """
+    main = [path for folder in CONFIGURATION if host.exists(path := f"{folder}/{name}")][:1]
+    return [*main, *files(host, [f"{folder}/{name}.d" for folder in CONFIGURATION])]

@@ -14,8 +14,10 @@ from typing import Final, Literal
 from vonggac_contract import limits
 from vonggac_contract.facts import CouldNotLook, Reason
 
+from ...formats import ini
 from ...host import Host
 from ...untrusted import as_text
+from . import dropins
 
 ADMINISTRATOR: Final = ("etc/systemd/system", "run/systemd/system")
 VENDOR: Final = ("usr/local/lib/systemd/system", "usr/lib/systemd/system", "lib/systemd/system")
@@ -39,38 +41,24 @@ def is_name(name: str) -> bool:
     return len(name) <= 255 and _NAME.fullmatch(name) is not None
 
 
-def sections(text: str) -> dict[str, dict[str, list[str]]]:
-    """Section to key to values of a unit file (systemd.syntax(7)): lower-case keys, an empty value resets the list."""
+def sections(*texts: str) -> dict[str, dict[str, list[str]]]:
+    """Section to key to values of files read as one: keys in lower case, an empty value resets what stands before it.
+
+    Raises ValueError for over `lines.MAX_LINES` lines.
+    """
     found: dict[str, dict[str, list[str]]] = {}
-    section: dict[str, list[str]] = found.setdefault("", {})
-    for line in _joined(text):
-        if line.startswith("["):
-            section = found.setdefault(line.strip("[]"), {})
-            continue
-        key, equals, value = line.partition("=")
-        if equals:
-            values = section.setdefault(key.strip().lower(), [])
-            if value.strip():
-                values.append(value.strip())
-            else:
-                values.clear()
+    for entry in ini.systemd("\n\n".join(texts)):
+        values = found.setdefault(entry.section, {}).setdefault(entry.key.lower(), [])
+        if entry.value:
+            values.append(entry.value)
+        else:
+            values.clear()
     return found
 
 
-def _joined(text: str) -> Iterable[str]:
-    """Lines without comments, those that end in a backslash joined with the next."""
-    carried = ""
-    for raw in text.split("\n"):
-        line = raw.strip()
-        if line.startswith(("#", ";")) or (not line and not carried):
-            continue
-        if line.endswith("\\"):
-            carried += line[:-1] + " "
-            continue
-        yield (carried + line).strip()
-        carried = ""
-    if carried:
-        yield carried.strip()
+def last_values(texts: Iterable[str], section: str) -> dict[str, str]:
+    """Key, in lower case, to its last value in `section` of files read as one. Raises as `sections` does."""
+    return {key: values[-1] for key, values in sections(*texts).get(section, {}).items() if values}
 
 
 def unit_of(cgroup: str) -> str | None:
@@ -124,6 +112,11 @@ class Units:
         if found is None or self._host.readlink(found) == "/dev/null":
             return ""
         return self._host.text(found) or ""
+
+    def texts(self, name: str) -> list[str]:
+        """The unit file and its drop-ins (`rescue.service.d/*.conf`), in the order in which they are read."""
+        paths = dropins.files(self._host, [f"{folder}/{name}.d" for folder in FOLDERS])
+        return [self.text(name), *(self._host.text(path) or "" for path in paths)]
 
     def _enabled(self, name: str, depth: int) -> Enabled:
         path = self._file(name)

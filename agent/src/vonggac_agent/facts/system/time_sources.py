@@ -8,12 +8,13 @@ Sources: chrony.conf(5) (`nts`, `key`, `maxsources`, `allow`, `port`, `user`), n
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal
 
 from vonggac_contract import limits
 from vonggac_contract.facts.system import TimeSource, TimeSources
 
+from ...formats.directives import Directive
 from ...host import Host
 from ...untrusted import as_text, bounded, without_userinfo
 from . import time_sync
@@ -21,10 +22,9 @@ from . import time_sync
 POOL: Final = 4
 """Servers taken from a pool: maxsources of chrony.conf(5); ntpd takes as many or more."""
 Client = Literal["chrony", "systemd-timesyncd", "ntpsec", "ntp", "openntpd"]
-Directives = list[tuple[str, list[str]]]
 
 
-def source(word: str, arguments: list[str]) -> TimeSource | None:
+def source(word: str, arguments: Sequence[str]) -> TimeSource | None:
     """The source that a line of chrony.conf or ntp.conf names; None if it names none. A key 0 is no key."""
     if word not in ("server", "pool", "peer", "servers") or not arguments:
         return None
@@ -42,10 +42,10 @@ def source(word: str, arguments: list[str]) -> TimeSource | None:
     )
 
 
-def chrony_serves(told: Iterable[tuple[str, list[str]]]) -> bool:
+def chrony_serves(told: Iterable[Directive]) -> bool:
     """An `allow` that a later `deny all` or `port 0` does not take back."""
     allowed, port = False, "123"
-    for word, arguments in told:
+    for word, arguments, _ in told:
         if word == "allow":
             allowed = True
         elif word == "deny" and (not arguments or arguments[0] == "all"):
@@ -55,33 +55,28 @@ def chrony_serves(told: Iterable[tuple[str, list[str]]]) -> bool:
     return allowed and port != "0"
 
 
-def ntpd_serves(told: Iterable[tuple[str, list[str]]]) -> bool:
+def ntpd_serves(told: Iterable[Directive]) -> bool:
     """No `restrict default` with noserve or ignore, and no `interface ignore`: ntpd answers whoever asks."""
-    for word, arguments in told:
+    for word, arguments, _ in told:
         if word == "restrict" and "default" in arguments and {"noserve", "ignore"} & set(arguments):
             return False
-        if word == "interface" and arguments[:2] in (["ignore", "wildcard"], ["ignore", "all"]):
+        if word == "interface" and arguments[:2] in (("ignore", "wildcard"), ("ignore", "all")):
             return False
     return True
 
 
-def openntpd_serves(told: Iterable[tuple[str, list[str]]]) -> bool:
+def openntpd_serves(told: Iterable[Directive]) -> bool:
     """It answers where it is told to listen."""
-    return any(word == "listen" for word, _ in told)
+    return any(directive.name == "listen" for directive in told)
 
 
-_SERVES: Final[dict[Client, Callable[[Directives], bool]]] = {
+_SERVES: Final[dict[Client, Callable[[list[Directive]], bool]]] = {
     "chrony": chrony_serves,
     "systemd-timesyncd": lambda told: False,
     "ntpsec": ntpd_serves,
     "openntpd": openntpd_serves,
     "ntp": ntpd_serves,
 }
-
-
-def _named(host: Host, client: str) -> Directives:
-    """The directives of a client's configuration, as far as it has any."""
-    return [pair for text in time_sync.configuration(host, client) for pair in time_sync.directives(text)]
 
 
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[TimeSources, str]:
@@ -91,16 +86,17 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[TimeSources, str]:
     client = next((name for wanted in first for name in _SERVES if name == wanted), None)
     if client is None:
         return TimeSources(client="none"), "programs"
-    told = _named(host, client)
+    texts = time_sync.configuration(host, client)
+    told = [directive for text in texts for directive in time_sync.parse(text)]
     if client == "systemd-timesyncd":
-        names = time_sync.timesyncd_servers(time_sync.configuration(host, client))
+        names = time_sync.timesyncd_servers(texts)
         found = [
             TimeSource(bounded(without_userinfo(as_text(name))), 1, authenticated=False, nts=False)
             for name in names
         ]
     else:
-        found = [made for word, arguments in told if (made := source(word, arguments)) is not None]
-    users = [arguments[0] for word, arguments in told if word == "user" and arguments]
+        found = [made for word, arguments, _ in told if (made := source(word, arguments)) is not None]
+    users = [arguments[0] for word, arguments, _ in told if word == "user" and arguments]
     return (
         TimeSources(
             client=client,

@@ -6,7 +6,6 @@ ntp.conf(5), ntpd.conf(5).
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
@@ -14,9 +13,11 @@ from vonggac_contract import limits
 from vonggac_contract.facts import CouldNotLook, Reason
 from vonggac_contract.facts.system import TimeSync
 
+from ...formats import directives
+from ...formats.directives import Directive
 from ...host import Host
 from ...untrusted import as_text, bounded, without_userinfo
-from . import kernel_clock, systemd
+from . import dropins, kernel_clock, systemd
 
 MAX_FILES: Final = 200
 """Files that one configuration may draw in."""
@@ -50,15 +51,12 @@ CLIENTS: Final = (
 
 def servers(text: str, words: tuple[str, ...]) -> list[str]:
     """The first argument of each directive named in `words`; comments as chrony and ntp know them are left out."""
-    return [arguments[0] for word, arguments in directives(text) if word in words and arguments]
+    return [told.arguments[0] for told in parse(text) if told.name in words and told.arguments]
 
 
-def directives(text: str) -> Iterable[tuple[str, list[str]]]:
-    """Lines as (lower-case directive, arguments); `#` ends a line, `!`, `;` and `%` at its start make it a comment."""
-    for line in text.split("\n"):
-        parts = line.partition("#")[0].split()
-        if parts and parts[0][0] not in "!;%":
-            yield parts[0].casefold(), parts[1:]
+def parse(text: str) -> list[Directive]:
+    """Every directive, names in lower case. Raises ValueError for over `lines.MAX_LINES` lines."""
+    return directives.parse(text, comments="#!;%", inline=True)
 
 
 def timesyncd_servers(texts: Iterable[str]) -> list[str]:
@@ -66,7 +64,7 @@ def timesyncd_servers(texts: Iterable[str]) -> list[str]:
 
     They are read as one file, so that an empty value resets what earlier ones said.
     """
-    time = systemd.sections("\n\n".join(texts)).get("Time", {})
+    time = systemd.sections(*texts).get("Time", {})
     return " ".join(time.get("ntp", [])).split() or " ".join(time.get("fallbackntp", [])).split()
 
 
@@ -83,30 +81,18 @@ def _chrony(host: Host) -> list[str]:
             raise CouldNotLook(Reason.TOO_LARGE, f"chrony's configuration draws in over {MAX_FILES} files")
         text = host.text(path) or ""
         texts.append(text)
-        for word, arguments in directives(text):
+        for word, arguments, _ in parse(text):
             if word in ("confdir", "sourcedir"):
                 ending = ".conf" if word == "confdir" else ".sources"
                 for folder in arguments:
                     waiting += [f"{folder}/{name}" for name in host.names(folder) if name.endswith(ending)]
             elif word == "include" and arguments:
-                waiting += _matching(host, arguments[0])
+                waiting += host.glob(arguments[0])
     return texts
 
 
-def _matching(host: Host, pattern: str) -> list[str]:
-    folder, _, name = pattern.rpartition("/")
-    if not set(name) & set("*?["):
-        return [pattern]
-    return [f"{folder}/{entry}" for entry in host.names(folder) if fnmatch.fnmatchcase(entry, name)]
-
-
 def _timesyncd(host: Host) -> list[str]:
-    found: dict[str, str] = {}
-    for folder in ("usr/lib", "usr/local/lib", "run", "etc"):
-        place = f"{folder}/systemd/timesyncd.conf.d"
-        found |= {name: f"{place}/{name}" for name in host.names(place) if name.endswith(".conf")}
-    paths = ["etc/systemd/timesyncd.conf", *(found[name] for name in sorted(found))]
-    return [host.text(path) or "" for path in paths[:MAX_FILES]]
+    return [host.text(path) or "" for path in dropins.configuration(host, "systemd/timesyncd.conf")]
 
 
 def _ntpd(host: Host) -> list[str]:

@@ -9,9 +9,7 @@ from vonggac_contract.facts import CouldNotLook, Reason
 
 from ...host import Host
 from ..access import account_files
-from ..system import dropins, systemd
-
-_UNIT_FOLDERS = ("etc/systemd/system", "run/systemd/system", "usr/lib/systemd/system", "lib/systemd/system")
+from ..system import systemd
 
 
 def writable(host: Host, folder: str, user: str) -> bool | None:
@@ -59,7 +57,4 @@ def runs_as(host: Host, unit: str) -> str:
     """User= of a service with its drop-ins; empty if the unit is not there or names none (then it is root)."""
     if not systemd.is_name(unit):
         return ""
-    drop_ins = dropins.unit_files(host, unit, _UNIT_FOLDERS)
-    texts = [systemd.units(host).text(unit), *(host.text(path) or "" for path in drop_ins)]
-    users = systemd.sections("\n\n".join(texts)).get("Service", {}).get("user", [])
-    return users[-1] if users else ""
+    return systemd.last_values(systemd.units(host).texts(unit), "Service").get("user", "")
