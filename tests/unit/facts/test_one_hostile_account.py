@@ -18,6 +18,7 @@ from vonggac_contract.finding import Finding, Outcome
 from vonggac_contract.snapshot import Snapshot
 from vonggac_rules.evaluate import View, decide_rule
 from vonggac_rules.load import load_rule
+from vonggac_rules.plan import facts_in
 from vonggac_rules.soundness import defaults
 from vonggac_rules.source import read_source
 
@@ -33,9 +34,8 @@ def finding(host: Host, rule_id: str) -> Finding:
     """What a rule says of the machine, with its default values."""
     path = PACKS / rule_id.split(".")[1] / f"{rule_id}.rule.yaml"
     rule = load_rule(read_source(path)).rule
-    topics = {"ssh": "account.keys", "backup": "backup.jobs", "cron": "cron.jobs", "files": "file.walk"}
-    key = fact_key(topics.get(rule_id.split(".")[1], "browser.extensions"))
-    return decide_rule(rule, defaults(rule), View(Snapshot(NOW, "linux", dict(gather(host, [key])))))
+    facts = gather(host, facts_in(rule.check))
+    return decide_rule(rule, defaults(rule), View(Snapshot(NOW, "linux", dict(facts))))
 
 
 def outcomes(host: Host, *rules: str) -> list[Outcome]:
@@ -118,20 +118,39 @@ def test_keys_too_many_to_read_are_unseen_and_a_weak_key_of_another_still_fails(
     assert outcomes(host, *SSH) == [FAIL, FAIL, PASS]
 
 
+HOMES = ("linux.accounts.dot-files", "linux.accounts.trust-files", "linux.accounts.homes")
+
+
+def closed(monkeypatch: pytest.MonkeyPatch, folder: str) -> None:
+    """As root is answered in a FUSE file system of a user, mount.fuse(8) allow_root."""
+    stat = Host.stat
+
+    def denied(self: Host, path: str | Path) -> os.stat_result | None:
+        if str(path).startswith(folder):
+            raise CouldNotLook(Reason.PERMISSION_DENIED, str(path))
+        return stat(self, path)
+
+    monkeypatch.setattr(Host, "stat", denied)
+
+
+def test_a_dot_file_that_leads_nowhere_hides_nothing_of_others(tmp_path: Path) -> None:
+    host = mounted(tmp_path, {**ACCOUNTS, "home/mai/.bashrc": Link(".bashrc"), "home/an/.rhosts": "+\n"})
+    assert outcomes(host, *HOMES[1:2]) == [FAIL]
+
+
 @pytest.mark.hostile
 @pytest.mark.skipif(os.geteuid() != 0, reason="what is closed to an ordinary user is not his doing")
 def test_a_file_that_is_closed_even_to_root_leaves_its_account_unknown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host = with_keys(tmp_path, ED25519)
-    stat = Host.stat
-
-    def closed(self: Host, path: str | Path) -> os.stat_result | None:
-        """As root is answered in a FUSE file system of a user, mount.fuse(8) allow_root."""
-        if str(path).startswith("/home/mai/.ssh"):
-            raise CouldNotLook(Reason.PERMISSION_DENIED, str(path))
-        return stat(self, path)
-
-    monkeypatch.setattr(Host, "stat", closed)
+    closed(monkeypatch, "/home/mai/.ssh")
     assert outcomes(host, *SSH) == [UNKNOWN, UNKNOWN, PASS]
     assert f"mai, path /{HIS_KEYS}" in finding(host, SSH[0]).detail
+    (tmp_path / "home/an").chmod(0o700)
+    assert outcomes(host, *HOMES[:2]) == [UNKNOWN, UNKNOWN]
+    (tmp_path / "home/an/.rhosts").write_text("+\n")
+    assert outcomes(host, *HOMES[:2]) == [UNKNOWN, FAIL]
+    closed(monkeypatch, "/home/mai")
+    assert outcomes(host, *HOMES) == [UNKNOWN, FAIL, UNKNOWN]
+    assert "mai, path /home/mai" in finding(host, HOMES[2]).detail

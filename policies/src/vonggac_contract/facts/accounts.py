@@ -68,7 +68,7 @@ class Home(msgspec.Struct, frozen=True):
     account: Annotated[str, about("Account")]
     path: Annotated[str, about("Where its home is", source="etc/passwd")]
     exists: Annotated[bool, about("It is there, and a directory")]
-    owned: Annotated[bool, about("It belongs to the account")]
+    owned: Annotated[bool | None, about("It belongs to the account; none: closed even to root")]
     permissions: Annotated[list[Permission], about("Permissions; empty if it is not there")]
 
 
@@ -83,8 +83,13 @@ class DotFile(msgspec.Struct, frozen=True):
     """One file in a home that a program obeys or that holds passwords. Contents are not read."""
 
     account: Annotated[str, about("Account")]
-    name: Annotated[str, about("Name inside the home")]
-    owned: Annotated[bool, about("It belongs to the account or to root")]
+    name: Annotated[
+        str,
+        about(
+            "Name inside the home; not-seen: whatever is in a home closed even to root", unseen=("not-seen",)
+        ),
+    ]
+    owned: Annotated[bool | None, about("It belongs to the account or to root; none: not seen")]
     permissions: Annotated[list[Permission], about("Permissions")]
 
 

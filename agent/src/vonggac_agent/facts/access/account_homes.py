@@ -1,11 +1,13 @@
 """account.homes and account.dot-files: whose homes and start-up files others may change. Contents are never read.
 
 Homes are those of accounts with a shell that are not system accounts; dot files are looked for in root's home too, by
-name, so that a home with a million files costs no more than an empty one.
+name, so that a home with a million files costs no more than an empty one. What its owner closed to root (a FUSE file
+system of a user's own, mount.fuse(8)) is told as unseen, and the others are looked at all the same.
 """
 
 from __future__ import annotations
 
+import os
 import posixpath
 import stat
 from typing import Final
@@ -53,7 +55,12 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[Homes, str]:
 
 
 def _home(host: Host, entry: PasswdEntry) -> Home:
-    status = host.stat(entry.home) if entry.home.startswith("/") else None
+    try:
+        status = host.stat(entry.home) if entry.home.startswith("/") else None
+    except CouldNotLook as error:
+        if not closed_to_root(error):
+            raise
+        return Home(bounded(entry.name), bounded(entry.home), exists=True, owned=None, permissions=[])
     if status is None or not stat.S_ISDIR(status.st_mode):
         return Home(bounded(entry.name), bounded(entry.home), exists=False, owned=False, permissions=[])
     return Home(
@@ -66,7 +73,7 @@ def _home(host: Host, entry: PasswdEntry) -> Home:
 
 
 def gather_dot_files(host: Host, selector: tuple[str, ...]) -> tuple[DotFiles, str]:
-    """Topic account.dot-files. Raises CouldNotLook: permission-denied as soon as one home is closed to us."""
+    """Topic account.dot-files. Raises CouldNotLook: permission-denied to an ordinary user as soon as one is closed."""
     entries = account_files.passwd(host.lines("etc/passwd", limit=account_users.MAX_ACCOUNT_FILE))
     found: list[DotFile] = []
     for entry in [*(e for e in entries if e.uid == 0), *people(host)]:
@@ -76,13 +83,33 @@ def gather_dot_files(host: Host, selector: tuple[str, ...]) -> tuple[DotFiles, s
     return DotFiles(found), "etc/passwd, stat"
 
 
+def closed_to_root(error: CouldNotLook) -> bool:
+    """Nobody else may look either; to an ordinary user everything of others is closed."""
+    return error.reason is Reason.PERMISSION_DENIED and os.geteuid() == 0
+
+
 def _dot_files(host: Host, entry: PasswdEntry) -> list[DotFile]:
-    if not entry.home.startswith("/") or not host.exists(entry.home):
-        return []
     found: list[DotFile] = []
-    for name in DOT_FILES:
-        status = host.stat(posixpath.join(entry.home, name))
-        if status is not None:
-            permissions = file_stat.describe(status, {}, {}).permissions
-            found.append(DotFile(bounded(entry.name), name, status.st_uid in (entry.uid, 0), permissions))
+    try:
+        if not entry.home.startswith("/") or not host.exists(entry.home):
+            return []
+        for name in DOT_FILES:
+            status = _stat(host, posixpath.join(entry.home, name))
+            if status is not None:
+                permissions = file_stat.describe(status, {}, {}).permissions
+                found.append(DotFile(bounded(entry.name), name, status.st_uid in (entry.uid, 0), permissions))
+    except CouldNotLook as error:
+        if not closed_to_root(error):
+            raise
+        found.append(DotFile(bounded(entry.name), "not-seen", owned=None, permissions=[]))
     return found
+
+
+def _stat(host: Host, path: str) -> os.stat_result | None:
+    """As `Host.stat`; None for a loop of links too: no program reads anything through it."""
+    try:
+        return host.stat(path)
+    except CouldNotLook as error:
+        if error.reason is not Reason.MALFORMED:
+            raise
+        return None

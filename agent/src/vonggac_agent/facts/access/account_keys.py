@@ -23,7 +23,7 @@ from vonggac_contract.facts.ssh import AccountKeys, AuthorizedKey, KeyFile
 from ...host import Host
 from ...untrusted import bounded
 from ..files import file_stat
-from . import account_files, account_users, ssh_public_key, sshd_defaults, sshd_effective
+from . import account_files, account_homes, account_users, ssh_public_key, sshd_defaults, sshd_effective
 from .account_files import PasswdEntry
 
 MAX_FILES: Final = 2000
@@ -121,7 +121,9 @@ def _look(
     except ValueError:
         content = _CONTENT[Reason.TOO_LARGE]
     except CouldNotLook as error:
-        if error.reason not in _CONTENT or (error.reason is Reason.PERMISSION_DENIED and os.geteuid() != 0):
+        if error.reason not in _CONTENT or (
+            error.reason is Reason.PERMISSION_DENIED and not account_homes.closed_to_root(error)
+        ):
             raise
         content = _CONTENT[error.reason]
     unread = [] if content == "no-file" else [AuthorizedKey(file.account, file.path, administrator)]
