@@ -173,7 +173,7 @@ def _logs(family: str) -> Facts:
             "targets": [
                 {
                     "host": "nhatky.mau.vn", "port": "6514", "protocol": "tcp", "tls": True, "verified": True,
-                    "queued": True,
+                    "queued": True, "selector": "*.*", "auth": True, "authpriv": True,
                 },
             ],
         },

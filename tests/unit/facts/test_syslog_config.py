@@ -99,7 +99,7 @@ def test_red_hats_file_gives_modules_their_defaults() -> None:
 
 def test_a_target_in_tls_is_told_from_one_in_clear() -> None:
     assert rsyslog(CENTRAL).sent == (
-        Sent("nhat-ky.tinh.gov.vn", "6514", "tcp", tls=True, verified=True, queued=True),
+        Sent("nhat-ky.tinh.gov.vn", "6514", "tcp", tls=True, verified=True, queued=True, selector="*.*"),
         Sent("10.0.0.5", "2514", "relp", tls=True, verified=False, queued=False),
     )
     without_driver = CENTRAL.replace("gtls", "ptcp")
@@ -119,10 +119,10 @@ $ActionQueueFileName q1
 & :omrelp:10.0.0.4:2514
 """
     assert rsyslog(text).sent == (
-        Sent("10.0.0.1", "", "udp", tls=False, verified=False, queued=False),
-        Sent("2001:db8::1", "6514", "tcp", tls=True, verified=True, queued=True),
-        Sent("10.0.0.3", "", "tcp", tls=True, verified=True, queued=False),
-        Sent("10.0.0.4", "2514", "relp", tls=False, verified=True, queued=False),
+        Sent("10.0.0.1", "", "udp", tls=False, verified=False, queued=False, selector="*.*"),
+        Sent("2001:db8::1", "6514", "tcp", tls=True, verified=True, queued=True, selector="*.*"),
+        Sent("10.0.0.3", "", "tcp", True, True, False, ':msg, contains, "a, b"', None, None),
+        Sent("10.0.0.4", "2514", "relp", False, True, False, ':msg, contains, "a, b"', None, None),
     )
 
 
@@ -173,7 +173,7 @@ continued.* \\
 def test_syslog_ng_counts_what_its_log_paths_use() -> None:
     assert syslog_ng(SYSLOG_NG) == Config(
         (Written("", "/var/log/auth.log", 0o640), Written("", "/var/log/open.log", 0o644)),
-        (Sent("10.0.0.9", "6514", "tcp", tls=True, verified=True, queued=True),),
+        (Sent("10.0.0.9", "6514", "tcp", True, True, True, "f_auth", None, None),),
         (Heard("udp", "514", "0.0.0.0", False),),
         "",
     )
@@ -196,7 +196,9 @@ def test_a_daemons_includes_are_followed(tmp_path: Path) -> None:
     assert isinstance(found, SyslogConfig)
     assert found.files[0] == LogFile("/var/log/syslog", "*.*;auth,authpriv.none", "0640", False)
     assert [t.host for t in found.targets] == ["nhat-ky.tinh.gov.vn", "10.0.0.5", "log.example"]
-    assert found.targets[0] == LogTarget("nhat-ky.tinh.gov.vn", "6514", "tcp", True, True, True)
+    assert found.targets[0] == LogTarget(
+        "nhat-ky.tinh.gov.vn", "6514", "tcp", True, True, True, "*.*", True, True
+    )
     assert found.listeners == [LogListener("tcp", "514", "", False)]
     assert (found.daemon, found.active, found.full_time) == ("rsyslog", False, True)
 
@@ -232,6 +234,75 @@ def test_loopback_is_this_machine(name: str, here: bool) -> None:
     assert syslog_config.is_here(name) is here
 
 
+@pytest.mark.parametrize(
+    ("text", "auth", "authpriv"),
+    [
+        ("*.* @@h", True, True),
+        ("*.info;mail.none;authpriv.none;cron.none @@h", True, False),
+        ("*.*;auth,authpriv.none @@h", False, False),
+        ("auth,authpriv.* @@h", True, True),
+        ("authpriv.* @@h", False, True),
+        ("kern.* @@h", False, False),
+        ("auth.notice;authpriv.debug @@h", False, True),
+        ("*.=info @@h", False, False),
+        ("*.*;auth.!=debug @@h", True, True),
+        ("*.*;auth.!debug @@h", False, True),
+        ("*.WARN;AUTH.8 @@h", None, None),
+        ('kern.* action(type="omfwd" target="h")', False, False),
+        ('kern.* /k\n& action(type="omfwd" target="h")', False, False),
+        ('action(type="omfwd" target="h")', True, True),
+        ("auth.* stop\n*.* @@h", False, True),
+        (':msg, contains, "x" stop\n*.* @@h', True, True),
+        ("*.* @@h\n& ~", True, True),
+        ("if $programname == 'a' then @@h", None, None),
+        ("if $programname == 'a' then {\n  *.* @@h\n}", None, None),
+        ("if $programname == 'a' then { @@h }", None, None),
+        ('ruleset(name="a") {\n  action(type="omfwd" target="h")\n}', None, None),
+        ('ruleset(name="a") { *.* @@h }', None, None),
+        ('ruleset(name="a") {\n  *.* /f\n}\n*.* @@h', True, True),
+        ('template(name="t" type="list") {\n  constant(value="}")\n}\n*.* @@h', True, True),
+    ],
+)
+def test_what_reaches_a_target_of_rsyslog_is_what_its_selector_lets_through(
+    text: str, auth: bool | None, authpriv: bool | None
+) -> None:
+    (sent,) = rsyslog(text).sent
+    assert (sent.auth, sent.authpriv) == (auth, authpriv)
+
+
+@pytest.mark.parametrize(
+    ("paths", "auth", "authpriv"),
+    [
+        ("log { source(s); destination(d); };", True, True),
+        ("log { source(s); filter(f_a); destination(d); };", True, True),
+        ("log { source(s); filter(f_k); destination(d); };", False, False),
+        ("log { source(s); filter(f_k); destination(d); }; log { source(s); destination(d); };", True, True),
+        ("log { source(s); filter { facility(authpriv); }; destination(d); };", False, True),
+        ("log { source(s); filter(f_n); destination(d); };", None, None),
+        ("log { source(s); filter(f_0); destination(d); };", None, None),
+        ("log { source(s); filter(f_gone); destination(d); };", None, None),
+        ("log { source(s); filter(f_a); filter(f_k); destination(d); };", None, None),
+        ("log { source(s); filter(f_a); log { destination(d); }; };", True, True),
+        ("log { source(s); if (x) { destination(d); }; };", None, None),
+        ("log { source(s); destination(e); flags(final); }; log { source(s); destination(d); };", None, None),
+    ],
+)
+def test_what_reaches_a_target_of_syslog_ng_is_what_its_log_paths_let_through(
+    paths: str, auth: bool | None, authpriv: bool | None
+) -> None:
+    text = """\
+source s { system(); };
+destination d { tcp("h"); };
+destination e { file("/e"); };
+filter f_a { facility(auth, authpriv); };
+filter f_k { facility(kern); };
+filter f_n { not facility(mail); };
+filter f_0 { facility(0..4); };
+"""
+    (sent,) = syslog_ng(text + paths).sent
+    assert (sent.auth, sent.authpriv) == (auth, authpriv)
+
+
 SENT = st.builds(
     Sent,
     st.sampled_from(("10.0.0.1", "logs.example.vn")),
@@ -240,6 +311,9 @@ SENT = st.builds(
     st.booleans(),
     st.booleans(),
     st.booleans(),
+    st.just("*.*"),
+    st.just(True),
+    st.just(True),
 )
 WRITTEN = st.builds(
     Written,
@@ -306,7 +380,7 @@ def test_a_configuration_written_out_is_read_back(config: Config) -> None:
     assert rsyslog(as_rsyslog(config)) == config
     bare = config._replace(
         written=tuple(w._replace(selector="") for w in config.written),
-        sent=tuple(s._replace(verified=s.verified and s.tls) for s in config.sent),
+        sent=tuple(s._replace(verified=s.verified and s.tls, selector="") for s in config.sent),
     )
     assert syslog_ng(as_syslog_ng(config)) == bare
 

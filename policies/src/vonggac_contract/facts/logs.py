@@ -43,6 +43,9 @@ class LoggingState(msgspec.Struct, frozen=True):
     remote_targets: Annotated[
         list[str], about("Hosts that logs are sent to", source="rsyslog, syslog-ng, journal-upload")
     ]
+    journal_target: Annotated[
+        str, about("Host that the whole journal is sent to; empty: none", source="journal-upload.conf")
+    ] = ""
     oldest_entry: Annotated[
         datetime | None, about("Time of the oldest log file kept", source="var/log", volatile=True)
     ] = None
@@ -201,6 +204,17 @@ class LogTarget(msgspec.Struct, frozen=True):
     tls: Annotated[bool, about("Sent in TLS")]
     verified: Annotated[bool, about("The receiver's certificate is verified")]
     queued: Annotated[bool, about("What cannot be sent waits in a queue on disk")]
+    selector: Annotated[str, about("What is sent there, as the configuration says it; empty: everything")] = (
+        ""
+    )
+    auth: Annotated[
+        bool | None,
+        about("Facility auth goes there from info up; none: a filter that was not understood"),
+    ] = None
+    authpriv: Annotated[
+        bool | None,
+        about("Facility authpriv goes there from info up; none: a filter that was not understood"),
+    ] = None
 
 
 class LogListener(msgspec.Struct, frozen=True):

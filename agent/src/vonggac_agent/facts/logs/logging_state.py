@@ -21,14 +21,12 @@ from vonggac_contract.facts.logs import LoggingState
 
 from ...host import Host
 from ...untrusted import bounded, without_userinfo
-from ..system import processes, systemd
+from ..system import dropins, processes, systemd
 from . import journald, logrotate, syslog_config
 
 JOURNALD: Final = ("usr/lib/systemd/systemd-journald", "lib/systemd/systemd-journald")
 MAIN_LOGS: Final = ("/var/log/syslog", "/var/log/messages")
 """The log of everything on Debian's family and on Red Hat's and SUSE's."""
-CONF_FOLDERS: Final = ("etc/systemd", "run/systemd", "usr/local/lib/systemd", "usr/lib/systemd")
-"""Where journald.conf and its drop-ins are, the strongest first."""
 MAX_TARGETS: Final = 1000
 _MAX_JOURNALS: Final = 500
 _PASSED_OVER: Final = ("~", ".bak", ".rpmsave", ".rpmnew", ".dpkg-old", ".dpkg-dist", ".dpkg-new")
@@ -49,13 +47,14 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[LoggingState, str]:
     """Topic logging.state."""
     installed = any(host.exists(path) for path in JOURNALD)
     runs = installed and (not host.live or "systemd-journal" in processes.names(host))
-    settings = drop_ins(host, "journald.conf", "Journal") if installed else {}
+    settings = told(host, "journald.conf", "Journal") if installed else {}
     storage: journald.Storage = "absent"
     if runs:
         storage = journald.storage(settings, has_folder=host.exists("var/log/journal"))
     journal_days = journald.retention_days(settings)
     syslog, active = syslog_config.daemon(host)
     rotate_days = _rotate_days(host)
+    uploaded = _uploaded(host)
     value = LoggingState(
         journald=runs,
         journal_storage=storage,
@@ -64,26 +63,17 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[LoggingState, str]:
         syslog_active=active,
         rotate_days=rotate_days,
         retention_days=retention(storage, journal_days, active, rotate_days),
-        remote_targets=_targets(host, syslog),
+        remote_targets=_targets(host, syslog, uploaded),
+        journal_target=uploaded,
         oldest_entry=_oldest(host),
     )
     return value, "journald.conf, rsyslog.conf, logrotate.conf, var/log"
 
 
-def drop_ins(host: Host, name: str, section: str) -> dict[str, str]:
-    """Settings of `name` and its drop-ins: a stronger folder hides a weaker one's file of the same name; the last in
-    the order of names wins (systemd.conf(5) "Configuration directories and precedence")."""
-    paths = [f"{folder}/{name}" for folder in CONF_FOLDERS if host.exists(f"{folder}/{name}")][:1]
-    parts: dict[str, str] = {}
-    for folder in CONF_FOLDERS:
-        for part in host.names(f"{folder}/{name}.d"):
-            if part.endswith(".conf"):
-                parts.setdefault(part, f"{folder}/{name}.d/{part}")
-    found: dict[str, str] = {}
-    for path in (*paths, *(parts[part] for part in sorted(parts))):
-        for key, values in systemd.sections(host.text(path) or "").get(section, {}).items():
-            found[key] = values[-1] if values else ""
-    return {key: value for key, value in found.items() if value}
+def told(host: Host, name: str, section: str) -> dict[str, str]:
+    """Settings of one of systemd's files with its drop-ins; the last in the order of their names wins."""
+    paths = dropins.configuration(host, f"systemd/{name}")
+    return systemd.last_values((host.text(path) or "" for path in paths), section)
 
 
 def rotations(host: Host) -> list[logrotate.Stanza] | None:
@@ -110,17 +100,21 @@ def _rotate_days(host: Host) -> int | None:
     return min(kept, default=None)
 
 
-def _targets(host: Host, syslog: str) -> list[str]:
-    found = [] if syslog == "none" else [sent.host for sent in syslog_config.read(host, syslog).sent]
-    if systemd.units(host).enabled("systemd-journal-upload.service") == "enabled":
-        url = drop_ins(host, "journal-upload.conf", "Upload").get("url")
-        if url:
-            found.append(journald.upload_target(url))
-    return [
-        bounded(without_userinfo(target))
-        for target in dict.fromkeys(found)
-        if not syslog_config.is_here(target)
-    ][:MAX_TARGETS]
+def _targets(host: Host, syslog: str, uploaded: str) -> list[str]:
+    sent = [] if syslog == "none" else [sent.host for sent in syslog_config.read(host, syslog).sent]
+    shown = [
+        bounded(without_userinfo(name)) for name in dict.fromkeys(sent) if not syslog_config.is_here(name)
+    ]
+    return list(dict.fromkeys([*shown, *filter(None, [uploaded])]))[:MAX_TARGETS]
+
+
+def _uploaded(host: Host) -> str:
+    """Where systemd-journal-upload(8), switched on, sends to; "" for nowhere and for this machine."""
+    if systemd.units(host).enabled("systemd-journal-upload.service") != "enabled":
+        return ""
+    url = told(host, "journal-upload.conf", "Upload").get("url")
+    target = journald.upload_target(url) if url else ""
+    return "" if not target or syslog_config.is_here(target) else bounded(without_userinfo(target))
 
 
 def _oldest(host: Host) -> datetime | None:

@@ -1,7 +1,7 @@
 """Reads rsyslog's configuration in both of its languages: what it writes, where it sends to, where it listens. Pure.
 
 Sources: rsyslog.conf(5); rsyslog's manual: "Configuration Formats", modules omfile, omfwd, omrelp, imudp, imtcp,
-imptcp, imrelp, "Legacy Configuration Directives". Filters are kept as text and not judged.
+imptcp, imrelp, "Legacy Configuration Directives". Selectors are read by `syslog_selector`; other filters stay text.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from vonggac_contract import limits
 
 from ...formats.lines import MAX_LINES
+from .syslog_selector import WANTED, Taken, taken
 
 MAX_FILES: Final = 1000
 MAX_DEPTH: Final = 16
@@ -43,11 +44,15 @@ _ENCRYPTED: Final = frozenset(("gtls", "ossl"))
 
 
 class Item(NamedTuple):
-    """An object with its parameters, keys in lower case (`name` its kind), or a legacy line (`name` empty)."""
+    """An object with its parameters, keys in lower case (`name` its kind), or a legacy line (`name` empty).
+
+    `line` is what stands before the object, or the legacy line; `inside`: in the braces of a condition or a ruleset.
+    """
 
     name: str
     parameters: Mapping[str, str]
     line: str = ""
+    inside: bool = False
 
 
 class Written(NamedTuple):
@@ -59,7 +64,11 @@ class Written(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """Where logs are sent to. `queued`: a queue that goes to disk holds what could not be sent."""
+    """Where logs are sent to. `queued`: a queue that goes to disk holds what could not be sent.
+
+    `auth`, `authpriv`: this facility goes there from info up; None: a filter that was not understood. Empty `selector`:
+    everything does.
+    """
 
     host: str
     port: str
@@ -67,6 +76,9 @@ class Sent(NamedTuple):
     tls: bool
     verified: bool
     queued: bool
+    selector: str = ""
+    auth: bool | None = True
+    authpriv: bool | None = True
 
 
 class Heard(NamedTuple):
@@ -89,13 +101,16 @@ class Config(NamedTuple):
 
 def items(text: str) -> Iterator[Item]:
     """Objects and legacy lines in file order, comments left out. What is neither is passed over."""
-    at = kept = 0
+    at = kept = depth = 0
     parts: list[str] = []
 
-    def line(end: int) -> str:
-        whole = "".join([*parts, text[kept:end]]).strip().strip("{}").strip()
+    def line(end: int) -> tuple[str, bool]:
+        nonlocal depth
+        whole = "".join([*parts, text[kept:end]]).strip()
         parts.clear()
-        return whole
+        inside = depth > 0 or "{" in whole
+        depth = max(0, depth + whole.count("{") - whole.count("}"))
+        return whole.strip("{}").strip(), inside
 
     while stop := _STOP.search(text, at):
         at = stop.end()
@@ -108,16 +123,18 @@ def items(text: str) -> Iterator[Item]:
             parts.append(text[kept : at - 2])
             kept = at
         elif stop.lastgroup == "end":
-            if told := line(at):
-                yield Item("", {}, told)
+            told, inside = line(at)
+            if told:
+                yield Item("", {}, told, inside)
             kept = at
         elif stop.lastgroup == "object":
-            told = line(stop.start())
+            told, inside = line(stop.start())
             parameters, at = _parameters(text, at)
             kept = at
-            yield Item(stop["object"].lower(), parameters, told)
-    if told := line(len(text)):
-        yield Item("", {}, told)
+            yield Item(stop["object"].lower(), parameters, told, inside)
+    told, inside = line(len(text))
+    if told:
+        yield Item("", {}, told, inside)
 
 
 def _free(text: str, at: int) -> bool:
@@ -164,7 +181,8 @@ class _Reader:
         self._global: dict[str, str] = {}
         self._selector = ""
         self._written: list[tuple[str, str, str]] = []
-        self._sent: list[tuple[str, str, str, Mapping[str, str]]] = []
+        self._sent: list[tuple[str, str, str, Mapping[str, str], str, Taken | None]] = []
+        self._dropped = Taken(0, 0)
         self._heard: list[tuple[str, str, str, str, Mapping[str, str]]] = []
 
     def file(self, text: str, depth: int) -> None:
@@ -187,7 +205,7 @@ class _Reader:
             elif item.name:
                 self._object(item)
             else:
-                self._line(item.line)
+                self._line(item)
             if len(self._written) + len(self._sent) + len(self._heard) > MAX_ITEMS:
                 raise ValueError(f"rsyslog's configuration has over {MAX_ITEMS} files, targets and listeners")
 
@@ -206,9 +224,17 @@ class _Reader:
             self._written.append((item.line, path, told.get("filecreatemode", "module")))
         elif item.name == "action" and kind in ("omfwd", "omrelp") and told.get("target"):
             protocol = "relp" if kind == "omrelp" else told.get("protocol", "udp").lower()
-            self._sent.append((told["target"], told.get("port", ""), protocol, told))
+            if item.line != "&":
+                self._selector = item.line
+            self._send(told["target"], told.get("port", ""), protocol, told, inside=item.inside)
 
-    def _line(self, line: str) -> None:
+    def _send(self, host: str, port: str, protocol: str, told: Mapping[str, str], *, inside: bool) -> None:
+        through = None if inside else taken(self._selector) if self._selector else Taken()
+        left = None if through is None else through.without(self._dropped)
+        self._sent.append((host, port, protocol, told, self._selector, left))
+
+    def _line(self, item: Item) -> None:
+        line = item.line
         word, _, rest = line.partition(" ") if "\t" not in line else line.replace("\t", " ").partition(" ")
         if word.startswith("$") and not word.startswith("$$"):
             self._directive(word.lower(), rest.strip())
@@ -224,10 +250,13 @@ class _Reader:
             self._written.append((self._selector, action, self._set.get("$filecreatemode", "")))
         elif match := _TARGET.match(action):
             protocol = "tcp" if match[1] == "@@" else "udp"
-            self._sent.append((match[3], match[4] or "", protocol, self._legacy()))
+            self._send(match[3], match[4] or "", protocol, self._legacy(), inside=item.inside)
         elif match := _RELP.match(action):
-            self._sent.append((match[1], match[2] or "", "relp", self._legacy() | {"tls": "off"}))
+            told = self._legacy() | {"tls": "off"}
+            self._send(match[1], match[2] or "", "relp", told, inside=item.inside)
         else:
+            if action in ("stop", "~") and not item.inside and (gone := taken(self._selector)):
+                self._dropped = Taken(self._dropped.auth | gone.auth, self._dropped.authpriv | gone.authpriv)
             return
         for name in ("$actionqueuetype", "$actionqueuefilename"):
             self._set.pop(name, None)
@@ -270,8 +299,11 @@ class _Reader:
                     _sent_in_tls(protocol, told, driver),
                     _verified(told),
                     bool(told.get("queue.filename")) or told.get("queue.type", "").lower() == "disk",
+                    selector,
+                    None if left is None else left.auth & WANTED == WANTED,
+                    None if left is None else left.authpriv & WANTED == WANTED,
                 )
-                for host, port, protocol, told in self._sent
+                for host, port, protocol, told, selector, left in self._sent
             ),
             tuple(
                 Heard(protocol, port, address, self._heard_in_tls(module, told))

@@ -82,6 +82,9 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[SyslogConfig, str]:
                     s.tls,
                     s.verified,
                     s.queued,
+                    bounded(s.selector),
+                    s.auth,
+                    s.authpriv,
                 )
                 for s in config.sent[:most]
                 if not is_here(s.host)

@@ -7,7 +7,7 @@ tcp(), udp(), tls(), disk-buffer(), options { perm() }.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from ...formats.lines import MAX_LINES
@@ -15,6 +15,10 @@ from .rsyslog_syntax import MAX_CHARACTERS, MAX_DEPTH, MAX_FILES, Config, Heard,
 
 MAX_NODES: Final = 100_000
 MAX_NESTING: Final = 64
+_CONDITIONS: Final = ("if", "elif", "else", "")
+"""The braces behind `if (…)` have no name of their own."""
+_MOST_NAMED: Final = 8
+"""Filters of one path that are kept; more than one is not understood anyway."""
 _TOKEN: Final = re.compile(
     r"(?P<blank>[\s,]++|#[^\n]*+)|(?P<mark>[(){};])"
     r'|"(?P<double>[^"\\]*+(?:\\.?+[^"\\]*+)*+)"|'
@@ -32,6 +36,14 @@ _NETWORK: Final = {
     "udp6": "udp",
 }
 """Drivers with the transport that each has without transport()."""
+
+
+class _Through(NamedTuple):
+    """What reaches a destination: the fields of the same names of `Sent`."""
+
+    selector: str
+    auth: bool | None
+    authpriv: bool | None
 
 
 class Node(NamedTuple):
@@ -106,25 +118,51 @@ def parse(text: str, read: Callable[[str], Iterable[str]]) -> Config:
     found = list(_all(text, read, [0, 0, 0], 0))
     defined: dict[tuple[str, str], Node] = {}
     for node in found:
-        if node.name in ("source", "destination") and node.arguments:
+        if node.name in ("source", "destination", "filter") and node.arguments:
             defined[node.name, node.arguments[0]] = node
     options = [node for node in found if node.name == "options"]
     mode = next((value for node in reversed(options) if (value := node.value("perm"))), "0600")
     used: dict[str, list[Node]] = {"source": [], "destination": []}
-    for part in _paths(found):
-        if part.inner:
-            used[part.name].append(part)
-        used[part.name].extend(
-            defined[part.name, name] for name in dict.fromkeys(part.arguments) if (part.name, name) in defined
-        )
+    through: dict[int, list[_Through]] = {}
+    for part, path in _paths(found):
+        named = [defined[part.name, n] for n in dict.fromkeys(part.arguments) if (part.name, n) in defined]
+        for node in [*([part] if part.inner else []), *named]:
+            used[part.name].append(node)
+            if part.name == "destination":
+                through.setdefault(id(node), []).append(_through(path, defined))
+    targets = [
+        _sent(driver, through[id(node)])
+        for node in _distinct(used["destination"])
+        for driver in node.inner
+        if driver.name in _NETWORK and driver.arguments
+    ]
     writers = [driver for node in _distinct(used["destination"]) for driver in node.inner]
     readers = [driver for node in _distinct(used["source"]) for driver in node.inner]
     return Config(
         tuple(_written(d, mode) for d in writers if d.name == "file" and d.arguments),
-        tuple(_sent(d) for d in writers if d.name in _NETWORK and d.arguments),
+        tuple(targets),
         tuple(_heard(d) for d in readers if d.name in _NETWORK),
         "",
     )
+
+
+def _through(path: list[Node], defined: Mapping[tuple[str, str], Node]) -> _Through:
+    """What a log path lets through. Understood: no filter at all, or one that is nothing but facility()."""
+    if not path:
+        return _Through("", True, True)
+    names = ", ".join(node.arguments[0] if node.arguments else node.name for node in path)
+    node = path[0]
+    if len(path) > 1 or node.name != "filter":
+        return _Through(names, None, None)
+    if not node.inner and len(node.arguments) == 1:
+        said = defined.get(("filter", node.arguments[0]), node)
+        node = said._replace(arguments=said.arguments[1:])
+    if node.arguments or [inner.name for inner in node.inner] != ["facility"]:
+        return _Through(names, None, None)
+    facilities = node.inner[0].arguments
+    if not all(word.isalpha() for word in facilities):
+        return _Through(names, None, None)
+    return _Through(names, "auth" in facilities, "authpriv" in facilities)
 
 
 def _all(text: str, read: Callable[[str], Iterable[str]], used: list[int], depth: int) -> Iterator[Node]:
@@ -142,15 +180,27 @@ def _all(text: str, read: Callable[[str], Iterable[str]], used: list[int], depth
             yield from _all(inner, read, used, depth + 1)
 
 
-def _paths(found: list[Node]) -> Iterator[Node]:
-    """Every source and destination that log paths name or hold, those inside log paths inside too."""
-    waiting = [node for node in found if node.name == "log"]
-    while waiting:
-        for inner in waiting.pop().inner:
-            if inner.name in ("source", "destination"):
-                yield inner
-            elif inner.name in ("log", "channel", "junction", "if", "elif", "else"):
-                waiting.append(inner)
+def _paths(found: list[Node]) -> Iterator[tuple[Node, list[Node]]]:
+    """Every source and destination that log paths name or hold, with what decides whether a message gets there.
+
+    That are the filters of the path and of those around it, conditions, and an earlier path that keeps what it takes.
+    """
+    taken: list[Node] = []
+    for top in (node for node in found if node.name == "log"):
+        waiting = [(top, taken)]
+        while waiting:
+            node, around = waiting.pop()
+            flags = node.option("flags")
+            words = set(flags.arguments) if flags else set()
+            asked = [n for n in node.inner if n.name == "filter"]
+            asked += [node] if node.name in _CONDITIONS or words & {"fallback", "catchall"} else []
+            path = (around + asked)[:_MOST_NAMED]
+            for inner in node.inner:
+                if inner.name in ("source", "destination"):
+                    yield inner, path
+                elif inner.name in ("log", "channel", "junction", *_CONDITIONS):
+                    waiting.append((inner, path))
+            taken = [node] if "final" in words else taken
 
 
 def _distinct(found: list[Node]) -> list[Node]:
@@ -168,7 +218,8 @@ def _transport(driver: Node) -> tuple[str, bool]:
     return ("udp" if told == "udp" else "tcp"), encrypted
 
 
-def _sent(driver: Node) -> Sent:
+def _sent(driver: Node, through: list[_Through]) -> Sent:
+    """`through`: of each path that leads here; together they let through what one of them does."""
     protocol, encrypted = _transport(driver)
     tls = driver.option("tls")
     # Without peer-verify() syslog-ng demands a certificate that it trusts.
@@ -183,7 +234,14 @@ def _sent(driver: Node) -> Sent:
         encrypted,
         encrypted and verified,
         driver.option("disk-buffer") is not None,
+        "; ".join(each.selector for each in through),
+        _either([each.auth for each in through]),
+        _either([each.authpriv for each in through]),
     )
+
+
+def _either(words: list[bool | None]) -> bool | None:
+    return True if True in words else None if None in words else False
 
 
 def _heard(driver: Node) -> Heard:
