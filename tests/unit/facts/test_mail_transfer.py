@@ -68,6 +68,14 @@ def test_a_gateway_with_care() -> None:
     )  # fmt: skip
 
 
+def test_logins_are_limited_where_a_service_takes_them() -> None:
+    submission = f"{SMTP}submission inet n - y - - smtpd\n  -o smtpd_sasl_auth_enable=yes\n"
+    assert server(DEBIAN, submission).login_limit == 0
+    limited = submission + "  -o smtpd_client_auth_rate_limit=10\n"
+    assert server(DEBIAN, limited).login_limit == 10
+    assert server(DEBIAN + "smtpd_client_auth_rate_limit=10\n").login_limit is None
+
+
 def test_postfix_as_debian_ships_it() -> None:
     found = server(DEBIAN)
     assert (found.reachable, found.open_relay, found.tls, found.clear_passwords) == (
@@ -80,7 +88,7 @@ def test_postfix_as_debian_ships_it() -> None:
     assert (found.scanners, found.connection_limit, found.login_limit, found.size_limit) == (
         [],
         50,
-        0,
+        None,
         10_240_000,
     )
 

@@ -74,8 +74,8 @@ class MailServer(msgspec.Struct, frozen=True):
     login_limit: Annotated[
         int | None,
         about(
-            "Most tries to log in by one client in a minute; 0: no limit",
-            source="smtpd_client_auth_rate_limit",
+            "Most tries to log in by one client in a minute; 0: no limit; none: no service takes logins, or Exim",
+            source="smtpd_client_auth_rate_limit, smtpd_sasl_auth_enable",
         ),
     ]
     size_limit: Annotated[

@@ -267,7 +267,10 @@ def describe(main: Mapping[str, str], services: list[Service], *, rspamd_scans: 
         banner_tells=bool(NAMES_SOFTWARE.search(banner)),
         scanners=found,
         connection_limit=min(s.number("smtpd_client_connection_count_limit") for s in each),
-        login_limit=min(s.number("smtpd_client_auth_rate_limit") for s in each),
+        login_limit=min(
+            (s.number("smtpd_client_auth_rate_limit") for s in each if s.on("smtpd_sasl_auth_enable")),
+            default=None,
+        ),
         size_limit=top.number("message_size_limit"),
         signs=bool(DKIM.search(filters) or RSPAMD.search(filters)),
         checks_senders=bool(SENDERS.search(policies[: 4 * limits.MAX_FILE_BYTES]) or RSPAMD.search(filters)),
