@@ -254,6 +254,16 @@ def test_access_files_and_spools_are_judged(as_root: Path) -> None:
     )
 
 
+def test_a_crontab_of_a_directorys_account_is_nobodys_for_sure(as_root: Path) -> None:
+    tree(
+        as_root,
+        {"usr/sbin/crond": "", "var/spool/cron/li": "", "etc/nsswitch.conf": "passwd: files sss systemd\n"},
+    )
+    (as_root / "var/spool/cron/li").chmod(0o600)
+    found, _ = cron_access.gather(mounted(as_root, {}), ())
+    assert [(tab.account, tab.own) for tab in found.crontabs] == [(None, True)]
+
+
 def test_timers_are_told_with_what_they_start(as_root: Path) -> None:
     tree(
         as_root,

@@ -10,10 +10,10 @@ Who = Literal["root", "listed", "all-but-listed", "all"]
 
 
 class CronJob(msgspec.Struct, frozen=True):
-    """One scheduled job. Its command line is not kept, because it may hold passwords."""
+    """One scheduled job, or a crontab that was not read. Its command line is not kept: it may hold passwords."""
 
     source: Annotated[str, about("The crontab, or the script in one of the periodic folders")]
-    line: Annotated[int, about("Line in the crontab; 0 for a script")]
+    line: Annotated[int, about("Line in the crontab; 0 for a script, and for a crontab that was not read")]
     user: Annotated[str, about("Account that it runs as")]
     program: Annotated[str, about("First program that it names by its whole path; empty if none")]
     changeable: Annotated[
@@ -23,7 +23,14 @@ class CronJob(msgspec.Struct, frozen=True):
             source="owners and permissions of the file and of every folder above it",
         ),
     ]
-    fetches: Annotated[bool, about("It runs what it fetched from the network")]
+    fetches: Annotated[bool | None, about("It runs what it fetched from the network; none: not seen")]
+    seen: Annotated[
+        Literal["yes", "not-seen"],
+        about(
+            "not-seen: a user's crontab of over 256 KiB or 1,000 jobs, or a program closed even to root",
+            unseen=("not-seen",),
+        ),
+    ] = "yes"
 
 
 @topic("cron.jobs", privileged=True)
@@ -45,8 +52,14 @@ class CronSpool(msgspec.Struct, frozen=True):
 
     path: Annotated[str, about("Its path")]
     user: Annotated[str, about("User it is named after")]
-    account: Annotated[bool, about("There is such an account", source="etc/passwd")]
-    own: Annotated[bool, about("It belongs to that user or to root")]
+    account: Annotated[
+        bool | None,
+        about(
+            "There is such an account; none: not here, a central directory may have it",
+            source="etc/passwd; etc/nsswitch.conf",
+        ),
+    ]
+    own: Annotated[bool, about("It belongs to that user or to root, not to another account of this machine")]
     mode: Annotated[str, about("Permission bits, four octal digits")]
     open_to_others: Annotated[bool, about("Its group or everybody may read or write it")]
 

@@ -14,6 +14,7 @@ from vonggac_contract.facts.schedule import CronAccess, CronSpool
 
 from ...host import Host
 from ...untrusted import as_text, bounded
+from ..access import account_central
 from . import changeable, cron_jobs
 
 AT: Final = ("usr/sbin/atd", "sbin/atd")
@@ -49,6 +50,8 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[CronAccess, str]:
     allow, deny = _names(host, "etc/cron.allow"), _names(host, "etc/cron.deny")
     at_allow, at_deny = _names(host, "etc/at.allow"), _names(host, "etc/at.deny")
     users = changeable.numbers_by_name(host)
+    switch = next((text for path in account_central.NSSWITCH if (text := host.text(path)) is not None), "")
+    elsewhere = bool(account_central.services(switch))
     crontabs: list[CronSpool] = []
     for user, path in cron_jobs.spools(host):
         status = host.lstat(path)
@@ -57,8 +60,9 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[CronAccess, str]:
                 CronSpool(
                     path=bounded(as_text("/" + path)),
                     user=bounded(user),
-                    account=user in users,
-                    own=status.st_uid in (0, users.get(user, 0)),
+                    account=user in users or (None if elsewhere else False),
+                    own=status.st_uid in (0, users.get(user, 0))
+                    or (elsewhere and user not in users and status.st_uid not in users.values()),
                     mode=f"{stat.S_IMODE(status.st_mode):04o}",
                     open_to_others=bool(status.st_mode & 0o066),
                 )
