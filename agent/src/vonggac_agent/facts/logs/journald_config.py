@@ -60,7 +60,7 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[JournaldConfig, str]:
     """Topic journald.config."""
     if not any(host.exists(path) for path in logging_state.JOURNALD):
         return JournaldConfig(installed=False), logging_state.JOURNALD[0]
-    told = logging_state.drop_ins(host, "journald.conf", "Journal")
+    told = logging_state.told(host, "journald.conf", "Journal")
     forward = told.get("forwardtosyslog", "")
     return (
         JournaldConfig(

@@ -66,7 +66,7 @@ def _by_daemon(host: Host) -> set[LogType]:
 def _by_journal(host: Host) -> set[LogType]:
     if not any(host.exists(path) for path in logging_state.JOURNALD):
         return set()
-    told = logging_state.drop_ins(host, "journald.conf", "Journal")
+    told = logging_state.told(host, "journald.conf", "Journal")
     kept = journald.storage(told, has_folder=host.exists("var/log/journal")) == "persistent"
     return set(_FACILITIES) if kept else set()
 
