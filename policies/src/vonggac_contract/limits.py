@@ -25,6 +25,8 @@ MAX_SAFE_INTEGER: Final = 2**53
 MAX_SIGNATURES: Final = 4
 MAX_YAML_BYTES: Final = 2 * MIB
 MAX_YAML_DEPTH: Final = 20
+MAX_YAML_VALUES: Final = 20_000
+"""Events of the parser, about one a value: over five times what the longest file has; a tenth of a second."""
 MAX_PATTERN_BYTES: Final = 1 * KIB
 MAX_PATTERN_INPUT_BYTES: Final = 1 * MIB
 MAX_EVIDENCE_ITEMS: Final = 20

@@ -13,25 +13,25 @@ the fact could not be looked at. `now` (default 2026-01-01T00:00:00Z), `paramete
 from __future__ import annotations
 
 import types
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from vonggac_contract.facts import TOPICS, Fact, FactKey, Known, Reason, Unavailable, fact_key
+from vonggac_contract.facts import TOPICS, Fact, FactKey, Known, Reason, Topic, Unavailable, fact_key
 from vonggac_contract.finding import Evidence, Finding, Outcome
+from vonggac_contract.rule import Rule
 from vonggac_contract.snapshot import Snapshot
 
-from .check import Misfit
-from .errors import RuleError
+from .errors import Slips
 from .evaluate import NO_VALUE, View, decide_rule
 from .given import check_given
 from .load import LoadedRule
 from .plan import facts_in
 from .source import Path_, Source
 from .types import FieldType, nearest
-from .uses import fit_parameter
+from .uses import fit_parameters
 
 DEFAULT_NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
 PREFIXES: Final = {
@@ -56,25 +56,38 @@ class Case(msgspec.Struct, frozen=True):
 
 
 _KEYS: Final = ("facts", "expect", "now", "parameters")
+_NEEDED: Final = ("facts", "expect")
 _EXPECT: Final = ("outcome", "reason", "evidence")
 
 
-def load_cases(source: Source, loaded: LoadedRule) -> list[Case]:
-    """Check the file of cases of one rule. Raises RuleError; also without at least one pass and one fail case."""
+def load_cases(source: Source, loaded: LoadedRule | None) -> list[Case]:
+    """Check the file of cases of one rule; None for a rule with errors of its own: then what it reads is not compared.
+
+    Raises RuleError, for everything that is wrong at once; also without at least one pass and one fail case.
+    """
     top = source.value
     if not isinstance(top, dict):
-        raise RuleError(
-            source.place(()),
-            "cases are a mapping of names to cases",
-            hint="write pass-<what>: and its facts below",
+        raise source.refuse(
+            (), "cases are a mapping of names to cases", "write pass-<what>: and its facts below"
         )
-    cases = [_case(source, loaded, name, body) for name, body in top.items()]
+    slips, cases = Slips(), []
+    for name, body in top.items():
+        with slips:
+            cases.append(_case(source, loaded, name, body))
+    said = {word for name, body in top.items() for word in _outcomes(name, body)}
     for needed in ("pass", "fail"):
-        if not any(c.outcome == needed for c in cases):
-            raise RuleError(
-                source.place(()), f"no case with outcome {needed}", hint=f"add a case named {needed}-…"
-            )
+        if needed not in said and said <= {*PREFIXES, *PREFIXES.values()}:
+            slips.add(source.refuse((), f"no case with outcome {needed}", f"add a case named {needed}-…"))
+    slips.settle()
     return cases
+
+
+def _outcomes(name: str, body: Any) -> Iterator[str]:
+    """What a case is named for, and what it says that it expects; they may differ, which is told elsewhere."""
+    yield name.split("-")[0]
+    expect = body.get("expect") if isinstance(body, dict) else None
+    if isinstance(expect, dict) and "outcome" in expect:
+        yield str(expect["outcome"])
 
 
 def run_case(loaded: LoadedRule, case: Case) -> Finding:
@@ -104,36 +117,40 @@ def fault(loaded: LoadedRule, case: Case) -> tuple[str, Path_]:
     return "", ()
 
 
-def _case(source: Source, loaded: LoadedRule, name: str, body: Any) -> Case:
+def _case(source: Source, loaded: LoadedRule | None, name: str, body: Any) -> Case:
+    slips = Slips()
     prefix = name.split("-")[0]
     if prefix not in PREFIXES or "-" not in name:
-        raise RuleError(
-            source.place((name,)),
-            f"{name!r}: a case is named <verdict>-<what>",
-            hint=nearest(prefix, PREFIXES),
-        )
-    outcome = Outcome(PREFIXES[prefix])
-    case = _mapping(source, (name,), body, _KEYS)
-    for needed in ("facts", "expect"):
-        if needed not in case:
-            raise RuleError(
-                source.place((name,)), f"{needed!r} is missing", hint="a case has facts and expect"
-            )
-    facts = _facts(source, loaded, (name, "facts"), case["facts"])
-    parameters = _parameters(source, loaded, (name, "parameters"), case.get("parameters", {}))
-    now = _now(source, (name, "now"), case.get("now", DEFAULT_NOW))
-    reason, evidence = _expected(source, (name, "expect"), case["expect"], outcome)
-    return Case(name, Snapshot(now, loaded.rule.platform, facts), parameters, outcome, reason, evidence)
+        words = f"{name!r}: a case is named <verdict>-<what>"
+        slips.add(source.refuse((name,), words, nearest(prefix, PREFIXES)))
+    outcome = Outcome(PREFIXES[prefix]) if prefix in PREFIXES else None
+    facts: dict[FactKey, Fact] = {}
+    parameters: dict[str, Any] = {}
+    now, reason, evidence = DEFAULT_NOW, "", dict[str, Any]()
+    case = body if isinstance(body, dict) else {}
+    with slips:
+        _mapping(source, (name,), body, _KEYS, _NEEDED, "a case has facts and expect")
+    if "facts" in case:
+        with slips:
+            facts = _facts(source, loaded, (name, "facts"), case["facts"])
+    with slips:
+        parameters = _parameters(source, loaded, (name, "parameters"), case.get("parameters", {}))
+    with slips:
+        now = _now(source, (name, "now"), case.get("now", DEFAULT_NOW))
+    if "expect" in case:
+        with slips:
+            reason, evidence = _expected(source, (name, "expect"), case["expect"], outcome)
+    slips.settle()
+    platform = "linux" if loaded is None else loaded.rule.platform
+    return Case(name, Snapshot(now, platform, facts), parameters, Outcome(PREFIXES[prefix]), reason, evidence)
 
 
-def _mapping(source: Source, path: Path_, value: Any, keys: Sequence[str]) -> dict[str, Any]:
+def _mapping(
+    source: Source, path: Path_, value: Any, keys: Sequence[str], needed: Sequence[str] = (), has: str = ""
+) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise RuleError(
-            source.place(path), f"here stands a mapping, not {value!r}", hint=f"it has {', '.join(keys)}"
-        )
-    for key in value:
-        if key not in keys:
-            raise RuleError(source.place((*path, key)), f"no key {key!r} here", hint=nearest(key, keys))
+        raise source.refuse(path, f"here stands a mapping, not {value!r}", f"it has {', '.join(keys)}")
+    source.check_keys(path, value, keys, needed, has)
     return value
 
 
@@ -144,53 +161,45 @@ def _now(source: Source, path: Path_, value: Any) -> datetime:
         except ValueError:
             value = None
     if not isinstance(value, datetime):
-        raise RuleError(
-            source.place(path), "`now` is a moment", hint="write 2026-01-31T00:00:00Z, with day and time"
-        )
+        raise source.refuse(path, "`now` is a moment", "write 2026-01-31T00:00:00Z, with day and time")
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
-def _parameters(source: Source, loaded: LoadedRule, path: Path_, given: Any) -> dict[str, Any]:
-    values = {n: d.default for n, d in loaded.rule.parameters.items()}
+def _parameters(source: Source, loaded: LoadedRule | None, path: Path_, given: Any) -> dict[str, Any]:
     if not isinstance(given, dict):
-        raise RuleError(source.place(path), "here stand parameter values", hint="write {name: value}")
-    for name, value in given.items():
-        if name not in values:
-            hint = nearest(name, values)
-            raise RuleError(source.place((*path, name)), f"no parameter {name!r}", hint=hint)
-        try:
-            values[name] = fit_parameter(loaded.uses, name, value)
-        except Misfit as e:
-            raise RuleError(source.place((*path, name)), str(e), hint=e.hint) from e
-    return values
+        raise source.refuse(path, "here stand parameter values", "write {name: value}")
+    if loaded is None:
+        return {}
+    values = {n: d.default for n, d in loaded.rule.parameters.items()}
+    return values | fit_parameters(source, path, given, loaded.rule, loaded.uses)
 
 
-def _expected(source: Source, path: Path_, value: Any, outcome: Outcome) -> tuple[str, dict[str, Any]]:
-    """The reason and the evidence that the case demands."""
-    expect = _mapping(source, path, value, _EXPECT)
-    if expect.get("outcome") != outcome:
-        raise RuleError(
-            source.place((*path, "outcome")),
-            f"the case is named for {outcome}, and expects {expect.get('outcome')!r}",
-            hint=f"write outcome: {outcome}, or name the case for what it expects",
-        )
-    reason = expect.get("reason", "")
-    if "reason" in expect:
-        if outcome not in _REASONS:
-            raise RuleError(
-                source.place((*path, "reason")),
-                f"{outcome} has no reason",
-                hint="only unknown and not-applicable do",
-            )
-        if reason not in _REASONS[outcome]:
-            raise RuleError(
-                source.place((*path, "reason")),
-                f"{reason!r} is no reason for {outcome}",
-                hint=nearest(str(reason), _REASONS[outcome]),
-            )
-    return reason, _mapping(
-        source, (*path, "evidence"), expect.get("evidence", {}), Evidence.__struct_fields__
-    )
+def _expected(source: Source, path: Path_, value: Any, outcome: Outcome | None) -> tuple[str, dict[str, Any]]:
+    """The reason and the evidence that the case demands; `outcome`: that of its name, None if that says none."""
+    slips = Slips()
+    with slips:
+        _mapping(source, path, value, _EXPECT, ("outcome",), "write outcome: pass, or what else is expected")
+    expect = value if isinstance(value, dict) else {}
+    if outcome is not None and "outcome" in expect and expect["outcome"] != outcome:
+        words = f"the case is named for {outcome}, and expects {expect['outcome']!r}"
+        hint = f"write outcome: {outcome}, or name the case for what it expects"
+        slips.add(source.refuse((*path, "outcome"), words, hint))
+    if outcome is not None and "reason" in expect:
+        with slips:
+            _check_reason(source, (*path, "reason"), expect["reason"], outcome)
+    evidence: dict[str, Any] = expect.get("evidence", {})
+    with slips:
+        _mapping(source, (*path, "evidence"), evidence, Evidence.__struct_fields__)
+    slips.settle()
+    return expect.get("reason", ""), evidence
+
+
+def _check_reason(source: Source, path: Path_, reason: Any, outcome: Outcome) -> None:
+    if outcome not in _REASONS:
+        raise source.refuse(path, f"{outcome} has no reason", "only unknown and not-applicable do")
+    if reason not in _REASONS[outcome]:
+        hint = nearest(str(reason), _REASONS[outcome])
+        raise source.refuse(path, f"{reason!r} is no reason for {outcome}", hint)
 
 
 _REASONS: Final[dict[Outcome, tuple[str, ...]]] = {
@@ -199,64 +208,68 @@ _REASONS: Final[dict[Outcome, tuple[str, ...]]] = {
 }
 
 
-def _facts(source: Source, loaded: LoadedRule, path: Path_, given: Any) -> dict[FactKey, Fact]:
+def _facts(source: Source, loaded: LoadedRule | None, path: Path_, given: Any) -> dict[FactKey, Fact]:
     if not isinstance(given, list):
-        raise RuleError(
-            source.place(path), "`facts` is a list", hint="write `- {fact: …, value: {…}}` lines, or []"
-        )
-    conditions = [loaded.rule.check] + ([loaded.rule.when] if loaded.rule.when is not None else [])
-    read = set().union(*(facts_in(c) for c in conditions))
+        raise source.refuse(path, "`facts` is a list", "write `- {fact: …, value: {…}}` lines, or []")
+    read = None if loaded is None else _read(loaded.rule)
     facts: dict[FactKey, Fact] = {}
+    slips = Slips()
     for i, entry in enumerate(given):
-        key, fact = _fact(source, (*path, i), entry)
-        if key in facts:
-            raise RuleError(source.place((*path, i)), f"{key} is given twice", hint="keep one of the two")
-        if key not in read:
-            raise RuleError(
-                source.place((*path, i)), f"the rule does not read {key}", hint=nearest(str(key), read)
-            )
-        facts[key] = fact
+        with slips:
+            key, fact = _fact(source, (*path, i), entry)
+            if key in facts:
+                raise source.refuse((*path, i), f"{key} is given twice", "keep one of the two")
+            if read is not None and key not in read:
+                raise source.refuse((*path, i), f"the rule does not read {key}", nearest(str(key), read))
+            facts[key] = fact
+    slips.settle()
     return facts
+
+
+def _read(rule: Rule) -> set[FactKey]:
+    return facts_in(rule.check) | (set() if rule.when is None else facts_in(rule.when))
 
 
 def _fact(source: Source, path: Path_, entry: Any) -> tuple[FactKey, Fact]:
     if not isinstance(entry, dict):
-        raise RuleError(
-            source.place(path), f"here stands a fact, not {entry!r}", hint="write {fact: …, value: {…}}"
-        )
+        raise source.refuse(path, f"here stands a fact, not {entry!r}", "write {fact: …, value: {…}}")
     name = entry.get("fact")
     topic = TOPICS.get(name) if isinstance(name, str) else None
     if topic is None or name is None:
         at = (*path, "fact") if "fact" in entry else path
         words = f"no fact is called {name!r}" if "fact" in entry else "no fact is named"
-        raise RuleError(
-            source.place(at), words, hint=nearest(str(name), TOPICS) if name else "write `fact: <topic>`"
-        )
-    keys = ("fact", *topic.selector, "value", "unavailable")
-    _mapping(source, path, entry, keys)
+        raise source.refuse(at, words, nearest(str(name), TOPICS) if name else "write `fact: <topic>`")
+    slips = Slips()
+    with slips:
+        _mapping(source, path, entry, ("fact", *topic.selector, "value", "unavailable"))
     for part in topic.selector:
         if not isinstance(entry.get(part), str):
-            raise RuleError(source.place(path), f"{name} needs {part!r} as a text", hint=f"write `{part}: …`")
-    key = fact_key(name, {k: entry[k] for k in topic.selector})
+            slips.add(source.refuse(path, f"{name} needs {part!r} as a text", f"write `{part}: …`"))
+    fact: Fact | None = None
+    with slips:
+        fact = _looked(source, path, entry, topic)
+    slips.settle()
+    return fact_key(name, {k: entry[k] for k in topic.selector}), fact  # type: ignore[return-value]
+
+
+def _looked(source: Source, path: Path_, entry: dict[str, Any], topic: Topic) -> Fact:
+    """What the entry says was found, or why nothing was. Raises RuleError."""
     if ("value" in entry) == ("unavailable" in entry):
-        raise RuleError(
-            source.place(path), "a case's fact has either value or unavailable",
-            hint="write `value: {…}`, or `unavailable: permission-denied`",
-        )  # fmt: skip
+        words = "a case's fact has either value or unavailable"
+        raise source.refuse(path, words, "write `value: {…}`, or `unavailable: permission-denied`")
     if "unavailable" in entry:
-        at = (*path, "unavailable")
-        if entry["unavailable"] not in list(Reason):
-            raise RuleError(
-                source.place(at), f"{entry['unavailable']!r} is no reason why nobody could look",
-                hint=nearest(str(entry["unavailable"]), list(Reason)),
-            )  # fmt: skip
-        return key, Unavailable(Reason(entry["unavailable"]), "as the case says")
+        reason = entry["unavailable"]
+        if reason not in list(Reason):
+            words = f"{reason!r} is no reason why nobody could look"
+            raise source.refuse((*path, "unavailable"), words, nearest(str(reason), list(Reason)))
+        return Unavailable(Reason(reason), "as the case says")
     at = (*path, "value")
     check_given(source, at, entry["value"], FieldType("struct", struct=topic.value))
     try:
-        return key, Known(msgspec.convert(entry["value"], relaxed(topic.value)), "case")
+        return Known(msgspec.convert(entry["value"], relaxed(topic.value)), "case")
     except msgspec.ValidationError as e:
-        raise RuleError(source.place(at), f"{name}: {e}", hint="see the fact's page for its fields") from e
+        hint = f"{topic.name} has {', '.join(topic.value.__struct_fields__)}"
+        raise source.refuse(at, f"{topic.name}: {e}", hint) from e
 
 
 _RELAXED: dict[type[msgspec.Struct], type[msgspec.Struct]] = {}

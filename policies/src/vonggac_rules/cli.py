@@ -25,7 +25,8 @@ from .builtin import default_rulebook_bytes
 from .errors import RuleError
 from .evaluate import View, decide_rule
 from .explain import Language
-from .pack import RULE_SUFFIX, compile_pack, load_pack, pack_of, read_clauses, rule_of
+from .folder import RULE_SUFFIX
+from .pack import compile_pack, load_pack, pack_of, read_clauses, rule_of
 from .paragraph import explain, parameter
 from .rulebook import Rulebook, load_rulebook
 from .soundness import unsound, unsound_values

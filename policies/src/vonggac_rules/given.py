@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from .errors import RuleError
+from .errors import Slips
 from .source import Path_, Source
 from .types import FieldType, Kind, fields_of, nearest
 
@@ -24,22 +24,24 @@ _EXAMPLES: Final[dict[Kind, str]] = {
 
 
 def check_given(source: Source, path: Path_, value: Any, found: FieldType) -> None:
-    """Raises RuleError unless `value` is one that the field can have. Fields of a struct may be left out."""
+    """Raises RuleError, for all at once, unless `value` is one that the field can have.
+
+    Fields of a struct may be left out.
+    """
     if value is None and found.optional:
         return
     if found.kind == "struct" and found.struct is not None:
         _check_struct(source, path, value, found.struct)
     elif found.kind == "list" and found.element is not None and isinstance(value, list):
+        slips = Slips()
         for i, element in enumerate(value):
-            check_given(source, (*path, i), element, found.element)
+            with slips:
+                check_given(source, (*path, i), element, found.element)
+        slips.settle()
     elif not _fits(value, found.kind):
-        raise RuleError(
-            source.place(path), f"{_name(path)!r} takes {found}, not {value!r}", hint=_EXAMPLES[found.kind]
-        )
+        raise source.refuse(path, f"{_name(path)!r} takes {found}, not {value!r}", _EXAMPLES[found.kind])
     elif found.allowed and value not in found.allowed:
-        raise RuleError(
-            source.place(path), f"{_name(path)!r} can never be {value!r}", hint=nearest(value, found.allowed)
-        )
+        raise source.refuse(path, f"{_name(path)!r} can never be {value!r}", nearest(value, found.allowed))
 
 
 def _check_struct(source: Source, path: Path_, value: Any, struct: type[msgspec.Struct]) -> None:
@@ -49,20 +51,18 @@ def _check_struct(source: Source, path: Path_, value: Any, struct: type[msgspec.
             check_given(source, (*path, i), part, kind)
         return
     if not isinstance(value, dict):
-        raise RuleError(
-            source.place(path), f"here stand the fields of {struct.__name__}, not {value!r}",
-            hint=f"write {{{next(iter(fields))}: …}}",
-        )  # fmt: skip
+        words = f"here stand the fields of {struct.__name__}, not {value!r}"
+        raise source.refuse(path, words, f"write {{{next(iter(fields))}: …}}")
+    slips = Slips()
     for name, part in value.items():
-        if name not in fields:
-            raise RuleError(
-                source.place((*path, name)),
-                f"{struct.__name__} has no field {name!r}",
-                hint=nearest(name, fields),
-            )
-        # A case may leave out what its rule does not read, and say so with null.
-        if part is not None:
-            check_given(source, (*path, name), part, fields[name])
+        with slips:
+            if name not in fields:
+                words = f"{struct.__name__} has no field {name!r}"
+                raise source.refuse((*path, name), words, nearest(name, fields))
+            # A case may leave out what its rule does not read, and say so with null.
+            if part is not None:
+                check_given(source, (*path, name), part, fields[name])
+    slips.settle()
 
 
 def _name(path: Path_) -> str:

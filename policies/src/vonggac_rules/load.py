@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, Final, get_args
 
 import msgspec
@@ -28,7 +29,7 @@ from vonggac_contract.rule import (
 )
 
 from .check import OPERATORS_BY_KIND, Misfit, fit
-from .errors import RuleError
+from .errors import Slips
 from .source import Path_, Source
 from .types import FieldType, field_type, fields_of, nearest
 from .uses import ParameterUse, fit_parameter
@@ -40,6 +41,10 @@ _ID: Final = re.compile(r"(linux|windows)\.[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[
 _KEYS: Final = frozenset(
     ["id", "title", "why", "fix", "severity", "domain", "applies", "check", "parameters", "maps"]
 )
+PLATFORMS: Final = ("linux", "windows")
+_PLATFORM: Final = "`applies` has `platform: linux` or `platform: windows`, and `when` if it has a condition"
+_NO_PARAMETERS: Final = "the rule has none: write `parameters: {%s: {default: …, about: {vi: …, en: …}}}`"
+_DEFINITION: Final = ("default", "about")
 _REQUIRED: Final = ("id", "title", "why", "fix", "severity", "domain", "applies", "check", "maps")
 
 
@@ -52,84 +57,107 @@ class LoadedRule(msgspec.Struct, frozen=True):
 
 
 def load_rule(source: Source) -> LoadedRule:
-    """Check one rule file's values. Raises RuleError with place and hint."""
+    """Check one rule file's values. Raises RuleError with place and hint, for everything that is wrong at once."""
     return _Loader(source).rule()
 
 
 class _Loader:
     def __init__(self, source: Source) -> None:
         self.source = source
+        self.refuse = source.refuse
+        self.slips = Slips()
         self.uses: list[ParameterUse] = []
-        self.parameters: dict[str, Any] = {}
-        self.platform = "linux"
-
-    def refuse(self, path: Path_, message: str, hint: str | None = None) -> RuleError:
-        return RuleError(self.source.place(path), message, hint=hint)
+        self.parameters: dict[str, Any] | None = {}
+        """By name; None if they can't be told."""
+        self.platform: Any = "linux"
 
     def rule(self) -> LoadedRule:
         top = self.mapping(self.source.value, ())
-        self.only(top, (), _KEYS)
-        for key in _REQUIRED:
-            if key not in top:
-                raise self.refuse((), f"{key!r} is missing", "a rule has " + ", ".join(_REQUIRED))
-        rule_id = top["id"]
-        if not isinstance(rule_id, str) or not _ID.fullmatch(rule_id) or len(rule_id) > 120:
+        with self.slips:
+            self.source.check_keys((), top, _KEYS, _REQUIRED, "a rule has " + ", ".join(_REQUIRED))
+        applies = self.part(top, "applies", lambda v: self.mapping(v, ("applies",)))
+        if applies is not None:
+            with self.slips:
+                keys = ("platform", "when")
+                self.source.check_keys(("applies",), applies, keys, ("platform",), _PLATFORM)
+        applies = applies or {}
+        platform = self.part(applies, "platform", lambda v: self.word(v, ("applies", "platform"), PLATFORMS))
+        self.platform = platform or self.platform
+        rule_id = self.part(top, "id", self.id)
+        definitions = self.part(top, "parameters", self.definitions) or {}
+        before = len(self.slips.found)
+        when = self.part(
+            applies, "when", lambda v: self.condition(v, ("applies", "when"), None, top_level=False)
+        )
+        check = self.part(top, "check", lambda v: self.condition(v, ("check",), None, top_level=True))
+        if len(self.slips.found) == before and check is not None:
+            for name in set(definitions) - {u.name for u in self.uses}:
+                words = f"parameter {name!r} is used nowhere"
+                self.slips.add(self.refuse(("parameters", name), words, "drop it"))
+        for name, definition in definitions.items():
+            definitions[name] = self.fitted(name, definition)
+        title = self.part(top, "title", lambda v: self.text(v, ("title",)))
+        why = self.part(top, "why", lambda v: self.text(v, ("why",)))
+        fix = self.part(top, "fix", self.fix)
+        severity = self.part(top, "severity", lambda v: self.word(v, ("severity",), SEVERITIES))
+        domain = self.part(top, "domain", lambda v: self.word(v, ("domain",), DOMAINS))
+        maps = self.part(top, "maps", self.maps)
+        self.slips.settle()
+        rule = Rule(
+            id=rule_id,
+            title=title,
+            why=why,
+            fix=fix,
+            severity=severity,
+            domain=domain,
+            platform=self.platform,
+            when=when,
+            check=check,
+            parameters=definitions,
+            maps=maps,
+        )
+        return LoadedRule(rule, tuple(self.uses), self.source)
+
+    def part(self, value: dict[str, Any], key: str, read: Callable[[Any], Any]) -> Any:
+        """What `read` makes of the value of `key`; None where it is missing, or wrong, which is told at the end."""
+        with self.slips:
+            if key in value:
+                return read(value[key])
+        return None
+
+    def id(self, value: Any) -> str:
+        if not isinstance(value, str) or not _ID.fullmatch(value) or len(value) > 120:
             raise self.refuse(
-                ("id",), f"{rule_id!r} is no rule id", "write <platform>.<topic>.<name>, lower case"
+                ("id",), f"{value!r} is no rule id", "write <platform>.<topic>.<name>, lower case"
             )
-        applies = self.mapping(top["applies"], ("applies",))
-        self.only(applies, ("applies",), {"platform", "when"})
-        self.platform = self.word(applies.get("platform"), ("applies", "platform"), ("linux", "windows"))
-        if not rule_id.startswith(self.platform + "."):
+        if not value.startswith(self.platform + "."):
             raise self.refuse(
                 ("id",), f"the id says another platform than {self.platform}",
                 f"begin it with {self.platform}. or change `platform`",
             )  # fmt: skip
-        definitions = self.definitions(top.get("parameters", {}))
-        when = None
-        if "when" in applies:
-            when = self.condition(applies["when"], ("applies", "when"), None, top_level=False)
-        check = self.condition(top["check"], ("check",), None, top_level=True)
-        unused = set(definitions) - {u.name for u in self.uses}
-        if unused:
-            raise self.refuse(
-                ("parameters", min(unused)), f"parameter {min(unused)!r} is used nowhere", "drop it"
-            )
-        for name in definitions:
-            default = self.fitted(name, definitions[name].default, ("parameters", name, "default"))
-            definitions[name] = msgspec.structs.replace(definitions[name], default=default)
-        rule = Rule(
-            id=rule_id,
-            title=self.text(top["title"], ("title",)),
-            why=self.text(top["why"], ("why",)),
-            fix=self.fix(top["fix"]),
-            severity=self.word(top["severity"], ("severity",), SEVERITIES),  # type: ignore[arg-type]
-            domain=self.word(top["domain"], ("domain",), DOMAINS),  # type: ignore[arg-type]
-            platform=self.platform,  # type: ignore[arg-type]
-            when=when,
-            check=check,
-            parameters=definitions,
-            maps=self.maps(top["maps"]),
-        )
-        return LoadedRule(rule, tuple(self.uses), self.source)
+        return value
 
-    def fitted(self, name: str, value: Any, path: Path_) -> Any:
-        try:
-            return fit_parameter(self.uses, name, value)
-        except Misfit as e:
-            raise self.refuse(path, str(e), e.hint) from e
+    def fitted(self, name: str, definition: ParameterDefinition) -> ParameterDefinition:
+        """With the default in the form that it is compared in; as it is where nothing right compares it."""
+        if definition.default is not msgspec.UNSET and any(u.name == name for u in self.uses):
+            try:
+                default = fit_parameter(self.uses, name, definition.default)
+                return msgspec.structs.replace(definition, default=default)
+            except Misfit as e:
+                self.slips.add(self.refuse(("parameters", name, "default"), str(e), e.hint))
+        return definition
 
     def mapping(self, value: Any, path: Path_) -> dict[str, Any]:
         if not isinstance(value, dict):
-            there = "a list" if isinstance(value, list) else repr(str(value)[:60])
+            there = (
+                "nothing" if value is None else "a list" if isinstance(value, list) else repr(str(value)[:60])
+            )
             words = f"a mapping of keys and values belongs here, not {there}"
             raise self.refuse(path, words, "write `key: value` lines, or {key: value}")
         return value
 
     def only(self, value: dict[str, Any], path: Path_, allowed: Any) -> None:
-        for key in value:
-            if key not in allowed:
-                raise self.refuse((*path, key), f"no key {key!r} here", nearest(key, allowed))
+        self.source.check_keys(path, value, allowed)
 
     def word(self, value: Any, path: Path_, allowed: tuple[str, ...]) -> str:
         if value not in allowed:
@@ -140,43 +168,54 @@ class _Loader:
 
     def text(self, value: Any, path: Path_) -> Text:
         both = self.mapping(value, path)
-        self.only(both, path, {"vi", "en"})
+        slips = Slips()
+        with slips:
+            self.only(both, path, ("vi", "en"))
         for language in ("vi", "en"):
             if not isinstance(both.get(language), str) or not both[language].strip():
-                raise self.refuse(
-                    (*path, language), f"the text in {language!r} is missing", "write both vi and en"
-                )
+                words = f"the text in {language!r} is missing"
+                slips.add(self.refuse((*path, language), words, "write both vi and en"))
+        slips.settle()
         return Text(both["vi"].strip(), both["en"].strip())
 
     def fix(self, value: Any) -> dict[str, Text]:
         steps = self.mapping(value, ("fix",))
-        if set(steps) <= {"vi", "en"}:
+        if not steps or "vi" in steps or "en" in steps:
             return {"any": self.text(steps, ("fix",))}
-        self.only(steps, ("fix",), FAMILIES)
-        return {family: self.text(steps[family], ("fix", family)) for family in steps}
+        with self.slips:
+            self.only(steps, ("fix",), FAMILIES)
+        found = {}
+        for family in (f for f in steps if f in FAMILIES):
+            with self.slips:
+                found[family] = self.text(steps[family], ("fix", family))
+        return found
 
     def definitions(self, value: Any) -> dict[str, ParameterDefinition]:
-        found: dict[str, ParameterDefinition] = {}
-        for name, body in self.mapping(value, ("parameters",)).items():
-            path: Path_ = ("parameters", name)
+        self.parameters = None
+        entries = self.mapping(value, ("parameters",))
+        self.parameters = entries
+        return {name: self.definition(name, body) for name, body in entries.items()}
+
+    def definition(self, name: str, body: Any) -> ParameterDefinition:
+        path: Path_ = ("parameters", name)
+        entry: dict[str, Any] = {}
+        with self.slips:
             entry = self.mapping(body, path)
-            self.only(entry, path, {"default", "about"})
-            if "default" not in entry:
-                raise self.refuse(path, "the default is missing", "write `default:` and `about: {vi, en}`")
-            found[name] = ParameterDefinition(
-                entry["default"], self.text(entry.get("about"), (*path, "about"))
+            self.source.check_keys(
+                path, entry, _DEFINITION, _DEFINITION, "write `default:` and `about: {vi, en}`"
             )
-        self.parameters = dict(found)
-        return found
+        about = self.part(entry, "about", lambda v: self.text(v, (*path, "about")))
+        return ParameterDefinition(entry.get("default", msgspec.UNSET), about)
 
     def maps(self, value: Any) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         for name, ids in self.mapping(value, ("maps",)).items():
             path: Path_ = ("maps", name)
-            self.word(name, path, ("tcvn14423", "cis", "nist80053"))
-            if not isinstance(ids, list) or not all(isinstance(i, str) and i for i in ids):
-                raise self.refuse(path, "here stands a list of texts", 'write ["5.1.20"], in quotes')
-            found[name] = ids
+            with self.slips:
+                self.word(name, path, ("tcvn14423", "cis", "nist80053"))
+                if not isinstance(ids, list) or not all(isinstance(i, str) and i for i in ids):
+                    raise self.refuse(path, "here stands a list of texts", 'write ["5.1.20"], in quotes')
+                found[name] = ids
         return found
 
     def condition(self, value: Any, path: Path_, element: FieldType | None, *, top_level: bool) -> Condition:
@@ -187,12 +226,11 @@ class _Loader:
                 if not body[word]:
                     raise self.refuse((*path, word), f"{word!r} of nothing", "name at least one condition")
                 inner = top_level and word == "all"
-                return kind(
-                    tuple(
-                        self.condition(v, (*path, word, i), element, top_level=inner)
-                        for i, v in enumerate(body[word])
-                    )
-                )
+                parts = []
+                for i, part in enumerate(body[word]):
+                    with self.slips:
+                        parts.append(self.condition(part, (*path, word, i), element, top_level=inner))
+                return kind(tuple(parts))
         if "not" in body:
             self.only(body, path, {"not"})
             return Not(self.condition(body["not"], (*path, "not"), element, top_level=False))
@@ -301,8 +339,9 @@ class _Loader:
     def operand(self, value: Any, found: FieldType, operator: str, path: Path_) -> Operand:
         if isinstance(value, str) and value.startswith("${") and value.endswith("}"):
             name = value[2:-1]
-            if name not in self.parameters:
-                raise self.refuse(path, f"no parameter {name!r}", nearest(name, self.parameters))
+            if self.parameters is not None and name not in self.parameters:
+                hint = nearest(name, self.parameters) if self.parameters else _NO_PARAMETERS % name
+                raise self.refuse(path, f"no parameter {name!r}", hint)
             self.uses.append(ParameterUse(name, found, operator))
             return Parameter(name)
         try:
@@ -330,7 +369,8 @@ class _Loader:
             )
         where = None
         if "where" in body:
-            where = self.condition(body["where"], (*path, "where"), found.element, top_level=False)
+            with self.slips:
+                where = self.condition(body["where"], (*path, "where"), found.element, top_level=False)
         if "score" in body:
             self.word(body["score"], (*path, "score"), ("fraction",))
             if quantifier != "each" or not top_level:

@@ -14,26 +14,27 @@ import msgspec
 from vonggac_contract.rule import SCHEMA, Profile, RulebookFile
 
 from .cases import Case, fault, load_cases
-from .errors import Place, RuleError
+from .errors import RuleError, Slips
+from .folder import CASES_SUFFIX, PROFILE_SUFFIX, RULE_SUFFIX, files_of, unread
 from .load import LoadedRule, load_rule
 from .profiles import Books, is_local, load_local, load_profile
 from .rulebook import Rulebook
 from .source import Source, read_source
 from .uses import parameter_uses
 
-RULE_SUFFIX = ".rule.yaml"
-CASES_SUFFIX = ".cases.yaml"
-PROFILE_SUFFIX = ".profile.yaml"
-
 
 class Pack(msgspec.Struct, frozen=True):
-    """What stands; `errors` holds one entry for each file or case that does not. `sources`: profiles' files by id."""
+    """What stands. `errors`: everything that does not; `warnings`: what stands, and is likely to be meant otherwise.
+
+    `sources`: profiles' files by id.
+    """
 
     rules: dict[str, LoadedRule]
     cases: dict[str, list[Case]]
     profiles: list[Profile]
     errors: list[RuleError]
     sources: dict[str, Source] = {}
+    warnings: list[RuleError] = []
 
 
 def load_pack(root: Path, local: Path | None = None) -> Pack:
@@ -44,20 +45,21 @@ def load_pack(root: Path, local: Path | None = None) -> Pack:
     errors: list[RuleError] = []
     rules: dict[str, LoadedRule] = {}
     cases: dict[str, list[Case]] = {}
-    refused: set[str] = set()
-    for path in _files(root, RULE_SUFFIX):
-        try:
-            loaded, found = _rule(path, root, rules)
-            rules[loaded.rule.id] = loaded
-            cases[loaded.rule.id] = [c for c, _ in found]
-            errors += [e for _, e in found if e is not None]
-        except RuleError as e:
-            refused.add(rule_of(path.name))
-            errors.append(e)
-    written = _read(_files(root, PROFILE_SUFFIX), root, errors)
+    found = files_of(root, errors)
+    named = [path for path in found if path.name.endswith(RULE_SUFFIX)]
+    for path in named:
+        loaded, proven, wrong = _rule(path, root, rules)
+        errors += wrong
+        if loaded is not None:
+            rules[loaded.rule.id], cases[loaded.rule.id] = loaded, proven
+    refused = {rule_of(path.name) for path in named} - rules.keys()
+    warnings = list(unread(root, found))
+    written = _profiles(found, root, errors)
     if local is not None:
-        written += _read(_files(local, PROFILE_SUFFIX), local.parent, errors)
-    return with_profiles(Pack(rules, cases, [], errors), written, refused)
+        theirs = files_of(local, errors)
+        warnings += unread(local, theirs, (PROFILE_SUFFIX,))
+        written += _profiles(theirs, local.parent, errors)
+    return with_profiles(Pack(rules, cases, [], errors, {}, warnings), written, refused)
 
 
 def pack_of(book: Rulebook, local: Path) -> Pack:
@@ -66,83 +68,104 @@ def pack_of(book: Rulebook, local: Path) -> Pack:
     whole = Source(f"rulebook {book.version}", {}, {})
     rules = {i: LoadedRule(r, parameter_uses(r), whole) for i, r in book.rules.items()}
     profiles = list(book.profiles.values())
-    pack = Pack(rules, {}, profiles, errors, {p.id: whole for p in profiles})
-    return with_profiles(pack, _read(_files(local, PROFILE_SUFFIX), local.parent, errors), ())
+    found = files_of(local, errors)
+    warnings = list(unread(local, found, (PROFILE_SUFFIX,)))
+    written = _profiles(found, local.parent, errors)
+    pack = Pack(rules, {}, profiles, errors, {p.id: whole for p in profiles}, warnings)
+    return with_profiles(pack, written, ())
 
 
 def with_profiles(pack: Pack, written: list[Source], refused: Collection[str]) -> Pack:
     """The pack with the profiles of these files, the complete ones first."""
     profiles, sources, errors = list(pack.profiles), dict(pack.sources), list(pack.errors)
-    extends = {str(s.value.get("id")): str(s.value.get("extends")) for s in written if is_local(s)}
+    extends = {_named(s): str(s.value.get("extends")) for s in written if is_local(s)}
+    broken: set[str] = set()
     for source in sorted(written, key=is_local):
-        try:
+        slips = Slips()
+        with slips:
             if is_local(source):
                 complete = {p.id: p for p in profiles if not p.extends}
-                profile = load_local(source, Books(pack.rules, refused, complete, extends))
+                profile = load_local(source, Books(pack.rules, refused, complete, extends, broken))
             else:
                 profile = load_profile(source, pack.rules, refused)
-            if any(p.id == profile.id for p in profiles):
-                raise RuleError(
-                    source.place(("id",)), f"profile {profile.id} is there twice", hint="give one another id"
-                )
-            rival = next((p for p in profiles if p.replaces and p.level == profile.level), None)
-            if profile.replaces and rival is not None:
-                raise RuleError(
-                    source.place(("replaces",)),
-                    f"{rival.id} replaces the profile of level {profile.level} already",
-                    hint="only one profile can be that of a level; drop `replaces` from one of the two",
-                )
+            _check_beside(source, profile, profiles)
+            if Path(source.file).name != profile.id + PROFILE_SUFFIX:
+                words = f"the file of {profile.id} is named {profile.id}{PROFILE_SUFFIX}"
+                slips.add(source.refuse(("id",), words, "rename the file or the profile"))
             profiles.append(profile)
             sources[profile.id] = source
-        except RuleError as e:
-            errors.append(e)
-    return Pack(pack.rules, pack.cases, profiles, errors, sources)
+        broken |= {_named(source)} if slips.found else set()
+        errors += slips.found
+    return Pack(pack.rules, pack.cases, profiles, errors, sources, pack.warnings)
 
 
-def _files(root: Path, suffix: str) -> list[Path]:
-    if not root.is_dir():
-        raise RuleError(
-            Place(str(root)), "no such folder", hint="name the folder that holds packs and profiles"
-        )
-    return sorted(root.rglob(f"*{suffix}"))
+def _named(source: Source) -> str:
+    return str(source.value.get("id")) if isinstance(source.value, dict) else ""
 
 
-def _read(paths: list[Path], root: Path, errors: list[RuleError]) -> list[Source]:
-    found = []
-    for path in paths:
-        try:
-            found.append(read_source(path, relative_to=root))
-        except RuleError as e:
-            errors.append(e)
-    return found
+def _check_beside(source: Source, profile: Profile, others: list[Profile]) -> None:
+    """Raises RuleError for a profile that gets in the way of another one."""
+    slips = Slips()
+    if any(p.id == profile.id for p in others):
+        words = f"profile {profile.id} is there twice"
+        slips.add(source.refuse(("id",), words, "give one another id"))
+    rival = next((p for p in others if p.replaces and p.level == profile.level), None)
+    if profile.replaces and rival is not None:
+        words = f"{rival.id} replaces the profile of level {profile.level} already"
+        hint = "only one profile can be that of a level; drop `replaces` from one of the two"
+        slips.add(source.refuse(("replaces",), words, hint))
+    slips.settle()
+
+
+def _profiles(found: list[Path], root: Path, errors: list[RuleError]) -> list[Source]:
+    written = []
+    for path in found:
+        slips = Slips()
+        with slips:
+            if path.name.endswith(PROFILE_SUFFIX):
+                written.append(read_source(path, relative_to=root, slips=slips))
+        errors += slips.found
+    return written
 
 
 def _rule(
     path: Path, root: Path, rules: Mapping[str, LoadedRule]
-) -> tuple[LoadedRule, list[tuple[Case, RuleError | None]]]:
-    """The rule with its cases, each with what is wrong with its outcome. Raises RuleError."""
-    loaded = load_rule(read_source(path, relative_to=root))
-    rule_id, place = loaded.rule.id, loaded.source.place(("id",))
+) -> tuple[LoadedRule | None, list[Case], list[RuleError]]:
+    """The rule, unless its own file has errors, its cases, and everything that is wrong with either."""
+    slips, about_cases = Slips(), Slips()
+    source, loaded, cases = None, None, list[Case]()
+    with slips:
+        source = read_source(path, relative_to=root, slips=slips)
+        loaded = load_rule(source)
+    if source is None:
+        return None, [], slips.found
+    if loaded is not None:
+        with slips:
+            _check_named(path, loaded, rules)
+    beside = path.with_name(rule_of(path.name) + CASES_SUFFIX)
+    with about_cases:
+        if not beside.is_file():
+            hint = f"write {beside.name} with a pass and a fail case"
+            raise source.refuse(("id",), "no cases beside the rule", hint)
+        written = read_source(beside, relative_to=root, slips=about_cases)
+        cases = load_cases(written, loaded)
+        for case in cases:
+            words, at = ("", ()) if loaded is None else fault(loaded, case)
+            if words:
+                about_cases.add(written.refuse(at, words, "mend the rule or the case"))
+    return None if slips.found else loaded, cases, slips.found + about_cases.found
+
+
+def _check_named(path: Path, loaded: LoadedRule, rules: Mapping[str, LoadedRule]) -> None:
+    """Raises RuleError for a rule that is named otherwise than its file, or as another one."""
+    rule_id = loaded.rule.id
     if path.name != rule_id + RULE_SUFFIX:
-        raise RuleError(
-            place, f"the file of {rule_id} is named {rule_id}{RULE_SUFFIX}",
-            hint="rename the file or the rule; an id is never used again for another demand",
-        )  # fmt: skip
+        words = f"the file of {rule_id} is named {rule_id}{RULE_SUFFIX}"
+        hint = "rename the file or the rule; an id is never used again for another demand"
+        raise loaded.source.refuse(("id",), words, hint)
     if rule_id in rules:
         hint = f"the other is {rules[rule_id].source.file}; keep one of the two"
-        raise RuleError(place, f"{rule_id} is there twice", hint=hint)
-    beside = path.with_name(rule_id + CASES_SUFFIX)
-    if not beside.is_file():
-        raise RuleError(
-            place, "no cases beside the rule", hint=f"write {beside.name} with a pass and a fail case"
-        )
-    written = read_source(beside, relative_to=root)
-    found: list[tuple[Case, RuleError | None]] = []
-    for case in load_cases(written, loaded):
-        words, at = fault(loaded, case)
-        wrong = RuleError(written.place(at), words, hint="mend the rule or the case") if words else None
-        found.append((case, wrong))
-    return loaded, found
+        raise loaded.source.refuse(("id",), f"{rule_id} is there twice", hint)
 
 
 def rule_of(file: str) -> str:

@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import stat
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +18,9 @@ import yaml
 
 from vonggac_contract import limits
 
-from .errors import Place, RuleError
+from .errors import Place, RuleError, Slips
+from .folder import name_in
+from .types import close, nearest
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Path_ = tuple[str | int, ...]
@@ -43,13 +46,32 @@ class Source:
             path = path[:-1]
         return self._places.get(path, Place(self.file))
 
+    def refuse(self, path: Path_, message: str, hint: str | None = None) -> RuleError:
+        """An error at the place of `path`."""
+        return RuleError(self.place(path), message, hint=hint)
 
-def read_source(path: Path, *, relative_to: Path | None = None) -> Source:
-    """Read one regular file; a link is followed within the folder `relative_to` only. Raises RuleError, OSError."""
-    name = (
-        str(path.relative_to(relative_to)) if relative_to and path.is_relative_to(relative_to) else str(path)
-    )
-    return parse_source(_bytes(_target(path, relative_to, name), name), name)
+    def check_keys(
+        self, path: Path_, value: Any, allowed: Collection[str], needed: Collection[str] = (), has: str = ""
+    ) -> None:
+        """Raises RuleError for each key of the mapping at `path` that is not `allowed`, and each `needed` one that is
+        missing and that no wrong one was meant for; `has` says which there are."""
+        slips = Slips()
+        unknown = [key for key in value if key not in allowed]
+        for key in unknown:
+            slips.add(self.refuse((*path, key), f"no key {key!r} here", nearest(key, allowed)))
+        for key in needed:
+            if key not in value and not close(key, unknown):
+                slips.add(self.refuse(path, f"{key!r} is missing", has))
+        slips.settle()
+
+
+def read_source(path: Path, *, relative_to: Path | None = None, slips: Slips | None = None) -> Source:
+    """Read one regular file; a link is followed within the folder `relative_to` only.
+
+    `slips` takes what is wrong with single values, and the rest is read all the same. Raises RuleError, OSError.
+    """
+    name = name_in(path, relative_to) if relative_to else str(path)
+    return parse_source(_bytes(_target(path, relative_to, name), name), name, slips)
 
 
 def _target(path: Path, folder: Path | None, name: str) -> Path:
@@ -82,44 +104,64 @@ def _bytes(path: Path, name: str) -> bytes:
         os.close(opened)
 
 
-def parse_source(raw: bytes, file: str) -> Source:
-    """Read YAML from bytes. Raises RuleError."""
+def parse_source(raw: bytes, file: str, slips: Slips | None = None) -> Source:
+    """Read YAML from bytes. `slips` takes what is wrong with single values. Raises RuleError."""
     if len(raw) > limits.MAX_YAML_BYTES:
         raise RuleError(Place(file), f"larger than {limits.MAX_YAML_BYTES} bytes", hint="split the file")
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as e:
-        raise RuleError(Place(file), f"not UTF-8: {e}", hint="save the file as UTF-8") from e
+        words = f"byte 0x{raw[e.start]:02x} is not UTF-8"
+        raise RuleError(
+            Place(file, raw.count(b"\n", 0, e.start) + 1), words, hint="save the file as UTF-8"
+        ) from e
     _check_events(text, file)
     try:
         node = yaml.compose(text, Loader=_Loader)
     except (yaml.YAMLError, RecursionError, ValueError) as e:
-        raise _from_yaml(e, file) from e
+        raise _from_yaml(e, file, text) from e
     if node is None:
         raise RuleError(Place(file), "the file is empty", hint="see a file beside it")
     places: dict[Path_, Place] = {}
-    return Source(file, _value(node, (), places, file, _Loader("")), places)
+    found = Slips() if slips is None else slips
+    source = Source(file, _value(node, (), places, file, found), places)
+    if slips is None:
+        found.settle()
+    return source
 
 
 def _check_events(text: str, file: str) -> None:
-    """Aliases, tags and depth are refused before anything is built."""
-    depth = 0
+    """Aliases, tags, depth and number are refused before anything is built."""
+    depth = values = 0
+    slips = Slips()
     try:
         for event in yaml.parse(text, Loader=_Loader):
             if isinstance(event, yaml.AliasEvent):
-                raise RuleError(_place(event, file), "aliases are not taken", hint="write the value again")
-            if _is_named(event):
-                raise RuleError(
-                    _place(event, file), "tags and anchors are not taken", hint="write a plain value"
+                slips.add(
+                    RuleError(_place(event, file), "aliases are not taken", hint="write the value again")
                 )
+            elif _is_named(event):
+                slips.add(
+                    RuleError(
+                        _place(event, file), "tags and anchors are not taken", hint="write a plain value"
+                    )
+                )
+            values += 1
+            if values > limits.MAX_YAML_VALUES:
+                words = f"more than {limits.MAX_YAML_VALUES} values"
+                raise RuleError(_place(event, file), words, hint="split the file")
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
                 if depth > limits.MAX_YAML_DEPTH:
-                    raise RuleError(_place(event, file), f"nested deeper than {limits.MAX_YAML_DEPTH}")
+                    words = f"nested deeper than {limits.MAX_YAML_DEPTH}"
+                    raise RuleError(
+                        _place(event, file), words, hint="no value needs that: close the brackets"
+                    )
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
     except yaml.YAMLError as e:
-        raise _from_yaml(e, file) from e
+        slips.add(_from_yaml(e, file, text))
+    slips.settle()
 
 
 def _is_named(event: yaml.Event) -> bool:
@@ -129,31 +171,34 @@ def _is_named(event: yaml.Event) -> bool:
     return event.tag is not None or event.anchor is not None
 
 
-def _value(node: yaml.Node, path: Path_, places: dict[Path_, Place], file: str, loader: Any) -> Any:
+def _value(node: yaml.Node, path: Path_, places: dict[Path_, Place], file: str, slips: Slips) -> Any:
     places[path] = _place(node, file)
     if isinstance(node, yaml.SequenceNode):
-        return [_value(n, (*path, i), places, file, loader) for i, n in enumerate(node.value)]
+        return [_value(n, (*path, i), places, file, slips) for i, n in enumerate(node.value)]
     if isinstance(node, yaml.MappingNode):
         found: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
-                raise RuleError(_place(key_node, file), "a key is a word")
+                slips.add(RuleError(_place(key_node, file), "a key is a word", hint="write `word: value`"))
+                continue
             # Keys are words whatever YAML 1.1 thinks of them (`on`, `no`, `y`).
             key = key_node.value
             if key in found:
-                raise RuleError(_place(key_node, file), f"{key!r} is there twice", hint="keep one of the two")
-            found[key] = _value(value_node, (*path, key), places, file, loader)
+                words = f"{key!r} is there twice"
+                slips.add(RuleError(_place(key_node, file), words, hint="keep one of the two"))
+                continue
+            found[key] = _value(value_node, (*path, key), places, file, slips)
             places[(*path, key)] = _place(key_node, file)
         return found
     if node.tag == "tag:yaml.org,2002:int" and _OTHER_BASE.fullmatch(node.value):
-        raise RuleError(
-            _place(node, file), f"{node.value[:20]} would be read in base 8 or 60",
-            hint="write the number in tens, or a text in quotes",
-        )  # fmt: skip
+        words = f"{node.value[:20]} would be read in base 8 or 60"
+        slips.add(RuleError(_place(node, file), words, hint="write the number in tens, or a text in quotes"))
     try:
-        return loader.construct_object(node)
-    except (yaml.YAMLError, ValueError) as e:
-        raise _from_yaml(e, file, node) from e
+        return _Loader("").construct_object(node)
+    except (yaml.YAMLError, ValueError):  # a day that no calendar has, a number of thousands of digits
+        words = f"{node.value[:20]!r} can't be read as the number or day that it looks like"
+        slips.add(RuleError(_place(node, file), words, hint="write another, or a text in quotes"))
+        return node.value
 
 
 def _place(thing: Any, file: str) -> Place:
@@ -161,12 +206,14 @@ def _place(thing: Any, file: str) -> Place:
     return Place(file, mark.line + 1, mark.column + 1)
 
 
-def _from_yaml(error: Exception, file: str, thing: Any = None) -> RuleError:
+def _from_yaml(error: Exception, file: str, text: str) -> RuleError:
+    if isinstance(error, yaml.reader.ReaderError):
+        before = text[: max(0, text.find(chr(error.character)))]
+        place = Place(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
+        return RuleError(place, "not YAML: a control character", hint="remove the character that stands here")
     mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
-    place = (
-        Place(file, mark.line + 1, mark.column + 1)
-        if mark
-        else (_place(thing, file) if thing else Place(file))
-    )
+    place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
     problem = error.problem if isinstance(error, yaml.MarkedYAMLError) else str(error)
-    return RuleError(place, f"not YAML: {problem}", hint="check indentation and quotes here")
+    tab = mark is not None and text[mark.index : mark.index + 1] == "\t"
+    hint = "indent with blanks, not with tabs" if tab else "check indentation and quotes here"
+    return RuleError(place, f"not YAML: {problem}", hint=hint)

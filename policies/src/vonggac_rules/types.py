@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Iterable
 from datetime import date, datetime
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -69,14 +70,19 @@ def field_type(struct: type[msgspec.Struct], path: str) -> FieldType:
 
 def nearest(word: str, words: Any) -> str:
     """A phrase with the nearest of `words`, or all of them if there are few."""
-    from difflib import get_close_matches  # for who writes rules
-
     names = sorted(str(w) for w in words)
-    close = get_close_matches(word, names, n=3, cutoff=0.5)
-    if close:
-        return "did you mean " + " or ".join(close) + "?"
+    meant = close(word, names)
+    if meant:
+        return "did you mean " + " or ".join(meant) + "?"
     shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
     return f"there is: {shown}"
+
+
+def close(word: str, words: Iterable[str]) -> list[str]:
+    """Up to three of `words` that look like `word`; what is longer than any word of the language looks like none."""
+    from difflib import get_close_matches  # for who writes rules
+
+    return get_close_matches(word[:100], list(words), n=3, cutoff=0.5)
 
 
 def _read(hint: Any) -> FieldType:

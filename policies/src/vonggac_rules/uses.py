@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -11,7 +11,9 @@ from vonggac_contract.facts import TOPICS
 from vonggac_contract.rule import All, AnyOf, Compare, Condition, Count, Not, Parameter, Quantify, Rule
 
 from .check import Misfit, fit
-from .types import FieldType, field_type
+from .errors import Slips
+from .source import Path_, Source
+from .types import FieldType, field_type, nearest
 
 
 class ParameterUse(msgspec.Struct, frozen=True):
@@ -22,12 +24,35 @@ class ParameterUse(msgspec.Struct, frozen=True):
     operator: str
 
 
-def fit_parameter(uses: list[ParameterUse] | tuple[ParameterUse, ...], name: str, value: Any) -> Any:
+def fit_parameter(uses: Sequence[ParameterUse], name: str, value: Any) -> Any:
     """The value of parameter `name` in the form that every place it is used in compares with. Raises Misfit."""
     forms = [fit(u.field, u.operator, value) for u in uses if u.name == name]
     if any(f != forms[0] for f in forms):
         raise Misfit(f"{value!r} means different things where {name!r} is used", "use two parameters")
     return forms[0]
+
+
+def fit_parameters(
+    source: Source, path: Path_, given: dict[str, Any], rule: Rule, uses: Sequence[ParameterUse]
+) -> dict[str, Any]:
+    """Values of the rule's parameters, which stand at `path`, in the form that they are compared in.
+
+    Raises RuleError, for all that do not fit at once.
+    """
+    slips, values = Slips(), dict[str, Any]()
+    known = rule.parameters
+    for name, value in given.items():
+        if name not in known:
+            hint = nearest(name, known) if known else "it has none: write {}"
+            words = f"{rule.id} has no parameter {name!r}"
+            slips.add(source.refuse((*path, name), words, hint))
+            continue
+        try:
+            values[name] = fit_parameter(uses, name, value)
+        except Misfit as e:
+            slips.add(source.refuse((*path, name), str(e), e.hint))
+    slips.settle()
+    return values
 
 
 def parameter_uses(rule: Rule) -> tuple[ParameterUse, ...]:

@@ -25,10 +25,10 @@ def folder(tmp_path: Path) -> Path:
     (pack / "linux.ssh.example.cases.yaml").write_text(CASES, encoding="utf-8")
     other = RULE.replace("ssh.example", "ssh.other").replace("at_most", "at_mots")
     (pack / "linux.ssh.other.rule.yaml").write_text(other, encoding="utf-8")
-    (pack / "example.profile.yaml").write_text(PROFILE, encoding="utf-8")
+    (pack / "example-level3.profile.yaml").write_text(PROFILE, encoding="utf-8")
     local = tmp_path / "local"
     local.mkdir()
-    (local / "health.profile.yaml").write_text(LOCAL, encoding="utf-8")
+    (local / "health-level3.profile.yaml").write_text(LOCAL, encoding="utf-8")
     return pack
 
 
@@ -42,6 +42,7 @@ def test_check_says_what_is_wrong_with_all_or_only_with_what_is_named(folder: Pa
 
 
 def test_one_error_is_called_one_error(folder: Path, capsys: Said) -> None:
+    (folder / "linux.ssh.other.cases.yaml").write_text(CASES, encoding="utf-8")
     assert main(["check", str(folder)]) == 1
     assert capsys.readouterr().out == "1 rule, 3 cases, 1 profile: 1 error\n"
 
@@ -85,8 +86,8 @@ def test_a_link_within_the_folder_and_a_folder_that_is_a_link_are_followed(
     folder: Path, capsys: Said
 ) -> None:
     (folder / "kept").mkdir()
-    (folder / "example.profile.yaml").rename(folder / "kept" / "text")
-    (folder / "example.profile.yaml").symlink_to("kept/text")
+    (folder / "example-level3.profile.yaml").rename(folder / "kept" / "text")
+    (folder / "example-level3.profile.yaml").symlink_to("kept/text")
     (folder / "linux.ssh.other.rule.yaml").unlink()
     (folder.parent / "link").symlink_to(folder)
     assert main(["check", str(folder.parent / "link")]) == 0
@@ -143,11 +144,11 @@ def test_compile_refuses_a_local_value_that_takes_a_rules_sense(folder: Path, ca
         CASES.replace("maxauthtries: 5", "maxauthtries: 4"), encoding="utf-8"
     )
     local = folder.parent / "local"
-    (local / "health.profile.yaml").write_text(LOCAL.replace("tries: 3", "tries: 1"), encoding="utf-8")
+    (local / "health-level3.profile.yaml").write_text(LOCAL.replace("tries: 3", "tries: 1"), encoding="utf-8")
     out = folder / "book.json"
     assert main(["compile", str(folder), "--profiles", str(local), "--out", str(out)]) == 1
     said = capsys.readouterr().err
-    assert "health.profile.yaml:6:23: with tries: 1 of health-level3" in said
+    assert "health-level3.profile.yaml:6:23: with tries: 1 of health-level3" in said
     assert "no facts can make this rule pass" in said
     assert not out.exists()
 

@@ -70,12 +70,12 @@ set:
 FILES = {
     "linux.ssh.example.rule.yaml": RULE,
     "linux.ssh.example.cases.yaml": CASES,
-    "example.profile.yaml": PROFILE,
-    "health.profile.yaml": LOCAL,
+    "example-level3.profile.yaml": PROFILE,
+    "health-level3.profile.yaml": LOCAL,
 }
 OF = {RULE: "linux.ssh.example.rule.yaml", CASES: "linux.ssh.example.cases.yaml"} | {
-    PROFILE: "example.profile.yaml",
-    LOCAL: "health.profile.yaml",
+    PROFILE: "example-level3.profile.yaml",
+    LOCAL: "health-level3.profile.yaml",
 }
 
 SLIPS = [
@@ -294,7 +294,7 @@ SLIPS = [
         "'four' is a text, and the field is a plain number",
         "the field is int: write a number without quotes",
     ),
-    (RULE, "default: 4, ", "", "19:3", "the default is missing", "write `default:` and `about: {vi, en}`"),
+    (RULE, "default: 4, ", "", "19:3", "'default' is missing", "write `default:` and `about: {vi, en}`"),
     (RULE, "about:", "abuot:", "19:23", "no key 'abuot' here", "did you mean about"),
     (RULE, "title: {", "title: &a {", "2:8", "tags and anchors are not taken", "write a plain value"),
     (
@@ -653,7 +653,7 @@ SLIPS = [
         "parameters: {tries: 6}",
         "parameters: {trys: 6}",
         "9:16",
-        "no parameter 'trys'",
+        "linux.ssh.example has no parameter 'trys'",
         "did you mean tries?",
     ),
     (
@@ -788,7 +788,7 @@ SLIPS = [
         "",
         "1:1",
         "'extends' is missing",
-        "a profile has id, extends, title, replaces, set, add, drop",
+        "a local profile has id, extends, title, replaces, set, add, drop",
     ),
     (
         LOCAL,
@@ -871,9 +871,8 @@ def told(folder: Path, changed: dict[str, str]) -> list[tuple[str, str]]:
     for name, text in (FILES | changed).items():
         (folder / name).write_text(text, encoding="utf-8")
     pack = load_pack(folder)
-    return [
-        (str(e), e.hint) for e in pack.errors + unsound(pack.rules, pack.profiles, pack.sources, pack.cases)
-    ]
+    errors = pack.errors + unsound(pack.rules, pack.profiles, pack.sources, pack.cases)
+    return [(str(e), e.hint) for e in sorted(errors, key=lambda e: e.place)]
 
 
 def test_the_files_hold_as_they_are(tmp_path: Path) -> None:
@@ -891,17 +890,17 @@ def test_a_slip_is_one_error_with_its_place_and_what_would_fit(
     # Nothing is said of what else would nearly fit: that changes with every fact that is declared.
     assert errors[0][1].startswith(hint)
     # What a complete profile lacks, a local one that extends it lacks as well.
-    assert len(errors) == 1 or (text is PROFILE and all("health.profile.yaml" in e for e, _ in errors[1:]))
+    assert len(errors) == 1 or (text is PROFILE and all("health-level3.profile.yaml" in e for e, _ in errors[1:]))
 
 
 @pytest.mark.parametrize(
     ("first", "second", "message"),
     [
-        ("b", "a", "health.profile.yaml:2:1: profiles extend each other in a circle: a -> b -> a"),
+        ("b", "a", "health-level3.profile.yaml:2:1: profiles extend each other in a circle: a -> b -> a"),
         (
             "b",
             "example-level3",
-            "health.profile.yaml:2:1: b is a local profile itself, which extends example-level3",
+            "health-level3.profile.yaml:2:1: b is a local profile itself, which extends example-level3",
         ),
     ],
 )
@@ -913,13 +912,13 @@ def test_a_local_profile_extends_no_other_local_one(
         + LOCAL[LOCAL.index("title") : LOCAL.index("replaces")]
         + LOCAL[LOCAL.index("set") :]
     )
-    (tmp_path / "other.profile.yaml").write_text(head % ("b", second), encoding="utf-8")
-    errors = told(tmp_path, {"health.profile.yaml": head % ("a", first)})
+    (tmp_path / "other-level3.profile.yaml").write_text(head % ("b", second), encoding="utf-8")
+    errors = told(tmp_path, {"health-level3.profile.yaml": head % ("a", first)})
     assert errors[0][0] == message
 
 
 def test_two_profiles_cannot_both_replace_that_of_a_level(tmp_path: Path) -> None:
-    (tmp_path / "other.profile.yaml").write_text(LOCAL.replace("health", "other", 1), encoding="utf-8")
+    (tmp_path / "other-level3.profile.yaml").write_text(LOCAL.replace("health", "other", 1), encoding="utf-8")
     [(error, hint)] = told(tmp_path, {})
-    assert error == "other.profile.yaml:4:1: health-level3 replaces the profile of level 3 already"
+    assert error == "other-level3.profile.yaml:4:1: health-level3 replaces the profile of level 3 already"
     assert "only one" in hint
