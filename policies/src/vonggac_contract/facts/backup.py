@@ -12,12 +12,23 @@ EVERY_VERSION: Final = 1000
 
 
 class BackupJob(msgspec.Struct, frozen=True):
-    """One job that makes backups of this machine, or one client of a central backup system."""
+    """One job that makes backups of this machine, one client of a central backup system, or a crontab not read."""
 
-    tool: Annotated[str, about("restic, borg, borgmatic, rsnapshot, duplicity, bacula, veeam, …")]
+    tool: Annotated[
+        str,
+        about(
+            "restic, borg, borgmatic, rsnapshot, duplicity, bacula, veeam, …; not-seen: whatever is started there",
+            unseen=("not-seen",),
+        ),
+    ]
     place: Annotated[str, about("File or unit that runs it")]
-    scheduled: Annotated[bool, about("It starts by itself: cron, an enabled timer, or a backup server")]
-    central: Annotated[bool, about("A central backup system's client, which that system commands")]
+    scheduled: Annotated[
+        bool | None,
+        about("It starts by itself: cron, an enabled timer, or a backup server; none: not seen"),
+    ]
+    central: Annotated[
+        bool | None, about("A central backup system's client, which that system commands; none: not seen")
+    ]
     remote: Annotated[
         bool | None, about("The copy goes to another machine; none where the target can't be told")
     ] = None
@@ -29,7 +40,8 @@ class BackupJob(msgspec.Struct, frozen=True):
         about("Versions kept: 1 for a mere mirror, 1000 if none is ever thrown away; none: can't be told"),
     ] = None
     secret_exposed: Annotated[
-        bool, about("A file with its password or key is readable by every user of the machine")
+        bool | None,
+        about("A file with its password or key is readable by every user of the machine; none: not seen"),
     ] = False
     last_started: Annotated[
         datetime | None,

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from vonggac_contract import limits
+from vonggac_contract.facts import CouldNotLook, Reason
 from vonggac_contract.facts.backup import BackupJob, BackupJobs
 
 from ...host import Host
@@ -53,17 +54,21 @@ BORGMATIC: Final = ("etc/borgmatic/config.yaml", "etc/borgmatic.d/*.yaml")
 
 
 class _Started(NamedTuple):
-    """Something that starts by itself: where it is written down, its name, its text, when it last ran."""
+    """Something that starts by itself: where it is written down, its name, its text (None: not read), its last run."""
 
     place: str
     name: str
-    text: str
+    text: str | None
     last: datetime | None
 
 
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[BackupJobs, str]:
     """Topic backup.jobs. Raises CouldNotLook(permission-denied): the crontabs of users are closed to others."""
-    started = [*_of_cron(host), *_of_timers(host)]
+    crontabs = list(cron_jobs.crontabs(host))
+    of_users = [item for crontab in crontabs if crontab.user for item in _of_crontab(crontab)]
+    of_system = [item for crontab in crontabs if not crontab.user for item in _of_crontab(crontab)]
+    # Those of users last: what they name uses up nothing that the system's own would need.
+    started = [*of_system, *_of_folders(host), *_of_timers(host), *of_users]
     found: dict[tuple[str, str], BackupJob] = {}
     for job in (*_by_commands(host, started), *_by_borgmatic(host, started), *_clients(host)):
         found.setdefault((job.tool, job.place), job)
@@ -73,10 +78,15 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[BackupJobs, str]:
     )
 
 
-def _of_cron(host: Host) -> Iterator[_Started]:
-    for path, jobs in _crontabs(host):
-        for job in jobs:
-            yield _Started(f"/{path}", path.rpartition("/")[2], job.command, None)
+def _of_crontab(crontab: cron_jobs.Crontab) -> Iterator[_Started]:
+    place = as_text(f"/{crontab.path}")
+    if not crontab.read:
+        yield _Started(place, "", None, None)
+    for job in crontab.jobs:
+        yield _Started(place, place.rpartition("/")[2], job.command, None)
+
+
+def _of_folders(host: Host) -> Iterator[_Started]:
     for folder in cron_jobs.PERIODIC:
         last = _anacron_stamp(host, folder.rpartition("/")[2])
         for name in host.names(folder):
@@ -84,18 +94,6 @@ def _of_cron(host: Host) -> Iterator[_Started]:
             status = host.stat(path)
             if status is not None and stat.S_ISREG(status.st_mode) and status.st_mode & 0o111:
                 yield _Started(as_text(f"/{path}"), as_text(name), _script(host, path), last)
-
-
-def _crontabs(host: Host) -> Iterator[tuple[str, list[cron_syntax.Job]]]:
-    yield "etc/crontab", cron_syntax.crontab(host.text("etc/crontab") or "", with_user=True)
-    for name in host.names("etc/cron.d"):
-        path = f"etc/cron.d/{name}"
-        status = host.stat(path)
-        if status is not None and stat.S_ISREG(status.st_mode) and not name.startswith("."):
-            yield as_text(path), cron_syntax.crontab(host.text(path) or "", with_user=True)
-    yield "etc/anacrontab", cron_syntax.anacrontab(host.text("etc/anacrontab") or "")
-    for _, path in cron_jobs.spools(host):
-        yield as_text(path), cron_syntax.crontab(host.text(path) or "", with_user=False)
 
 
 def _anacron_stamp(host: Host, name: str) -> datetime | None:
@@ -136,18 +134,40 @@ def _script(host: Host, path: str) -> str:
 
 
 def _by_commands(host: Host, started: list[_Started]) -> Iterator[BackupJob]:
-    budget = MAX_SCRIPTS
+    """Jobs by their commands; one that stands for what it may be where something could not be read."""
+    room = iter(range(MAX_SCRIPTS))
     for item in started:
-        texts = [(item.place, item.name, item.text)]
-        for line in item.text.split("\n")[:200]:
-            for path in cron_syntax.programs(line[: commands.MAX_LINE]):
-                if budget > 0 and not path.startswith(_NOT_ONES_OWN):
-                    budget -= 1
-                    texts.append((path, path.rpartition("/")[2], _script(host, path)))
-        for place, name, text in texts:
-            for command in commands.commands(text, name=name):
-                if command.tool != "borgmatic":
-                    yield _job(host, item, place, command, text)
+        try:
+            found = [
+                _job(host, item, place, command, text)
+                for place, name, text in _texts(host, item, room)
+                for command in commands.commands(text, name=name)
+                if command.tool != "borgmatic"
+            ]
+        except CouldNotLook as error:
+            if error.reason is Reason.TIMED_OUT:
+                raise
+            yield BackupJob(
+                "not-seen", bounded(item.place), scheduled=None, central=None, secret_exposed=None
+            )
+        else:
+            yield from found
+
+
+def _texts(host: Host, item: _Started, room: Iterator[int]) -> Iterator[tuple[str, str, str]]:
+    """Place, name and text of what is started, and of the scripts it names while there is `room` for them.
+
+    Raises CouldNotLook: too-large for a crontab that was not read, and with no room left; as `Host.read` does.
+    """
+    if item.text is None:
+        raise CouldNotLook(Reason.TOO_LARGE, f"{item.place} was not read")
+    yield item.place, item.name, item.text
+    for line in item.text.split("\n")[:200]:
+        for path in cron_syntax.programs(line[: commands.MAX_LINE]):
+            if not path.startswith(_NOT_ONES_OWN):
+                if next(room, None) is None:
+                    raise CouldNotLook(Reason.TOO_LARGE, f"over {MAX_SCRIPTS} scripts")
+                yield path, path.rpartition("/")[2], _script(host, path)
 
 
 def _job(host: Host, item: _Started, place: str, command: commands.Command, text: str) -> BackupJob:
@@ -173,7 +193,9 @@ def _open_to_all(host: Host, place: str) -> bool:
 
 
 def _by_borgmatic(host: Host, started: list[_Started]) -> Iterator[BackupJob]:
-    runs = next((s for s in started if any(c.tool == "borgmatic" for c in commands.commands(s.text))), None)
+    runs = next(
+        (s for s in started if any(c.tool == "borgmatic" for c in commands.commands(s.text or ""))), None
+    )
     for path in (path for pattern in BORGMATIC for path in host.glob(pattern)):
         text = host.text(path)
         if text is not None:

@@ -90,8 +90,8 @@ def _by_cron(host: Host, word: str) -> bool:
         return True
     return any(
         word in run.name
-        for _, jobs in cron_jobs.crontabs(host)
-        for job in jobs
+        for crontab in cron_jobs.crontabs(host)
+        for job in crontab.jobs
         for run in cron_syntax.runs(job.command)
     )
 

@@ -10,7 +10,7 @@ import posixpath
 import stat
 
 from ...host import Host
-from ..files.file_stat import names_by_number
+from ..files import owners
 
 
 def by_others(host: Host, path: str, uid: int = 0) -> bool:
@@ -19,9 +19,12 @@ def by_others(host: Host, path: str, uid: int = 0) -> bool:
     A group's right to write counts for root's programs where the group has members. A path that is not there counts
     where anybody may make it.
     """
+    written = posixpath.normpath(path)
+    if _open(host, written, uid):
+        return True
     real = os.fspath(host.resolve(path))
-    inside = real if host.live else real.removeprefix(os.fspath(host.root))
-    return any(_open(host, place, uid) for place in dict.fromkeys((posixpath.normpath(path), inside or "/")))
+    inside = (real if host.live else real.removeprefix(os.fspath(host.root))) or "/"
+    return inside != written and _open(host, inside, uid)
 
 
 def _open(host: Host, path: str, uid: int) -> bool:
@@ -52,11 +55,11 @@ def _loose(host: Host, status: os.stat_result, uid: int) -> bool:
 def _populated(host: Host) -> frozenset[int]:
     """Groups other than root's that have a member, or are an account's first group."""
     found: set[int] = set()
-    for line in host.lines("etc/group"):
+    for line in owners.lines(host, "etc/group"):
         fields = line.split(":")
         if len(fields) > 3 and set(fields[3].split(",")) - {"", "root"} and fields[2].isdigit():
             found.add(int(fields[2][:10]))
-    for line in host.lines("etc/passwd"):
+    for line in owners.lines(host, "etc/passwd"):
         fields = line.split(":")
         if len(fields) > 3 and fields[2] != "0" and fields[3].isdigit():
             found.add(int(fields[3][:10]))
@@ -65,4 +68,4 @@ def _populated(host: Host) -> frozenset[int]:
 
 def numbers_by_name(host: Host) -> dict[str, int]:
     """Accounts of the root's own passwd file."""
-    return {name: uid for uid, name in names_by_number(host.lines("etc/passwd")).items()}
+    return {name: uid for uid, name in owners.names(host, "etc/passwd").items()}
