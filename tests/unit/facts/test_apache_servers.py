@@ -176,6 +176,43 @@ def test_red_hat_keeps_it_in_etc_httpd(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("system", "version", "policy", "protocols"),
+    [
+        ("ID=rhel\nVERSION_ID=9.4\n", "1:3.0.7-27.el9", "CipherString = @SECLEVEL=2:kEECDH\n", 2),
+        ("ID=rhel\nVERSION_ID=8.10\n", "1:1.1.1k-12.el8", "CipherString = @SECLEVEL=2:kEECDH\n", 2),
+        (
+            "ID=rhel\nVERSION_ID=8.10\n",
+            "1:1.1.1k-12.el8",
+            "CipherString = @SECLEVEL=1\nMinProtocol = TLSv1\n",
+            4,
+        ),
+        ("ID=sles\nVERSION_ID=15\n", "1:1.1.1k-12.el8", "CipherString = @SECLEVEL=2:kEECDH\n", 4),
+    ],
+)
+def test_red_hats_apache_follows_the_policy_of_the_system(
+    system: str, version: str, policy: str, protocols: int, tmp_path: Path
+) -> None:
+    # conf.d/ssl.conf as mod_ssl installs it, where SSLProtocol is a comment
+    files: dict[str, str | bytes | Link] = {
+        "usr/sbin/httpd": "",
+        "etc/os-release": system,
+        "etc/httpd/conf/httpd.conf": 'ServerRoot "/etc/httpd"\nIncludeOptional conf.d/*.conf\n',
+        "etc/httpd/conf.d/ssl.conf": "Listen 443 https\n<VirtualHost _default_:443>\nSSLEngine on\n"
+        "#SSLProtocol all -SSLv3\nSSLHonorCipherOrder on\nSSLCipherSuite PROFILE=SYSTEM\n"
+        "SSLProxyCipherSuite PROFILE=SYSTEM\n</VirtualHost>\n",
+        "etc/pki/tls/openssl.cnf": "openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\n"
+        ".include = /etc/crypto-policies/back-ends/opensslcnf.config\n",
+        "etc/crypto-policies/back-ends/opensslcnf.config": (
+            policy if "MinProtocol" in policy else policy + "MinProtocol = TLSv1.2\n"
+        ),
+        "var/lib/dpkg/status": f"Package: openssl-libs\nStatus: install ok installed\nVersion: {version}\n",
+    }
+    found, _ = apache_servers.gather(mounted(tmp_path, files), ())
+    assert found.sites[0].protocols == list(apache_servers.VERSIONS[-protocols:])
+    assert found.sites[0].weak_ciphers == []
+
+
 def test_suse_names_its_modules_in_sysconfig(tmp_path: Path) -> None:
     files: dict[str, str | bytes | Link] = {
         "usr/sbin/httpd-prefork": "",

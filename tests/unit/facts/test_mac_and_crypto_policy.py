@@ -233,7 +233,7 @@ UBUNTU = (
         ("libssl3", "3.0.2-0ubuntu1.18", "ubuntu", "22.04", UBUNTU, ("TLSv1.2", 2)),
         ("libssl1.1", "1.1.1f-1ubuntu2.24", "ubuntu", "20.04", "", ("TLSv1.2", 2)),
         ("libssl1.1", "1.1.1-1ubuntu2.1~18.04.23", "ubuntu", "18.04", "", ("TLSv1", 1)),
-        ("openssl-libs", "1:3.0.7-27.el9", "rhel", "9.4", "", ("TLSv1.2", 1)),
+        ("openssl-libs", "1:3.0.7-27.el9", "rhel", "9.4", "", ("TLSv1", 1)),
         ("openssl-libs", "1:3.2.2-6.el9", "rhel", "9.5", "", ("TLSv1.2", 2)),
         ("libssl3", "3.0.19-1", "debian", "12", UBUNTU.replace("LEVEL=2", "LEVEL=0"), ("TLSv1", 0)),
         ("libssl3", "3.0.19-1", "debian", "12", "MinProtocol = TLSv1\n", ("TLSv1.2", 2)),

@@ -115,6 +115,40 @@ def test_what_nothing_says_is_nginx_s_own_default(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("version", "config", "inside", "expected"),
+    [
+        ("1:3.0.7-27.el9", "CipherString = @SECLEVEL=2\n", "ssl_ciphers PROFILE=SYSTEM;", ["TLSv1.2"]),
+        ("1:3.0.7-27.el9", "CipherString = @SECLEVEL=2\n", "ssl_ciphers DEFAULT@SECLEVEL=0;", None),
+        ("1:3.0.7-27.el9", "CipherString = @SECLEVEL=1\n", "ssl_ciphers PROFILE=SYSTEM;", None),
+        # nginx lifts the MinProtocol of the policy, and 1.1.1 speaks TLS 1.0 at level 2
+        (
+            "1:1.1.1k-12.el8",
+            "CipherString = @SECLEVEL=2\nMinProtocol = TLSv1.2\n",
+            "ssl_ciphers PROFILE=SYSTEM;",
+            None,
+        ),
+        (
+            "1:3.0.7-27.el9",
+            "CipherString = @SECLEVEL=2\n",
+            "ssl_protocols TLSv1 TLSv1.2;",
+            ["TLSv1", "TLSv1.2"],
+        ),
+    ],
+)
+def test_versions_that_no_directive_names_are_bounded_by_openssls_security_level(
+    version: str, config: str, inside: str, expected: list[str] | None, tmp_path: Path
+) -> None:
+    more: dict[str, str | bytes | Link] = {
+        "etc/os-release": "ID=rhel\n",
+        "etc/pki/tls/openssl.cnf": "openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\n"
+        + config,
+        "var/lib/dpkg/status": f"Package: openssl-libs\nStatus: install ok installed\nVersion: {version}\n",
+    }
+    [found] = look(tmp_path, f"http {{ server {{ listen 443 ssl; {inside} }} }}", **more).servers
+    assert found.protocols == (expected or nginx_servers.DEFAULT_PROTOCOLS)
+
+
+@pytest.mark.parametrize(
     ("listens", "expected"),
     [
         ("listen 443 ssl;", (True, False, False)),

@@ -20,7 +20,10 @@ class NginxServer(msgspec.Struct, frozen=True):
         bool, about("Answers with nothing but a redirection to https or an error, by `return` or `rewrite`")
     ]
     protocols: Annotated[
-        list[str], about("ssl_protocols; nginx's own default, which begins at TLSv1, where none are named")
+        list[str],
+        about(
+            "ssl_protocols; where none are named nginx's own default, as far as OpenSSL's security level lets it"
+        ),
     ]
     ciphers: Annotated[str, about("ssl_ciphers")]
     weak_ciphers: Annotated[
@@ -93,7 +96,9 @@ class ApacheSite(msgspec.Struct, frozen=True):
     local: Annotated[bool, about("Only on loopback addresses of this machine")]
     tls: Annotated[bool, about("SSLEngine is on")]
     upgrades: Annotated[bool, about("Redirects everything to https, by Redirect or RewriteRule")]
-    protocols: Annotated[list[str], about("What SSLProtocol comes to; by default all but SSLv3")]
+    protocols: Annotated[
+        list[str], about("What SSLProtocol comes to; without one what OpenSSL's own settings leave")
+    ]
     weak_ciphers: Annotated[
         list[str], about("Words of SSLCipherSuite that let in suites without encryption, or with weak ones")
     ]

@@ -91,27 +91,54 @@ def built_in(version: tuple[int, int], system: str, release: str) -> int:
 def oldest(version: tuple[int, int], system: str, level: int) -> str:
     """The oldest TLS that the library speaks at `level` when no MinProtocol is set.
 
-    3.0 and later: older than 1.2 only at level 0 (CHANGES: "Changes between 1.1.1 and 3.0.0"); Ubuntu's 1.1.1: only
-    below level 2 (debian/changelog of 1.1.1d-2ubuntu1). Else TLSv1.
+    3.0 and later: older than 1.2 only at level 0 (CHANGES: "Changes between 1.1.1 and 3.0.0"), or 1 where SHA-1 may be
+    let in again (Red Hat's rh-allow-sha1-signatures); Ubuntu's 1.1.1: only below level 2 (debian/changelog of
+    1.1.1d-2ubuntu1). Else TLSv1.
     """
-    needed = 1 if version >= (3, 0) else 2 if system == "ubuntu" else 6
-    return "TLSv1.2" if level >= needed else "TLSv1"
+    if version >= (3, 0):
+        return "TLSv1.2" if level >= (1 if system in ("debian", "ubuntu") else 2) else "TLSv1"
+    return "TLSv1.2" if system == "ubuntu" and level >= 2 else "TLSv1"
+
+
+def _libraries(host: Host) -> list[tuple[int, int]]:
+    """Versions of the libraries that are packages. Raises CouldNotLook(not-supported) if there is none."""
+    installed = package_inventory.look(host).by_name
+    found = [_VERSION.match(installed[name].version) for name in LIBRARIES if name in installed]
+    versions = [(int(match[1]), int(match[2])) for match in found if match is not None]
+    if not versions:
+        raise CouldNotLook(Reason.NOT_SUPPORTED, "OpenSSL is no package here: its own defaults are not known")
+    return versions
 
 
 def _completed(host: Host, protocol: str, level: int | None) -> tuple[str, int]:
     """What the configuration leaves out, as the library has it; of several libraries the weakest."""
-    installed = package_inventory.look(host).by_name
     system = os_release.look(host)[0]
     found: list[tuple[str, int]] = []
-    for name in LIBRARIES:
-        match = _VERSION.match(installed[name].version) if name in installed else None
-        if match is not None:
-            version = int(match[1]), int(match[2])
-            here = built_in(version, system.id, system.version) if level is None else level
-            found.append((protocol or oldest(version, system.id, here), here))
-    if not found:
-        raise CouldNotLook(Reason.NOT_SUPPORTED, "OpenSSL is no package here: its own defaults are not known")
+    for version in _libraries(host):
+        here = built_in(version, system.id, system.version) if level is None else level
+        found.append((protocol or oldest(version, system.id, here), here))
     return min(found, key=lambda each: (each[1], each[0]))
+
+
+def spoken(host: Host, versions: list[str], ciphers: str, *, minimum: bool) -> list[str]:
+    """Those of `versions` that a program speaks which was told no versions itself and has the cipher string `ciphers`.
+
+    `minimum`: it heeds MinProtocol; nginx lifts it (SSL_CTX_set_min_proto_version to 0), which leaves the security
+    level as a bound. All of them where OpenSSL's defaults are not known.
+    """
+    try:
+        value, _ = host.once("crypto.openssl", lambda: gather(host, ()))
+        system = os_release.look(host)[0].id
+        libraries = _libraries(host)
+    except CouldNotLook:
+        return versions
+    levels = _LEVEL.findall(ciphers)
+    level = int(levels[-1]) if levels else value.security_level
+    if level is None:
+        return versions
+    least = min(oldest(version, system, level) for version in libraries)
+    least = max(least, value.min_protocol) if minimum else least
+    return [version for version in versions if version >= least]
 
 
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[OpensslDefaults, str]:

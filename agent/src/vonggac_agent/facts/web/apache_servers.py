@@ -17,6 +17,8 @@ from vonggac_contract.facts.web import ApacheServers, ApacheSite
 from ...formats import cipher_string
 from ...host import Host
 from ...untrusted import bounded
+from ..protection import crypto_openssl
+from ..system import os_release
 from . import apache_access, apache_config, served
 from .apache_config import Directive, Scope
 
@@ -118,6 +120,7 @@ def site(
     added = headers(scope, root)
     hsts = _MAX_AGE.search(added.get("strict-transport-security", ""))
     keys = [d.arguments[0] for d in scope if d.name == "sslcertificatekeyfile" and d.arguments]
+    words, ciphers = here.words("sslprotocol"), _ciphers(scope)
     return ApacheSite(
         names=_shown(n for d in own if d.name in ("servername", "serveralias") for n in d.arguments),
         source="main server" if virtual is None else virtual.source,
@@ -126,8 +129,8 @@ def site(
         and (all(map(_loopback, addresses)) or (bool(listens) and all(map(_loopback, listens)))),
         tls=Scope(own).word("sslengine", "off").lower() != "off",
         upgrades=moved,
-        protocols=protocols(here.words("sslprotocol")),
-        weak_ciphers=_shown(cipher_string.weak(_ciphers(scope))),
+        protocols=protocols(words) if words else _unsaid(host, ciphers),
+        weak_ciphers=_shown(cipher_string.weak(ciphers)),
         key_exposed=served.exposed(host, keys),
         hsts=int(hsts[1]) if hsts else None,
         headers=_shown(sorted(added)),
@@ -163,12 +166,23 @@ def protocols(arguments: Iterable[str]) -> list[str]:
     """SSLProtocol: words add (+ or bare) and take away (-) in order; `all` are those OpenSSL 3 still has."""
     found: set[str] = set()
     names = {name.lower(): name for name in ("SSLv2", "SSLv3", *VERSIONS)}
-    words = list(arguments) or ["all"]
-    for text in words:
+    for text in arguments:
         bare = text.lstrip("+-").lower()
         named = set(VERSIONS) if bare == "all" else {names[bare]} if bare in names else set()
         found = found - named if text.startswith("-") else found | named
     return [name for name in ("SSLv2", "SSLv3", *VERSIONS) if name in found]
+
+
+def _unsaid(host: Host, ciphers: str) -> list[str]:
+    """Without SSLProtocol: what OpenSSL's own settings leave. The Red Hat family's mod_ssl keeps to its MinProtocol.
+
+    That package has httpd-2.4.37-sslprotdefault.patch and later ones of that name; others set the minimum to TLSv1.
+    """
+    try:
+        patched = os_release.look(host)[0].family == "redhat"
+    except CouldNotLook:
+        patched = False
+    return crypto_openssl.spoken(host, list(VERSIONS), ciphers, minimum=patched)
 
 
 def _ciphers(scope: list[Directive]) -> str:

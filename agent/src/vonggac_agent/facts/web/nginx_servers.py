@@ -17,6 +17,7 @@ from vonggac_contract.facts.web import NginxServer, NginxServers
 from ...formats import cipher_string
 from ...host import Host
 from ...untrusted import bounded
+from ..protection import crypto_openssl
 from . import nginx_config, served
 from .nginx_config import Directive, Place
 
@@ -80,7 +81,7 @@ def describe(host: Host, server: Place, formats: dict[str, list[str]], user: str
         plain=not all_tls and not all(encrypted),
         upgrades=upgrades(server),
         protocols=_shown(p for d in server.effective("ssl_protocols")[:1] for p in d.arguments)
-        or DEFAULT_PROTOCOLS,
+        or crypto_openssl.spoken(host, DEFAULT_PROTOCOLS, ciphers, minimum=False),
         ciphers=bounded(ciphers),
         weak_ciphers=_shown(cipher_string.weak(ciphers)),
         certificates=_shown(d.arguments[0] for d in server.effective("ssl_certificate") if d.arguments),
