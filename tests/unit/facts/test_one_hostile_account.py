@@ -11,6 +11,7 @@ from tests.unit.facts.roots import NOW, Link, mounted
 from tests.unit.facts.test_ssh_keys_and_blocks import DSA, ED25519
 
 from vonggac_agent.facts import gather
+from vonggac_agent.facts.desktop import browser_extensions
 from vonggac_agent.host import Host
 from vonggac_contract.facts import CouldNotLook, Known, Reason, fact_key
 from vonggac_contract.facts.ssh import AccountKeys
@@ -215,3 +216,49 @@ def test_a_program_that_leads_nowhere_is_unseen_in_its_own_job_alone(tmp_path: P
     loop(tmp_path / "home/mai/loop")
     assert finding(host, CRON[1]).outcome is FAIL
     assert outcomes(host, *BACKUP[2:4]) == [UNKNOWN, UNKNOWN]
+
+
+EXTENSIONS = "linux.browsers.extensions"
+HIS_LIST = "home/mai/.mozilla/firefox/x.default/extensions.json"
+LISTS: dict[str, Callable[[Path], None]] = {
+    **ODD,
+    "no JSON": lambda path: _written(path, "{"),
+    "nothing": lambda path: _written(path, ""),
+    "another document": lambda path: _written(path, "[]"),
+    "without end": lambda path: _written(path, " " * 9_000_000),
+    "nested deeply": lambda path: _written(path, "[" * 100_000),
+}
+
+
+def listing(name: str) -> str:
+    return f'{{"addons": [{{"id": "{name}", "type": "extension", "location": "app-profile"}}]}}'
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("kind", LISTS)
+def test_a_profile_that_cannot_be_read_hides_its_own_extensions_alone(kind: str, tmp_path: Path) -> None:
+    files = {**ACCOUNTS, "home/an/.mozilla/firefox/y/extensions.json": listing("uBlock0@raymondhill.net")}
+    host = mounted(tmp_path, files)
+    assert finding(host, EXTENSIONS).outcome is PASS
+    (tmp_path / HIS_LIST).parent.mkdir(parents=True)
+    LISTS[kind](tmp_path / HIS_LIST)
+    assert finding(host, EXTENSIONS).outcome is UNKNOWN
+    assert f"/{HIS_LIST}" in finding(host, EXTENSIONS).detail
+    files["home/an/.mozilla/firefox/z/extensions.json"] = listing("tot@example.org")
+    assert finding(mounted(tmp_path, files), EXTENSIONS).outcome is FAIL
+
+
+@pytest.mark.hostile
+def test_profiles_by_the_thousand_hide_those_of_their_owner_alone(tmp_path: Path) -> None:
+    host = mounted(tmp_path, {"home/an/.mozilla/firefox/y/extensions.json": listing("tot@example.org")})
+    for n in range(browser_extensions.MAX_PATHS + 1):
+        (tmp_path / f"home/mai/.mozilla/firefox/{n}").mkdir(parents=True)
+        (tmp_path / f"home/mai/.config/chromium/{n}/Extensions/x").mkdir(parents=True)
+    loop(tmp_path / "home/mai/snap")
+    found = finding(host, EXTENSIONS)
+    assert (found.outcome, found.evidence[0].offenders) == (
+        FAIL,
+        [{"browser": "firefox", "id": "tot@example.org"}],
+    )
+    (tmp_path / "home/an/.mozilla/firefox/y/extensions.json").unlink()
+    assert "/home/mai/.config/chromium/*" in finding(host, EXTENSIONS).detail

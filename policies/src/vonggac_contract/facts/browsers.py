@@ -52,10 +52,18 @@ class Browsers(msgspec.Struct, frozen=True):
 
 
 class BrowserExtension(msgspec.Struct, frozen=True):
-    """One extension that somebody on this machine has."""
+    """One extension that somebody on this machine has, or profiles of one home that could not be read."""
 
     browser: Annotated[str, about("firefox, chromium, chrome, edge, brave, thunderbird")]
-    id: Annotated[str, about("Its id, e.g. uBlock0@raymondhill.net")]
+    id: Annotated[
+        str,
+        about(
+            "Its id, e.g. uBlock0@raymondhill.net; not-seen: whatever the profile holds", unseen=("not-seen",)
+        ),
+    ]
+    path: Annotated[str, about("What could not be read; empty for an extension: whose it is is not kept")] = (
+        ""
+    )
 
 
 @topic("browser.extensions", privileged=True, cadence="daily")
