@@ -145,7 +145,7 @@ def test_heard_from_changes_at_its_limits(age: float | None, kind: str) -> None:
 def test_the_heard_from_strip_counts_in_words_what_it_draws() -> None:
     ages = [10.0, None, float(SILENT), float(FRESH + 5)]
     assert counts(ages) == {"fresh": 1, "late": 1, "silent": 2}
-    assert heard_strip(VI, ages).count("<rect") == 4
+    assert heard_strip(VI, ages).count("M") == 4
 
 
 def test_no_chart_carries_a_style_or_an_event() -> None:

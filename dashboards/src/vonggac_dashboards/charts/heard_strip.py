@@ -35,12 +35,12 @@ def heard_strip(language: Language, ages: Sequence[float | None]) -> Markup:
     ordered = sorted(ages, key=lambda a: (a is None, a or 0.0))
     step = min(CELL, WIDTH / max(1, len(ordered)))
     tops = {"fresh": (0, 16), "late": (6, 10), "silent": (12, 4)}
-    bars = [
-        Markup('<rect x="{:g}" y="{}" width="{:g}" height="{}" class="heard-{}"/>').format(
-            round(i * step, 1), tops[kind][0], round(max(0.8, step - 2), 1), tops[kind][1], kind
-        )
-        for i, kind in enumerate(heard_of(a) for a in ordered)
-    ]
+    width = round(max(0.8, step - 2), 1)
+    drawn = dict.fromkeys(tops, "")
+    for i, kind in enumerate(heard_of(a) for a in ordered):
+        top, height = tops[kind]
+        drawn[kind] += f"M{round(i * step, 1):g} {top}h{width:g}v{height}h-{width:g}z"
+    bars = [Markup('<path d="{}" class="heard-{}"/>').format(d, kind) for kind, d in drawn.items() if d]
     n = counts(ages)
     legend = [
         ("fresh", language.gettext("heard within 24 hours")),

@@ -91,9 +91,17 @@ def sparkline(language: Language, points: Sequence[Point], *, width: int = 120, 
 
 
 def path_of(spots: Sequence[tuple[int, int]]) -> str:
-    """A line through `spots` as SVG path data with relative steps."""
-    (x, y), steps = spots[0], list[str]()
+    """A line through `spots` as SVG path data with relative steps; days of one score are one step."""
+    (x, y), steps, flat = spots[0], list[str](), 0
     for (ax, ay), (bx, by) in pairwise(spots):
+        if by == ay:
+            flat += bx - ax
+            continue
+        if flat:
+            steps.append(f"{flat} 0")
         drop = str(by - ay)
         steps.append(f"{bx - ax}{drop if drop.startswith('-') else ' ' + drop}")
+        flat = 0
+    if flat:
+        steps.append(f"{flat} 0")
     return f"M{x} {y}l{' '.join(steps)}"
