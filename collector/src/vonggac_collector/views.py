@@ -134,6 +134,7 @@ class RuleListRow(msgspec.Struct, frozen=True):
     domain: str
     failing: int
     of: int
+    unknown: int = 0
 
 
 class Overview(msgspec.Struct, frozen=True):
@@ -181,6 +182,15 @@ class LocalProfile(msgspec.Struct, frozen=True):
     changes: list[ProfileChangeRow]
 
 
+class UnknownRow(msgspec.Struct, frozen=True):
+    """What could not be found out for one reason: on how many hosts, of how many rules, and the first few of these."""
+
+    reason: str
+    hosts: int
+    rules: int
+    first: list[RuleListRow]
+
+
 class UnitPage(msgspec.Struct, frozen=True):
     """Where a unit stands, why, and what to do first. `deductions` add up to 1,000,000 - score."""
 
@@ -203,6 +213,8 @@ class UnitPage(msgspec.Struct, frozen=True):
     """The hosts in no information system, as the one group that they count as; None without any."""
     local: list[LocalProfile] = []
     """Local profiles that hosts here are judged by."""
+    unknown: list[UnknownRow] = []
+    """What is not known of the hosts' last looks, by reason; what concerns most hosts first."""
 
 
 class FindingRow(msgspec.Struct, frozen=True):
@@ -287,7 +299,7 @@ class RuleFailure(msgspec.Struct, frozen=True):
     unknown: int
     of: int
     hosts: list[HostRow]
-    """The first few failing hosts."""
+    """The first few of them: those that fail, then those where it is not known."""
 
 
 class RulePage(msgspec.Struct, frozen=True):

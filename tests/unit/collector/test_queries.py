@@ -131,6 +131,19 @@ def test_a_rule_page_counts_the_hosts_in_sight(desk: Desk, machine: Machine) -> 
     assert (rows[0].id, rows[0].failing, rows[0].of) == ("linux.test.rule-02", 1, 1)
 
 
+def test_what_is_not_known_is_told_by_reason_with_the_hosts_on_the_rules_page(
+    desk: Desk, machine: Machine
+) -> None:
+    whole = machine.statement(NOW, {0}).report.findings
+    desk.accept(machine.report(NOW, {0}, findings=whole[:10]))
+    page = queries_of(desk.ledger).unit(ADMIN, "ha-noi/so-y-te")
+    assert [(r.reason, r.hosts, r.rules) for r in page.unknown] == [("not-reported", 1, 4)]
+    first = page.unknown[0].first[0]
+    assert (len(page.unknown[0].first), first.failing, first.unknown) == (3, 0, 1)
+    there = queries_of(desk.ledger).rule(ADMIN, first.id).failures[0]
+    assert (there.failing, there.unknown, there.hosts[0].id) == (0, 1, machine.agent_id)
+
+
 def test_what_is_outside_and_what_is_nowhere_are_the_same(desk: Desk, machine: Machine) -> None:
     stranger = Caller("u-2", "hue", "officer", "hue")
     asked = queries_of(desk.ledger)

@@ -19,6 +19,7 @@ from .sight import FAILING, Sight, host_rows
 from .texts import Texts, both
 
 HOSTS_PER_UNIT: Final = 5
+FIRST_UNKNOWN: Final = 3
 _TCVN: Final = "tcvn14423"
 
 
@@ -34,15 +35,37 @@ def rows_of(hosts: Iterable[HostAt], texts: Texts) -> list[views.RuleListRow]:
         return []
     failing: Counter[str] = Counter()
     asked: Counter[str] = Counter()
+    unknown: Counter[str] = Counter()
     for host in hosts:
         for verdict in host.judged.input.rules if host.judged is not None else ():
             asked[verdict.rule] += 1
             failing[verdict.rule] += verdict.outcome in FAILING
+            unknown[verdict.rule] += verdict.outcome is Outcome.UNKNOWN
     rows = [
-        views.RuleListRow(r.id, both(r.title), r.severity, r.domain, failing[r.id], asked[r.id])
+        views.RuleListRow(
+            r.id, both(r.title), r.severity, r.domain, failing[r.id], asked[r.id], unknown[r.id]
+        )
         for r in book.rules.values()
     ]
     return sorted(rows, key=lambda r: (-r.failing, SEVERITIES.index(r.severity), r.id))
+
+
+def unknown_rows(hosts: Iterable[HostAt], listed: list[views.RuleListRow]) -> list[views.UnknownRow]:
+    """What is not known of these hosts, by reason; what concerns most hosts first. `listed`: `rows_of` them."""
+    rules: dict[str, Counter[str]] = {}
+    where: dict[str, set[str]] = {}
+    for host in hosts:
+        for verdict in host.judged.input.rules if host.judged is not None else ():
+            if verdict.outcome is Outcome.UNKNOWN:
+                rules.setdefault(verdict.reason, Counter())[verdict.rule] += 1
+                where.setdefault(verdict.reason, set()).add(host.host.id)
+    by_id = {r.id: r for r in listed}
+    rows = []
+    for reason, counts in rules.items():
+        often = sorted(counts, key=lambda rule: (-counts[rule], rule))
+        first = [by_id[rule] for rule in often if rule in by_id][:FIRST_UNKNOWN]
+        rows.append(views.UnknownRow(reason, len(where[reason]), len(counts), first))
+    return sorted(rows, key=lambda r: (-r.hosts, -r.rules, r.reason))
 
 
 def rule_page(sight: Sight, rule_id: str, texts: Texts) -> views.RulePage:
@@ -103,8 +126,8 @@ def _failures(sight: Sight, outcomes: dict[str, Outcome | None]) -> list[views.R
     for code in sight.units:
         hosts = [h for h in sight.board.hosts_of.get(code, []) if outcomes[h.host.id] is not None]
         failing = [h for h in hosts if outcomes[h.host.id] in FAILING]
-        unknown = sum(outcomes[h.host.id] is Outcome.UNKNOWN for h in hosts)
+        unknown = [h for h in hosts if outcomes[h.host.id] is Outcome.UNKNOWN]
         if failing or unknown:
-            shown = host_rows(sight.board, failing)[:HOSTS_PER_UNIT]
-            rows.append(views.RuleFailure(sight.link(code), len(failing), unknown, len(hosts), shown))
+            shown = (host_rows(sight.board, failing) + host_rows(sight.board, unknown))[:HOSTS_PER_UNIT]
+            rows.append(views.RuleFailure(sight.link(code), len(failing), len(unknown), len(hosts), shown))
     return sorted(rows, key=lambda r: (-r.failing, -r.unknown, r.unit.code))

@@ -14,7 +14,7 @@ from vonggac_collector.score.system import by_cause, unassigned_weight
 from vonggac_collector.score.values import AgencyScore, Deduction, GroupScore
 
 from .profiles import local_of_hosts
-from .rules import rows_of
+from .rules import rows_of, unknown_rows
 from .sight import Sight, failing, host_rows, link, system_row
 from .texts import Texts
 from .trends import Trends, ranks, standing
@@ -94,6 +94,7 @@ def unit_page(sight: Sight, code: str, trends: Trends, texts: Texts) -> views.Un
     board, unit = sight.board, sight.unit(code)
     hosts = sight.hosts_under(code)
     score = sight.score(code)
+    rules = rows_of(hosts, texts)
     return views.UnitPage(
         as_of=board.as_of,
         unit=link(unit),
@@ -107,9 +108,10 @@ def unit_page(sight: Sight, code: str, trends: Trends, texts: Texts) -> views.Un
         hosts_total=len(hosts),
         children=ranked_rows(sight, sight.children(code), trends),
         silent=sum(board.is_silent(h) for h in hosts),
-        worst=[r for r in rows_of(hosts, texts)[:WORST] if r.failing],
+        worst=[r for r in rules[:WORST] if r.failing],
         unassigned=_unassigned(sight, code, score),
         local=local_of_hosts(hosts, texts),
+        unknown=unknown_rows(hosts, rules),
     )
 
 
