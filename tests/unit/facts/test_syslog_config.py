@@ -203,6 +203,28 @@ def test_a_daemons_includes_are_followed(tmp_path: Path) -> None:
     assert (found.daemon, found.active, found.full_time) == ("rsyslog", False, True)
 
 
+@pytest.mark.parametrize(
+    ("unit", "dropin", "config", "mode"),
+    [
+        ("[Service]\nUMask=0066\n", "", "*.info /var/log/messages\n", "0600"),
+        ("[Service]\nUMask=0066\n", "[Service]\nUMask=0027\n", "*.info /var/log/messages\n", "0640"),
+        ("[Service]\nUMask=0066\n", "", "$Umask 0000\n*.info /var/log/messages\n", "0644"),
+        ("[Service]\nType=notify\n", "", "$FileCreateMode 0666\n*.info /var/log/messages\n", "0644"),
+        ("", "", "$FileCreateMode 0666\n*.info /var/log/messages\n", "0666"),
+    ],
+)
+def test_new_files_lose_what_the_umask_of_the_service_takes(
+    unit: str, dropin: str, config: str, mode: str, tmp_path: Path
+) -> None:
+    files: dict[str, str | bytes | Link] = {"usr/sbin/rsyslogd": "", "etc/rsyslog.conf": config}
+    if unit:
+        files["usr/lib/systemd/system/rsyslog.service"] = unit
+    if dropin:
+        files["etc/systemd/system/rsyslog.service.d/umask.conf"] = dropin
+    found, _ = syslog_config.gather(mounted(tmp_path, files), ())
+    assert [(file.mode, file.open_to_all) for file in found.files] == [(mode, mode[-1] != "0")]
+
+
 def test_syslog_ng_is_read_in_its_own_language(tmp_path: Path) -> None:
     files: dict[str, str | bytes | Link] = {
         "usr/sbin/syslog-ng": "",

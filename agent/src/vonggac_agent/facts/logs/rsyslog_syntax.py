@@ -160,12 +160,13 @@ def _parameters(text: str, at: int) -> tuple[dict[str, str], int]:
     return found, len(text) if end < 0 else end + 1
 
 
-def parse(text: str, read: Callable[[str], Iterable[str]]) -> Config:
+def parse(text: str, read: Callable[[str], Iterable[str]], umask: int = 0) -> Config:
     """What the configuration amounts to. `read` gives the texts of the files that an include's pattern matches.
 
-    Raises ValueError beyond the bounds of this module.
+    `umask` is the one that rsyslogd is started with; its own setting takes its place. Raises ValueError beyond the
+    bounds of this module.
     """
-    reader = _Reader(read)
+    reader = _Reader(read, umask)
     reader.file(text, 0)
     return reader.done()
 
@@ -173,8 +174,8 @@ def parse(text: str, read: Callable[[str], Iterable[str]]) -> Config:
 class _Reader:
     """Goes through the items in order: legacy directives hold for what comes after them."""
 
-    def __init__(self, read: Callable[[str], Iterable[str]]) -> None:
-        self._read = read
+    def __init__(self, read: Callable[[str], Iterable[str]], umask: int) -> None:
+        self._read, self._umask = read, umask
         self._files = self._size = self._lines = 0
         self._set: dict[str, str] = {}
         self._modules: dict[str, Mapping[str, str]] = {}
@@ -283,12 +284,12 @@ class _Reader:
 
     def done(self) -> Config:
         files = self._modules.get("omfile", {})
-        umask = _octal(self._global.get("umask") or self._set.get("$umask", ""), 0)
-        usual = _octal(files.get("filecreatemode", ""), 0o644)
+        umask = octal(self._global.get("umask") or self._set.get("$umask", ""), self._umask)
+        usual = octal(files.get("filecreatemode", ""), 0o644)
         driver = self._global.get("defaultnetstreamdriver") or self._set.get("$defaultnetstreamdriver", "")
         return Config(
             tuple(
-                Written(selector, path, (usual if mode == "module" else _octal(mode, 0o644)) & ~umask)
+                Written(selector, path, (usual if mode == "module" else octal(mode, 0o644)) & ~umask)
                 for selector, path, mode in self._written
             ),
             tuple(
@@ -359,5 +360,6 @@ def _selector(line: str) -> tuple[str, str]:
     return line, ""
 
 
-def _octal(text: str, default: int) -> int:
+def octal(text: str, default: int) -> int:
+    """A mode or umask of up to five octal digits; `default` for what is none."""
     return int(text, 8) if re.fullmatch(r"[0-7]{1,5}", text.strip()) else default

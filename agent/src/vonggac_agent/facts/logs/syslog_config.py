@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import ipaddress
 import posixpath
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final, Literal
 
 from vonggac_contract import limits
@@ -14,7 +14,7 @@ from vonggac_contract.facts.logs import LogFile, LogListener, LogTarget, SyslogC
 
 from ...host import Host
 from ...untrusted import bounded, without_userinfo
-from ..system import processes
+from ..system import processes, systemd
 from . import rsyslog_syntax, syslog_ng_syntax
 
 SYSLOG: Final[dict[Literal["rsyslog", "syslog-ng"], tuple[tuple[str, ...], str, str]]] = {
@@ -25,8 +25,6 @@ SYSLOG: Final[dict[Literal["rsyslog", "syslog-ng"], tuple[tuple[str, ...], str, 
 FILES: Final = {"rsyslog": "etc/rsyslog.conf", "syslog-ng": "etc/syslog-ng/syslog-ng.conf"}
 _LOW: Final = frozenset(("rsyslog_traditionalfileformat", "rsyslog_traditionalforwardformat"))
 """Formats whose time has no year and no zone (rsyslog's manual, "Reserved template names")."""
-_Parse = Callable[[str, Callable[[str], Iterator[str]]], rsyslog_syntax.Config]
-_PARSERS: Final[dict[str, _Parse]] = {"rsyslog": rsyslog_syntax.parse, "syslog-ng": syslog_ng_syntax.parse}
 
 
 def daemon(host: Host) -> tuple[Literal["rsyslog", "syslog-ng", "none"], bool]:
@@ -56,7 +54,20 @@ def read(host: Host, name: str) -> rsyslog_syntax.Config:
         for found in host.glob(posixpath.join("/", posixpath.dirname(path), pattern)):
             yield host.text(found) or ""
 
-    return host.once(f"{name} configuration", lambda: _PARSERS[name](host.text(path) or "", texts))
+    def parsed() -> rsyslog_syntax.Config:
+        text = host.text(path) or ""
+        if name == "rsyslog":
+            return rsyslog_syntax.parse(text, texts, _umask(host))
+        return syslog_ng_syntax.parse(text, texts)
+
+    return host.once(f"{name} configuration", parsed)
+
+
+def _umask(host: Host) -> int:
+    """UMask= of rsyslog.service with its drop-ins; 0022 where it says none (systemd.exec(5)), 0 without a unit."""
+    units, unit = systemd.units(host), SYSLOG["rsyslog"][2]
+    told = systemd.last_values(units.texts(unit), "Service").get("umask", "")
+    return rsyslog_syntax.octal(told, 0o022 if units.exists(unit) else 0)
 
 
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[SyslogConfig, str]:
