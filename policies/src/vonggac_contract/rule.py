@@ -31,6 +31,7 @@ Operator = Literal[
     "older_than",
 ]
 Quantifier = Literal["each", "any", "none"]
+Direction = Literal["", "looser", "tighter", "other"]
 
 
 class Parameter(msgspec.Struct, frozen=True, tag="parameter"):
@@ -143,6 +144,8 @@ class ProfileChange(msgspec.Struct, frozen=True, omit_defaults=True):
     before: Any = None
     after: Any = None
     reason: Text | None = None
+    direction: Direction = ""
+    """Of a value that is set: whether the rule with it refuses less (looser), more, or other machines than before."""
 
 
 class Profile(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -22,10 +22,10 @@ from vonggac_contract.rule import Rule, Text
 from vonggac_contract.snapshot import snapshot_from_value
 
 from .builtin import default_rulebook_bytes
-from .errors import RuleError
+from .errors import Place, RuleError
 from .evaluate import View, decide_rule
 from .explain import Language
-from .folder import RULE_SUFFIX
+from .folder import CASES_SUFFIX, RULE_SUFFIX
 from .pack import compile_pack, load_pack, pack_of, read_clauses, rule_of
 from .paragraph import explain, parameter
 from .rulebook import Rulebook, load_rulebook
@@ -34,6 +34,8 @@ from .trace import Trace, said, trace_rule
 from .types import nearest
 
 GOOD, FINDINGS, WRONG_USE = 0, 1, 2
+MAX_TOLD = 500
+"""Errors, and warnings, that are printed; --json has all."""
 MAX_FACTS_BYTES = limits.MAX_UNPACKED_BYTES
 
 
@@ -77,7 +79,8 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument(
         "--only", metavar="IDS", help="say only what is wrong with these rules (* for any text)"
     )
-    check.add_argument("--json", action="store_true", help="errors as JSON")
+    check.add_argument("--strict", action="store_true", help="a warning fails like an error")
+    check.add_argument("--json", action="store_true", help="errors and warnings as JSON")
 
     lists = command("list", _list, "List the rules of a folder.", "vonggac-rules list policies --json")
     lists.add_argument("folder", type=Path, help="folder with packs and profiles")
@@ -101,6 +104,9 @@ def parser() -> argparse.ArgumentParser:
         help="folder with packs, profiles and data/level-controls.csv (default: the rulebook of this release)",
     )  # fmt: skip
     build.add_argument("--profiles", type=Path, metavar="DIR", help="folder with local profiles to add")
+    build.add_argument(
+        "--strict", action="store_true", help="write nothing if there is a warning, such as a looser value"
+    )
     build.add_argument("--out", type=Path, required=True, help="file to write")
     build.add_argument(
         "--version",
@@ -124,27 +130,55 @@ def parser() -> argparse.ArgumentParser:
 
 def _check(args: argparse.Namespace) -> int:
     only = args.only
-    if args.folder.name.endswith(RULE_SUFFIX):
-        only = only or args.folder.name.removesuffix(RULE_SUFFIX)
+    if _names_a_rule(args.folder):
+        only = only or rule_of(args.folder.name)
         pack = load_pack(args.folder.parent)
     else:
         pack = load_pack(args.folder, args.profiles)
     errors = pack.errors + unsound(pack.rules, pack.profiles, pack.sources, pack.cases)
+    warnings = pack.warnings
     rules = sorted(pack.rules)
     if only:
         rules = fnmatch.filter(rules, only)
-        errors = [e for e in errors if fnmatch.fnmatch(rule_of(e.place.file), only)]
+        errors, warnings = ([e for e in told if _is_about(e, only)] for told in (errors, warnings))
     if only and not rules and not errors:
         raise ContractError(f"no rule is called {only}", hint=nearest(only, pack.rules))
     if args.json:
-        _print_json([{"place": str(e.place), "message": e.message, "hint": e.hint} for e in errors])
+        told = [("error", e) for e in sorted(errors, key=_place)]
+        told += [("warning", e) for e in sorted(warnings, key=_place)]
+        _print_json(
+            [{"kind": k, "place": str(e.place), "message": e.message, "hint": e.hint} for k, e in told]
+        )
     else:
-        _report_errors(errors)
+        _report(errors, warnings)
         cases = sum(len(pack.cases[r]) for r in rules)
         profiles = "" if only else f", {_counted(len(pack.profiles), 'profile')}"
         verdict = _counted(len(errors), "error") if errors else "all hold"
-        print(f"{_counted(len(rules), 'rule')}, {_counted(cases, 'case')}{profiles}: {verdict}")
-    return FINDINGS if errors or not rules else GOOD
+        beside = f", {_counted(len(warnings), 'warning')}" if warnings else ""
+        print(f"{_counted(len(rules), 'rule')}, {_counted(cases, 'case')}{profiles}: {verdict}{beside}")
+    return FINDINGS if errors or not rules or (args.strict and warnings) else GOOD
+
+
+def _names_a_rule(path: Path) -> bool:
+    """Whether the path is a rule's file and no folder. Raises ContractError for another file."""
+    if path.is_dir():
+        return False
+    if path.name.endswith((RULE_SUFFIX, CASES_SUFFIX)):
+        return True
+    if path.exists():
+        hint = f"name a folder, or a rule's file, which ends in {RULE_SUFFIX}"
+        raise ContractError(f"{path.name} is no file of a rule", hint=hint)
+    return False
+
+
+def _is_about(error: RuleError, only: str) -> bool:
+    """Whether the error is in a file of rules or cases that `only` names, or in one that is named nearly so."""
+    name = Path(error.place.file).name
+    return fnmatch.fnmatch(rule_of(name) or name.split(".rule")[0], only)
+
+
+def _place(error: RuleError) -> Place:
+    return error.place
 
 
 def _counted(number: int, what: str) -> str:
@@ -153,7 +187,7 @@ def _counted(number: int, what: str) -> str:
 
 def _list(args: argparse.Namespace) -> int:
     pack = load_pack(args.folder)
-    _report_errors(pack.errors)
+    _report(pack.errors, pack.warnings)
     rows = []
     for rule_id, loaded in sorted(pack.rules.items()):
         outcomes = [str(c.outcome) for c in pack.cases[rule_id]]
@@ -241,8 +275,8 @@ def _compile(args: argparse.Namespace) -> int:
         raise ContractError("there is nothing to compile", hint="name a folder, or --profiles DIR")
     local = [p for p in pack.profiles if p.extends]
     errors = pack.errors or unsound_values(pack.rules, local, pack.sources)
-    if errors:
-        _report_errors(errors)
+    _report(errors, pack.warnings)
+    if errors or (args.strict and pack.warnings):
         return FINDINGS
     raw = compile_pack(pack, version, clauses)
     book = load_rulebook(raw)
@@ -301,9 +335,13 @@ def _read(path: Path, maximum: int) -> bytes:
         return stream.read(maximum + 1)
 
 
-def _report_errors(errors: list[RuleError]) -> None:
-    for error in errors:
-        print(f"{error.place}: {error.message}\n    {error.hint}", file=sys.stderr)
+def _report(errors: list[RuleError], warnings: list[RuleError]) -> None:
+    """Every error, then every warning, by file, line and column; of very many the first."""
+    for told, word, more in ((errors, "", "error"), (warnings, "warning: ", "warning")):
+        for error in sorted(told, key=_place)[:MAX_TOLD]:
+            print(f"{error.place}: {word}{error.message}\n    {error.hint}", file=sys.stderr)
+        if len(told) > MAX_TOLD:
+            print(f"and {_counted(len(told) - MAX_TOLD, f'more {more}')}", file=sys.stderr)
 
 
 def _print_json(value: Any) -> None:

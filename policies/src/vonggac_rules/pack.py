@@ -17,6 +17,7 @@ from .cases import Case, fault, load_cases
 from .errors import RuleError, Slips
 from .folder import CASES_SUFFIX, PROFILE_SUFFIX, RULE_SUFFIX, files_of, unread
 from .load import LoadedRule, load_rule
+from .loosening import directed, loosened
 from .profiles import Books, is_local, load_local, load_profile
 from .rulebook import Rulebook
 from .source import Source, read_source
@@ -57,7 +58,7 @@ def load_pack(root: Path, local: Path | None = None) -> Pack:
     written = _profiles(found, root, errors)
     if local is not None:
         theirs = files_of(local, errors)
-        warnings += unread(local, theirs, (PROFILE_SUFFIX,))
+        warnings += unread(local.parent, theirs, (PROFILE_SUFFIX,))
         written += _profiles(theirs, local.parent, errors)
     return with_profiles(Pack(rules, cases, [], errors, {}, warnings), written, refused)
 
@@ -69,7 +70,7 @@ def pack_of(book: Rulebook, local: Path) -> Pack:
     rules = {i: LoadedRule(r, parameter_uses(r), whole) for i, r in book.rules.items()}
     profiles = list(book.profiles.values())
     found = files_of(local, errors)
-    warnings = list(unread(local, found, (PROFILE_SUFFIX,)))
+    warnings = list(unread(local.parent, found, (PROFILE_SUFFIX,)))
     written = _profiles(found, local.parent, errors)
     pack = Pack(rules, {}, profiles, errors, {p.id: whole for p in profiles}, warnings)
     return with_profiles(pack, written, ())
@@ -80,12 +81,15 @@ def with_profiles(pack: Pack, written: list[Source], refused: Collection[str]) -
     profiles, sources, errors = list(pack.profiles), dict(pack.sources), list(pack.errors)
     extends = {_named(s): str(s.value.get("extends")) for s in written if is_local(s)}
     broken: set[str] = set()
+    warnings = list(pack.warnings)
     for source in sorted(written, key=is_local):
         slips = Slips()
         with slips:
             if is_local(source):
                 complete = {p.id: p for p in profiles if not p.extends}
                 profile = load_local(source, Books(pack.rules, refused, complete, extends, broken))
+                profile = directed(profile, complete[profile.extends], pack.rules)
+                warnings += loosened(profile, pack.rules, source)
             else:
                 profile = load_profile(source, pack.rules, refused)
             _check_beside(source, profile, profiles)
@@ -96,7 +100,7 @@ def with_profiles(pack: Pack, written: list[Source], refused: Collection[str]) -
             sources[profile.id] = source
         broken |= {_named(source)} if slips.found else set()
         errors += slips.found
-    return Pack(pack.rules, pack.cases, profiles, errors, sources, pack.warnings)
+    return Pack(pack.rules, pack.cases, profiles, errors, sources, warnings)
 
 
 def _named(source: Source) -> str:
