@@ -90,6 +90,7 @@ def _list(value: Any) -> list[Any]:
 
 def _scalar(found: FieldType, value: Any) -> Any:
     if found.kind in ("int", "float"):
+        given = value
         if isinstance(value, str):
             try:
                 value = in_unit(value, found.unit)
@@ -99,6 +100,8 @@ def _scalar(found: FieldType, value: Any) -> Any:
             raise Misfit(f"{value!r} is no number", _number_hint(found))
         if not abs(value) <= limits.MAX_SAFE_INTEGER:  # so for .nan and .inf as well
             raise Misfit(f"{str(value)[:20]} is no number to compare with", _number_hint(found))
+        if value < 0 and not found.below_zero:
+            raise Misfit(f"{given!r} is below 0, and the field never is", _number_hint(found))
         return value
     if found.kind == "text":
         if not isinstance(value, str):

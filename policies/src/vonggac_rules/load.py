@@ -304,6 +304,9 @@ class _Loader:
                     (*path, part), f"{body[part]!r} is none of {', '.join(words)}", nearest(body[part], words)
                 )
             selector[part] = body[part]
+        slip = topic.misfit(selector) if topic.misfit is not None else None
+        if slip is not None:
+            raise self.refuse((*path, slip[0]), *slip[1:])
         try:
             return fact_key(name, selector), topic.selector
         except UnknownFact as e:

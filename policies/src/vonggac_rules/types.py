@@ -27,6 +27,8 @@ class FieldType(msgspec.Struct, frozen=True):
     unit: str = ""
     secret: bool = False
     volatile: bool = False
+    below_zero: bool = False
+    """Of a number: it may be negative."""
     unseen: tuple[str, ...] = ()
     """Values that mean nobody could look."""
     description: str = ""
@@ -97,6 +99,7 @@ def _read(hint: Any) -> FieldType:
                     unit=extra.get("unit", ""),
                     secret=bool(extra.get("secret")),
                     volatile=bool(extra.get("volatile")),
+                    below_zero=bool(extra.get("below_zero")),
                     unseen=tuple(extra.get("unseen", ())),
                     description=meta.description or "",
                     source=extra.get("source", ""),

@@ -63,7 +63,8 @@ class AccountPolicy(msgspec.Struct, frozen=True):
     """What the machine demands of passwords and logins (login.defs, PAM, pwquality, faillock)."""
 
     maximum_age: Annotated[
-        int | None, about("PASS_MAX_DAYS for new accounts", unit="days", source="etc/login.defs")
+        int | None,
+        about("PASS_MAX_DAYS for new accounts", unit="days", source="etc/login.defs", below_zero=True),
     ] = None
     minimum_length: Annotated[
         int | None,
@@ -126,7 +127,10 @@ class SudoRules(msgspec.Struct, frozen=True):
     use_pty: Annotated[bool, about("Defaults use_pty")]
     logged: Annotated[bool, about("Defaults logfile or syslog (syslog is on unless switched off)")]
     timestamp_minutes: Annotated[
-        int, about("How long sudo remembers (timestamp_timeout); negative: for ever", unit="minutes")
+        int,
+        about(
+            "How long sudo remembers (timestamp_timeout); negative: for ever", unit="minutes", below_zero=True
+        ),
     ]
     log_output: Annotated[bool | None, about("Defaults log_output: what is shown in a session is kept")] = (
         None

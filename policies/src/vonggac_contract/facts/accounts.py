@@ -104,9 +104,15 @@ class DotFiles(msgspec.Struct, frozen=True):
 class AccountDefaults(msgspec.Struct, frozen=True):
     """What accounts get that are made from now on."""
 
-    maximum_days: Annotated[int | None, about("PASS_MAX_DAYS", unit="days", source="etc/login.defs")] = None
-    minimum_days: Annotated[int | None, about("PASS_MIN_DAYS", unit="days", source="etc/login.defs")] = None
-    warning_days: Annotated[int | None, about("PASS_WARN_AGE", unit="days", source="etc/login.defs")] = None
+    maximum_days: Annotated[
+        int | None, about("PASS_MAX_DAYS", unit="days", source="etc/login.defs", below_zero=True)
+    ] = None
+    minimum_days: Annotated[
+        int | None, about("PASS_MIN_DAYS", unit="days", source="etc/login.defs", below_zero=True)
+    ] = None
+    warning_days: Annotated[
+        int | None, about("PASS_WARN_AGE", unit="days", source="etc/login.defs", below_zero=True)
+    ] = None
     inactive_days: Annotated[
         int | None,
         about(

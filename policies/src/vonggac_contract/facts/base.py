@@ -58,6 +58,8 @@ class Topic(msgspec.Struct, frozen=True):
     """Topics of which a change makes a daily fact due at once."""
     in_turns: bool = False
     """True if one look may take several turns of the service; until it is whole, the one before it counts."""
+    misfit: Callable[[Mapping[str, str]], tuple[str, str, str] | None] | None = None
+    """What of a selector can name nothing: the part of it, why, and what would; None of one that can."""
     choices: dict[str, tuple[str, ...]] = {}
     """The words that a key of the selector may be, where not any text will do."""
 
@@ -79,6 +81,7 @@ def topic(
     renewed_by: tuple[str, ...] = (),
     in_turns: bool = False,
     choices: dict[str, tuple[str, ...]] | None = None,
+    misfit: Callable[[Mapping[str, str]], tuple[str, str, str] | None] | None = None,
 ) -> Callable[[S], S]:
     """Declare the decorated Struct as the value of topic `name`."""
 
@@ -96,6 +99,7 @@ def topic(
             live,
             renewed_by,
             in_turns,
+            misfit,
             choices or {},
         )
         return struct
@@ -111,15 +115,19 @@ def about(
     volatile: bool = False,
     secret: bool = False,
     unseen: tuple[str, ...] = (),
+    below_zero: bool = False,
 ) -> msgspec.Meta:
     """What a field means, for `Annotated[type, about(…)]`.
 
     `source`: the file, call or key it is read from. `unit`: of numbers (s, bytes, days, …). `volatile`: moves by itself
     (process ids, counters, times), so it stays out of the content digest. `secret`: evidence shows it redacted.
     `unseen`: values that stand for "could not look": every comparison with them is unknown, so that a rule which
-    forgets them cannot pass by them.
+    forgets them cannot pass by them. `below_zero`: a number that may be negative; no rule compares another with one.
     """
-    extra = {"source": source, "unit": unit, "volatile": volatile, "secret": secret, "unseen": unseen}
+    extra = {
+        "source": source, "unit": unit, "volatile": volatile, "secret": secret, "unseen": unseen,
+        "below_zero": below_zero,
+    }  # fmt: skip
     return msgspec.Meta(description=description, extra=extra)
 
 

@@ -1,7 +1,9 @@
 """Facts about files: kind, owner, permissions, content; never followed out of the root that is judged."""
 
+import re
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Final, Literal, get_args
 
 import msgspec
 
@@ -49,12 +51,37 @@ ConfigFormat = Literal[
 ]
 """Syntax of a configuration file: docs/rules.md says which program writes which."""
 
+_BAD_ESCAPE: Final = re.compile(r"~(?![01])")
+
+
+def _misfit(selector: Mapping[str, str]) -> tuple[str, str, str] | None:
+    """Why `key` names nothing in a file of that format: RFC 6901, section 3, for documents."""
+    form, key = selector["format"], selector["key"]
+    if form in ("ini", "systemd"):
+        section, slash, name = key.rpartition("/")
+        if name and slash and (section or form == "ini"):
+            return None
+        return (
+            "key",
+            f"{key!r} names no section of {form}",
+            "write section/name"
+            + (", or /name for what stands before the first section" if form == "ini" else ""),
+        )
+    if form in ("json", "yaml", "toml", "xml"):
+        if key.startswith("/") and not _BAD_ESCAPE.search(key):
+            return None
+        return "key", f"{key!r} is no JSON pointer", "write /name/name, with ~0 for ~ and ~1 for / in a name"
+    if key and not set(key) & set(" \t\n="):
+        return None
+    return "key", f"{key!r} is no name that {form} can have", "write the name alone, without blanks and ="
+
 
 @topic(
     "config.setting",
     selector=("path", "format", "key"),
     main="value",
     choices={"format": get_args(ConfigFormat)},
+    misfit=_misfit,
 )
 class ConfigSetting(msgspec.Struct, frozen=True):
     """One setting of one configuration file, for what no topic of its own knows; without the program's own defaults.
@@ -72,7 +99,7 @@ class ConfigSetting(msgspec.Struct, frozen=True):
         str | None,
         about("The value in force: the last one, the first for directives-first; none if it is not there"),
     ] = None
-    number: Annotated[int | None, about("The same as an integer, if it is one")] = None
+    number: Annotated[int | None, about("The same as an integer, if it is one", below_zero=True)] = None
     values: Annotated[list[str], about("Every value in the order of the files")] = []
     source: Annotated[str, about("File and line of the value in force, where lines count")] = ""
 

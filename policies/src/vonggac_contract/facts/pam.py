@@ -63,7 +63,7 @@ class LimitEntry(msgspec.Struct, frozen=True):
     domain: Annotated[str, about("User, @group, % or * for everybody")]
     type: Annotated[Literal["soft", "hard", "-"], about("- is both")]
     item: Annotated[str, about("What is limited: maxlogins, nproc, core, …")]
-    value: Annotated[int, about("Most of it; -1: no limit")]
+    value: Annotated[int, about("Most of it; -1: no limit", below_zero=True)]
 
 
 @topic("pam.limits")

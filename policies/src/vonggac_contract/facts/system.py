@@ -98,7 +98,7 @@ class Sysctl(msgspec.Struct, frozen=True):
     """One kernel parameter as the running kernel has it."""
 
     value: Annotated[str, about("Value as text, white space folded", source="proc/sys/<key with / for .>")]
-    number: Annotated[int | None, about("Value as an integer, if it is one")] = None
+    number: Annotated[int | None, about("Value as an integer, if it is one", below_zero=True)] = None
 
 
 @topic("service.unit", selector=("name",), main="active")
@@ -170,7 +170,7 @@ class SysctlConfigured(msgspec.Struct, frozen=True):
         str,
         about("Value that the files set, white space folded; empty if none does", source="sysctl.d(5)"),
     ]
-    number: Annotated[int | None, about("That value as an integer, if it is one")] = None
+    number: Annotated[int | None, about("That value as an integer, if it is one", below_zero=True)] = None
     file: Annotated[str, about("The file that has the last word; empty if none")] = ""
     applied: Annotated[
         bool,

@@ -179,7 +179,7 @@ class PhpInstallation(msgspec.Struct, frozen=True):
     uploads: Annotated[bool, about("file_uploads")]
     upload_limit: Annotated[int, about("upload_max_filesize", unit="bytes")]
     body_limit: Annotated[int, about("post_max_size; 0: no limit", unit="bytes")]
-    memory_limit: Annotated[int, about("memory_limit; -1: no limit", unit="bytes")]
+    memory_limit: Annotated[int, about("memory_limit; -1: no limit", unit="bytes", below_zero=True)]
     cookie_secure: Annotated[bool, about("session.cookie_secure")]
     cookie_httponly: Annotated[bool, about("session.cookie_httponly")]
     cookie_samesite: Annotated[str, about("session.cookie_samesite, lower case; empty: not sent")]
@@ -213,7 +213,9 @@ class TomcatConnector(msgspec.Struct, frozen=True):
         list[str], about("Versions of TLS in `protocols` or `sslEnabledProtocols`; by default 1.2 and 1.3")
     ]
     weak_ciphers: Annotated[list[str], about("Words of `ciphers` that let in weak suites")]
-    idle_timeout: Annotated[int, about("keepAliveTimeout, else connectionTimeout (20 s); -1: none", unit="s")]
+    idle_timeout: Annotated[
+        int, about("keepAliveTimeout, else connectionTimeout (20 s); -1: none", unit="s", below_zero=True)
+    ]
     trace: Annotated[bool, about("allowTrace")]
 
 
@@ -232,7 +234,7 @@ class TomcatServer(msgspec.Struct, frozen=True):
     """One server.xml with what belongs to it."""
 
     source: Annotated[str, about("Its server.xml")]
-    shutdown_port: Annotated[int, about("Port that takes the shutdown command; -1: none")]
+    shutdown_port: Annotated[int, about("Port that takes the shutdown command; -1: none", below_zero=True)]
     shutdown_default: Annotated[bool, about("The command is the word of the documentation, SHUTDOWN")]
     connectors: Annotated[list[TomcatConnector], about("Connectors in file order")]
     auto_deploy: Annotated[
@@ -250,7 +252,8 @@ class TomcatServer(msgspec.Struct, frozen=True):
     ]
     lockout_seconds: Annotated[int | None, about("How long LockOutRealm locks", unit="s")]
     session_seconds: Annotated[
-        int, about("session-timeout of web.xml; 0 or less: never", unit="s", source="web.xml")
+        int,
+        about("session-timeout of web.xml; 0 or less: never", unit="s", source="web.xml", below_zero=True),
     ]
     listings: Annotated[bool, about("The default servlet lists folders", source="web.xml")]
     managers: Annotated[list[str], about("Applications that administer Tomcat: manager, host-manager")]
