@@ -50,6 +50,21 @@ REASONS: Final = {
     "not-held": translatable("the collector does not hold its content"),
     "no-rules": translatable("no rulebook could be applied"),
 }
+REMEDIES: Final = {
+    "permission-denied": translatable("Let the agent run as its service: vonggac-agent service install."),
+    "timed-out": translatable(
+        "It is tried again at the next look; if it stays, see what keeps the machine busy."
+    ),
+    "too-large": translatable("The finding on the host's page names what was too large."),
+    "malformed": translatable("The finding on the host's page names the file; correct it there."),
+    "disabled-by-owner": translatable("Agree with the machine's owner to switch it on again."),
+    "withheld": translatable("Agree with the machine's owner to have it sent."),
+    "not-reported": translatable(
+        "The agent is older than the rules, or has not yet looked by them: update it."
+    ),
+    "no-rules": translatable("Publish a rulebook that has a profile for this level."),
+}
+"""What to do about a reason, where there is anything to do."""
 AGENT_STATES: Final = {
     "active": translatable("Active"),
     "quarantined": translatable("Quarantined"),

@@ -30,6 +30,7 @@ from vonggac_collector.views import (
     UnitLink,
     UnitPage,
     UnitRow,
+    UnknownRow,
 )
 from vonggac_contract.finding import DOMAINS, Evidence
 
@@ -274,6 +275,10 @@ def unit() -> UnitPage:
         hosts_total=14,
         children=[
             unit_row(chance, UnitLink(f"48-x{i}", f"Trung tâm {i}", f"Centre {i}", True)) for i in range(3)
+        ],
+        unknown=[
+            UnknownRow("permission-denied", 4, 6, rules()[:3]),
+            UnknownRow("no-value", 1, 1, rules()[3:4]),
         ],
     )
 
@@ -537,7 +542,7 @@ def rule() -> RulePage:
 
 def rules() -> list[RuleListRow]:
     return [
-        RuleListRow(r, {"vi": vi, "en": en}, s, d, 31 - 3 * i, 250)
+        RuleListRow(r, {"vi": vi, "en": en}, s, d, 31 - 3 * i, 250, i % 3)
         for i, (r, vi, en, s, d) in enumerate(RULES)
     ]
 

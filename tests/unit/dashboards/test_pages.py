@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from html.parser import HTMLParser
 
 import msgspec
@@ -15,7 +16,7 @@ from starlette.testclient import TestClient
 from tests.unit.dashboards import sample
 from tests.unit.dashboards.house import PASSWORD, SampleQueries, client_of, make_app, signed_in
 
-from vonggac_collector.views import HostPage
+from vonggac_collector.views import DeductionRow, HostPage
 from vonggac_dashboards import static_files
 from vonggac_dashboards.language import language
 from vonggac_dashboards.pages.enrol import ended, two_lines, usable
@@ -479,6 +480,46 @@ def test_the_heaviest_pages_stay_light() -> None:
     assert weight(client.get("/units/48").text) < LARGEST
 
 
+def many_deductions(score: int, count: int) -> list[DeductionRow]:
+    whole = 10**6 - score
+    points = [whole // count + (i < whole % count) for i in range(count)]
+    name = "Tường lửa chặn kết nối đi ra không có trong danh sách"
+    return [DeductionRow("rule", f"linux.firewall.rule-{i}", name, name, p, 9) for i, p in enumerate(points)]
+
+
+def test_all_deductions_of_five_hundred_rules_are_paged_and_add_up() -> None:
+    queries = SampleQueries()
+    rows = sample.overview().ranked
+    score = sample.unit().standing.score or 0
+    deductions = many_deductions(score, 480)
+    queries.unit_page = msgspec.structs.replace(sample.unit(), deductions=deductions, children=rows)
+    client = signed_in(make_app(queries))
+    page = client.get("/units/48?lang=en").text
+    assert weight(page) < LARGEST
+    assert 'href="/units/48?show=deductions"' in page
+    points: list[Decimal] = []
+    for first in range(0, 480, 100):
+        part = client.get(f"/units/48?show=deductions&from={first}&lang=en").text
+        assert weight(part) < LARGEST
+        table = part[part.index("<tbody>") : part.index("</tbody>")]
+        figures = re.findall(r'<td class="num">(−?)([\d.]+)<small>(\d+)</small>', table)
+        values = [Decimal(a + b) for _, a, b in figures]
+        assert values[0] - sum(values[1:-1]) == values[-1]
+        points += values[1:-1]
+    assert 100 - sum(points) == values[-1] == Decimal(score) / 10_000
+    assert "Carried forward" not in part
+
+
+def test_all_deductions_of_a_host_lead_to_its_findings() -> None:
+    queries = SampleQueries()
+    deductions = many_deductions(sample.host().effective or 0, 80)
+    queries.host_page = msgspec.structs.replace(sample.host(), deductions=deductions)
+    client = signed_in(make_app(queries))
+    here = f"/hosts/{sample.HOST_ID}"
+    assert f'href="{here}?show=deductions"' in client.get(here).text
+    assert f'href="{here}?rule=linux.firewall.rule-79#chosen"' in client.get(f"{here}?show=deductions").text
+
+
 def test_the_hosts_of_a_unit_are_paged_and_found() -> None:
     queries = SampleQueries()
     many = [msgspec.structs.replace(sample.host_row(i), hostname=f"may-{i:03d}") for i in range(100)]
@@ -550,7 +591,7 @@ def test_a_host_page_of_five_hundred_rules_stays_small_and_counts_by_topic_what_
     assert f"{200 - groups['fail'].listed} more weigh less" in page
 
 
-def test_the_list_of_rules_is_chosen_by_topic_and_shows_a_hundred_until_more_are_asked_for() -> None:
+def test_the_list_of_rules_is_chosen_by_topic_and_paged_by_the_hundred() -> None:
     first = sample.rules()[0]
     rows = [
         msgspec.structs.replace(first, id=f"linux.{topic}.rule-{i}", failing=300 - i)
@@ -559,9 +600,75 @@ def test_the_list_of_rules_is_chosen_by_topic_and_shows_a_hundred_until_more_are
     ]
     spoken = language("vi")
     assert topics(spoken, rows) == [("nginx", "nginx", 80), ("audit", "Quy tắc audit", 80)]
-    everything = list_context(spoken, rows, {})
-    assert (len(everything["rows"]), everything["fitting"], everything["total"]) == (100, 160, 160)
-    assert len(list_context(spoken, rows, {"all": "1"})["rows"]) == 160
-    audit = list_context(spoken, rows, {"topic": "audit"})
+    everything = list_context(spoken, rows, "/rules", [("sort", "x")])
+    part = everything["part"]
+    assert (len(everything["rows"]), part.first, part.last, part.whole) == (100, 1, 100, 160)
+    assert (part.previous, part.next) == ("", "/rules?sort=x&from=100#rules")
+    rest = list_context(spoken, rows, "/rules", [("from", "100")])
+    assert (len(rest["rows"]), rest["part"].previous, rest["part"].next) == (60, "/rules#rules", "")
+    audit = list_context(spoken, rows, "/rules", [("topic", "audit")])
     assert {row.id.split(".")[1] for row in audit["rows"]} == {"audit"}
-    assert list_context(spoken, rows, {"topic": "nothing"})["topic"] == ""
+    assert list_context(spoken, rows, "/rules", [("topic", "nothing")])["topic"] == ""
+    for wrong in ("160", "-1", "x", "9" * 20):
+        assert list_context(spoken, rows, "/rules", [("from", wrong)])["part"].first == 1
+
+
+def test_a_units_page_says_what_is_not_known_why_and_what_to_do_about_it(browser: TestClient) -> None:
+    page = browser.get("/units/48?lang=vi").text
+    unknown = page[page.index('id="unknown"') :]
+    assert "agent không được phép xem" in unknown
+    assert "Hãy chạy agent dưới dạng dịch vụ" in unknown
+    assert 'href="/rules/linux.ssh.root-login#failing"' in unknown
+
+
+def test_the_page_of_a_unit_with_one_host_leads_to_the_steps_on_that_host() -> None:
+    queries = SampleQueries()
+    alone = {"hosts": [sample.host_row(1)], "hosts_total": 1, "children": []}
+    queries.unit_page = msgspec.structs.replace(sample.unit(), **alone)
+    page = signed_in(make_app(queries)).get("/units/48?lang=en").text
+    here = f"/hosts/{sample.host_row(1).id}"
+    assert f'href="{here}?rule=linux.ssh.root-login#chosen"' in page
+    assert f'href="{here}#findings"' in page
+
+
+def test_a_unit_without_hosts_says_what_to_do_and_nothing_else() -> None:
+    queries = SampleQueries()
+    nothing = {"hosts": [], "hosts_total": 0, "children": [], "fixes": [], "unknown": [], "deductions": []}
+    standing = msgspec.structs.replace(sample.unit().standing, score=None, grade=None, sufficient=False)
+    queries.unit_page = msgspec.structs.replace(sample.unit(), standing=standing, **nothing)
+    page = signed_in(make_app(queries)).get("/units/48?lang=en").text
+    assert 'href="/enrol?unit=48-stttt"' in page
+    assert "What to fix first" not in page
+    assert "There is no score to explain yet" not in page
+
+
+def test_a_collector_that_has_heard_nothing_leads_to_the_first_machine() -> None:
+    queries = SampleQueries()
+    empty = sample.overview().insufficient[0]
+    standing = msgspec.structs.replace(empty.standing, score=None)
+    empty = msgspec.structs.replace(empty, standing=standing, hosts=0)
+    none = {"ranked": [], "tiles": [], "risen": None, "fallen": None}
+    queries.overview_page = msgspec.structs.replace(sample.overview(), insufficient=[empty], **none)
+    page = signed_in(make_app(queries)).get("/?lang=en").text
+    assert '<a class="button" href="/enrol">' in page
+    assert "No unit can be compared" not in page
+
+
+def test_a_rules_page_leads_to_what_was_found_on_each_host_and_pages_its_units() -> None:
+    queries = SampleQueries()
+    one = sample.rule().failures[0]
+    many = [msgspec.structs.replace(one, unit=sample.province(c[0])) for c in sample.PROVINCES]
+    queries.rule = lambda caller, rule: msgspec.structs.replace(sample.rule(), failures=many)  # type: ignore[method-assign]
+    client = signed_in(make_app(queries))
+    page = client.get("/rules/linux.ssh.root-login?lang=vi").text
+    assert f'href="/hosts/{sample.host_row(1).id}?rule=linux.ssh.root-login#chosen"' in page
+    assert page.count('<th scope="row"><a href="/units/') == 20
+    rest = client.get("/rules/linux.ssh.root-login?from=20&lang=vi").text
+    assert rest.count('<th scope="row"><a href="/units/') == len(many) - 20
+
+
+def test_who_was_sent_to_the_door_is_told_why(app: FastAPI) -> None:
+    client = client_of(app)
+    sent = client.get("/units/48").headers["location"]
+    assert "phiên làm việc đã hết hạn" in client.get(f"{sent}&lang=vi").text
+    assert "phiên làm việc đã hết hạn" not in client.get("/login?lang=vi").text

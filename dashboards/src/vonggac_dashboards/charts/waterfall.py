@@ -13,6 +13,8 @@ from ..language import Language
 
 SHOWN: Final = 10
 """Rows before the rest is summed up in one."""
+INLINE: Final = 30
+"""Deductions that the rest may hold and still be listed on the same page; more are a page of their own."""
 FULL: Final = 100 * POINT
 
 
@@ -45,26 +47,52 @@ def bar(start: int, end: int, kind: str) -> Markup:
     ).format(end * 1000 // FULL, max(2, (start - end) * 1000 // FULL), kind)
 
 
-def waterfall(language: Language, steps: Sequence[Step], points: int, *, with_hosts: bool = True) -> Markup:
+def waterfall(
+    language: Language, steps: Sequence[Step], points: int, *, with_hosts: bool = True, all_link: str = ""
+) -> Markup:
     """A table with a bar in each row, and below it the deductions that the last row sums up. All figures are exact,
     so that whoever adds them up gets the score.
 
-    `points` is the score that remains; the deductions add up to 1,000,000 less it.
+    `points` is the score that remains; the deductions add up to 1,000,000 less it. `all_link` leads to the page of all
+    deductions, for where they are too many.
     """
-    rows = gathered(language, steps)
-    full, score = language.gettext("Full score"), language.gettext("Score")
-    lines = [_row(language, full, FULL, None, bar(FULL, 0, "whole"), "total", with_hosts)]
-    reached = FULL
+    table = _table(language, gathered(language, steps), FULL, points, with_hosts)
+    return table + _smaller(language, steps, all_link)
+
+
+def listed(
+    language: Language, steps: Sequence[Step], points: int, first: int, size: int, *, with_hosts: bool
+) -> Markup:
+    """A part of all deductions, the largest first: what was left before it, the deductions, what is left after it."""
+    ordered = sorted(steps, key=lambda s: -s.points)
+    before = FULL - sum(s.points for s in ordered[:first])
+    shown = ordered[first : first + size]
+    return _table(language, shown, before, before - sum(s.points for s in shown), with_hosts, last=points)
+
+
+def _table(
+    language: Language,
+    rows: Sequence[Step],
+    before: int,
+    after: int,
+    with_hosts: bool,
+    last: int | None = None,
+) -> Markup:
+    """From `before` down to `after`. `last`: the score, where `after` may not be it yet."""
+    full = language.gettext("Full score") if before == FULL else language.gettext("Brought forward")
+    score = language.gettext("Score") if last in (None, after) else language.gettext("Carried forward")
+    lines = [_row(language, full, before, None, bar(before, 0, "whole"), "total", with_hosts)]
+    reached = before
     for step in rows:
         drawn = bar(reached, reached - step.points, "lost")
         lines.append(_row(language, step.label, step.points, step, drawn, "", with_hosts))
         reached -= step.points
-    lines.append(_row(language, score, points, None, bar(points, 0, "left"), "total", with_hosts))
+    lines.append(_row(language, score, after, None, bar(after, 0, "left"), "total", with_hosts))
     hosts_head = Markup('<th scope="col" class="num hosts">{}</th>').format(language.gettext("Hosts"))
     return Markup(
         '<table class="waterfall"><caption class="unseen">{}</caption><thead><tr><th scope="col">{}</th>{}'
         '<th scope="col" class="num">{}</th><th scope="col"><span class="unseen">{}</span></th></tr></thead>'
-        "<tbody>{}</tbody></table>{}"
+        "<tbody>{}</tbody></table>"
     ).format(
         language.gettext("How the score comes about: deductions from 100"),
         language.gettext("Deduction"),
@@ -72,15 +100,17 @@ def waterfall(language: Language, steps: Sequence[Step], points: int, *, with_ho
         language.gettext("Points"),
         language.gettext("Drawn"),
         Markup("").join(lines),
-        _smaller(language, steps),
     )
 
 
-def _smaller(language: Language, steps: Sequence[Step]) -> Markup:
-    """What `gathered` summed up, one by one."""
+def _smaller(language: Language, steps: Sequence[Step], all_link: str) -> Markup:
+    """What `gathered` summed up, one by one, or the way to it."""
     ordered = sorted(steps, key=lambda s: -s.points)
     if len(ordered) <= SHOWN + 1:
         return Markup("")
+    words = language.gettext("The smaller deductions, one by one")
+    if all_link and len(ordered) > SHOWN + INLINE:
+        return Markup('<p><a href="{}">{}</a></p>').format(all_link, words)
     lines = [
         Markup("<li>{} <span class=figure>{}{}</span></li>").format(
             s.label, MINUS, exact_points(language, s.points)
@@ -89,7 +119,7 @@ def _smaller(language: Language, steps: Sequence[Step]) -> Markup:
     ]
     return Markup(
         '<details class="more"><summary>{}</summary><ul class="lines points">{}</ul></details>'
-    ).format(language.gettext("The smaller deductions, one by one"), Markup("").join(lines))
+    ).format(words, Markup("").join(lines))
 
 
 def _row(

@@ -18,6 +18,7 @@ from vonggac_collector.auth.caller import require
 from vonggac_collector.errors import Invalid
 from vonggac_collector.views import EnrolPage, SystemRow, TokenRow, UnitLink
 
+from ..format import number
 from ..instructions import command_block
 from ..language import Language
 from .forms import Form, form_of, whole_number
@@ -148,7 +149,9 @@ def make_token(request: Request, form: FormFields) -> Response:
     uses, days = whole_number(given.uses, 1, MAX_USES), whole_number(given.days, 1, MAX_DAYS)
     t = visitor.language
     if uses is None:
-        told = t.gettext("Number of machines: a whole number from 1 to %(most)s.") % {"most": MAX_USES}
+        told = t.gettext("Number of machines: a whole number from 1 to %(most)s.") % {
+            "most": number(t, MAX_USES)
+        }
         return _page(visitor, given, problem=told, status=422)
     if days is None:
         told = t.gettext("Valid for: a whole number of days from 1 to %(most)s.") % {"most": MAX_DAYS}

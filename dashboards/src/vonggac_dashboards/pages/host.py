@@ -7,20 +7,23 @@ from typing import Any, Final
 
 import msgspec
 from fastapi import APIRouter
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from vonggac_collector.views import FindingRow, HostPage
+from vonggac_collector.views import FindingRow, HostPage, UnitLink
 from vonggac_contract.finding import SEVERITIES
 
+from ..charts.waterfall import FULL
 from ..evidence import actual, expected, offender
 from ..inert import MAX_ENTRY, MAX_NAME, MAX_SHOWN, inert
 from ..language import Language, folded
+from ..preferences import here_with
 from ..topics import topic_of
 from ..words import word
 from .inventory import inventory
 from .session import visit
-from .shared import explained
+from .shared import ALL_DEDUCTIONS, all_deductions, explained
 
 router = APIRouter(include_in_schema=False)
 WAIVED: Final = "waived"
@@ -182,9 +185,8 @@ def context(language: Language, view: HostPage, path: str, query: list[tuple[str
         "shown_reports": min(REPORTS, len(view.reports)),
         "failing": sum(g.count for g in groups if g.outcome in WRONG),
         "age_of_look": None if view.looked_at is None else (view.as_of - view.looked_at).total_seconds(),
-        "path_to_host": [*(u for u in view.path if u.code != view.unit.code), view.unit],
-        "waterfall": explained(language, view.deductions, view.effective, with_hosts=False, links=False)
-        or explained(language, view.deductions, view.score, with_hosts=False, links=False),
+        "path_to_host": path_to(view),
+        "waterfall": _explained(language, view, path),
         "stock": inventory(language, view, path, query),
         "since_words": {
             "fail": language.gettext("Failing since"),
@@ -194,11 +196,36 @@ def context(language: Language, view: HostPage, path: str, query: list[tuple[str
     }
 
 
+def path_to(view: HostPage) -> list[UnitLink]:
+    """The units above the host, the nearest last."""
+    return [*(u for u in view.path if u.code != view.unit.code), view.unit]
+
+
+def _explained(language: Language, view: HostPage, path: str) -> Markup | None:
+    """The waterfall of the score that the deductions explain."""
+    all_link = here_with(path, [], **dict([ALL_DEDUCTIONS]))
+    return explained(
+        language, view.deductions, explained_score(view), with_hosts=False, links="", all_link=all_link
+    )
+
+
+def explained_score(view: HostPage) -> int | None:
+    """The score that the deductions lead to: what counts by the age of the data, else what was measured."""
+    left = FULL - sum(d.points for d in view.deductions)
+    return next((s for s in (view.effective, view.score) if s == left), None)
+
+
 @router.get("/hosts/{host_id}")
 def host(request: Request, host_id: str) -> HTMLResponse:
     """One host, or the same 404 for one that is not there and one that the caller may not see."""
     visitor = visit(request)
     view = visitor.queries.host(visitor.caller, host_id)
     query = request.query_params.multi_items()
+    score = explained_score(view)
+    if ALL_DEDUCTIONS in query and score is not None:
+        path, links = request.url.path, f"{request.url.path}?rule={{}}#chosen"
+        found = all_deductions(visitor.language, view.deductions, score, path, query, links, with_hosts=False)
+        head = {"name": view.hostname, "path": path_to(view), "back": path}
+        return visitor.answer("deductions.html", as_of=view.as_of, sample=view.sample, **head, **found)
     values = context(visitor.language, view, request.url.path, query)
     return visitor.answer("host.html", as_of=view.as_of, sample=view.sample, **values)

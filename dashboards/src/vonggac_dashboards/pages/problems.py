@@ -53,7 +53,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "internal": (
         translatable("The collector failed"),
-        translatable("Nothing was changed. Tell whoever runs the collector, with the time."),
+        translatable("Nothing was changed. Tell whoever runs the collector, with the number below."),
     ),
 }
 TOLD: Final = frozenset({"invalid", "malformed", "too-large", "media-type"})

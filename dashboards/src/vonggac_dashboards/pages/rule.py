@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -17,15 +16,15 @@ from ..language import Language, folded
 from ..topics import topic_of
 from ..words import word
 from .session import visit
-from .shared import asked_text
+from .shared import asked_text, first_asked, part_of
 
 router = APIRouter(include_in_schema=False)
-UNITS: Final = 40
-"""Units of which the failing hosts are named; the page has to stay under 100 kB."""
+UNITS: Final = 20
+"""Units on one page of those where a rule fails."""
 
 
 RULES: Final = 100
-"""Rules that the list shows until somebody asks for more; with all of five hundred it is a page of over 200 kB."""
+"""Rules on one page of the list; all of five hundred would be a page of over 200 kB."""
 
 
 def chosen(rows: list[RuleListRow], find: str, domain: str, topic: str = "") -> list[RuleListRow]:
@@ -57,17 +56,20 @@ def topics(language: Language, rows: list[RuleListRow]) -> list[tuple[str, str, 
     return sorted(found, key=lambda s: folded(s[1]))
 
 
-def list_context(language: Language, rows: list[RuleListRow], asked: Mapping[str, str]) -> dict[str, Any]:
-    """What the list's template needs. `asked`: the query's `find`, `domain`, `topic` and `all`."""
+def list_context(
+    language: Language, rows: list[RuleListRow], path: str, query: list[tuple[str, str]]
+) -> dict[str, Any]:
+    """What the list's template needs. `query`: among it `find`, `domain`, `topic` and `from`."""
+    asked = dict(query)
     find = asked_text(asked.get("find"))
     domain = next((d for d in DOMAINS if d == asked.get("domain")), "")
     there = topics(language, rows)
     topic = next((s[0] for s in there if s[0] == asked.get("topic")), "")
     found = chosen(rows, find, domain, topic)
-    shown = found if asked.get("all") else found[:RULES]
+    first = first_asked(asked.get("from"), len(found))
     return {
-        "rows": shown,
-        "fitting": len(found),
+        "rows": found[first : first + RULES],
+        "part": part_of(path, query, first, RULES, len(found), "rules"),
         "total": len(rows),
         "find": find,
         "domain": domain,
@@ -82,7 +84,7 @@ def rules(request: Request) -> HTMLResponse:
     """Every rule in force, with how often it fails where the caller may look."""
     visitor = visit(request)
     rows = visitor.queries.rules(visitor.caller)
-    values = list_context(visitor.language, rows, request.query_params)
+    values = list_context(visitor.language, rows, request.url.path, request.query_params.multi_items())
     return visitor.answer("rules.html", as_of=visitor.queries.now(), **values)
 
 
@@ -91,4 +93,11 @@ def rule(request: Request, rule_id: str) -> HTMLResponse:
     """One rule."""
     visitor = visit(request)
     view = visitor.queries.rule(visitor.caller, rule_id)
-    return visitor.answer("rule.html", as_of=view.as_of, sample=shows_sample(view), view=view, shown=UNITS)
+    query = request.query_params.multi_items()
+    first = first_asked(dict(query).get("from"), len(view.failures))
+    values = {
+        "view": view,
+        "failures": view.failures[first : first + UNITS],
+        "part": part_of(request.url.path, query, first, UNITS, len(view.failures), "failing"),
+    }
+    return visitor.answer("rule.html", as_of=view.as_of, sample=shows_sample(view), **values)

@@ -14,9 +14,20 @@ from ..charts.heard_strip import heard_strip
 from ..charts.sparkline import sparkline
 from ..language import Language, folded
 from ..preferences import here_with
-from .forms import whole_number
-from .session import visit
-from .shared import SILENCE_KIND, asked_text, explained, sparklines, trend_points
+from ..words import REMEDIES
+from .session import Visit, visit
+from .shared import (
+    ALL_DEDUCTIONS,
+    SILENCE_KIND,
+    UNKNOWN_KIND,
+    all_deductions,
+    asked_text,
+    explained,
+    first_asked,
+    part_of,
+    sparklines,
+    trend_points,
+)
 
 router = APIRouter(include_in_schema=False)
 
@@ -43,23 +54,26 @@ def context(
     ages = [None if h.looked_at is None else (view.as_of - h.looked_at).total_seconds() for h in view.hosts]
     found = found_hosts(view.hosts, find)
     size = HOSTS_BESIDE_CHILDREN if view.children else HOSTS
-    after, before = first + size, max(0, first - size)
     return {
         "view": view,
         "trend": sparkline(language, trend_points(view.trend), width=320, height=44),
-        "waterfall": explained(language, view.deductions, view.standing.score, with_hosts=True),
+        "waterfall": explained(
+            language,
+            view.deductions,
+            view.standing.score,
+            with_hosts=True,
+            all_link=here_with(path, [], **dict([ALL_DEDUCTIONS])),
+        ),
         "charts": sparklines(language, view.children),
         "heard": heard_strip(language, ages),
         "silence": sum(d.points for d in view.deductions if d.kind == SILENCE_KIND),
-        "hosts": found[first:after],
-        "found": len(found),
-        "first": first,
+        "not_known": sum(d.points for d in view.deductions if d.kind == UNKNOWN_KIND),
+        "remedies": {code: language.gettext(text) for code, text in REMEDIES.items()},
+        "only_host": view.hosts[0] if view.hosts_total == len(view.hosts) == 1 else None,
+        "hosts": found[first : first + size],
+        "part": part_of(path, query, first, size, len(found), "hosts"),
         "find": find,
         "searchable": len(view.hosts) > size,
-        "next_link": here_with(path, query, **{"from": str(after)}) + "#hosts" if after < len(found) else "",
-        "previous_link": here_with(path, query, **{"from": str(before) if before else ""}) + "#hosts"
-        if first
-        else "",
     }
 
 
@@ -75,6 +89,17 @@ def unit(request: Request, code: str) -> HTMLResponse:
     visitor = visit(request)
     view = visitor.queries.unit(visitor.caller, code)
     asked, query = request.query_params, request.query_params.multi_items()
-    first = whole_number(asked.get("from", ""), 0, len(view.hosts)) or 0
+    if ALL_DEDUCTIONS in query and view.standing.score is not None:
+        return _deductions(visitor, view, request.url.path, query)
+    first = first_asked(asked.get("from"), len(view.hosts))
     values = context(visitor.language, view, request.url.path, query, asked_text(asked.get("host")), first)
     return visitor.answer("unit.html", as_of=view.as_of, sample=shows_sample(view), **values)
+
+
+def _deductions(visitor: Visit, view: UnitPage, path: str, query: list[tuple[str, str]]) -> HTMLResponse:
+    """All that keeps the unit's score from being 100."""
+    score = view.standing.score or 0
+    values = all_deductions(visitor.language, view.deductions, score, path, query, with_hosts=True)
+    name = visitor.language.pick(view.unit.name_vi, view.unit.name_en)
+    head = {"name": name, "path": [link for link in view.path if link.code != view.unit.code], "back": path}
+    return visitor.answer("deductions.html", as_of=view.as_of, sample=view.unit.sample, **head, **values)
