@@ -175,6 +175,7 @@ def _add(tx: Transaction, request: EnrolmentRequest, keyid: str, token: Token, n
         tx.agents.set_status(agent_id, "active")
         tx.agents.set_head(agent_id, epoch, 0, None, None)
     tx.agents.add_key(keyid, agent_id, request.public_key, epoch, now)
+    tx.outbox.add("host", [agent_id], now)
     audit.record(tx, now, f"token {token.id}", "enrolled", agent_id, f"epoch {epoch}, key {keyid}")
 
 

@@ -46,6 +46,7 @@ def publish_day(ledger: Ledger, day: date, now: datetime, *, maker: BoardMaker |
     board = maker.at(min(now, end_of(day)))
     with ledger.write() as tx:
         tx.scores.put(daily_scores(board, day))
+        tx.outbox.add("scores", [day.isoformat()], now)
     return board
 
 

@@ -33,6 +33,7 @@ def publish(ledger: Ledger, raw: bytes, *, now: datetime, actor: str) -> Ruleboo
         if tx.rulebooks.get(book.digest) is None:
             tx.rulebooks.add(row)
             audit.record(tx, now, actor, "rulebook-published", book.digest, f"version {book.version}")
+            tx.outbox.add("rulebook", [book.digest], now)
     return book
 
 

@@ -125,6 +125,7 @@ def enrol_all(
         for (host, unit, system), member in zip(places, members, strict=True):
             since = start + timedelta(seconds=1)
             tx.tree.place(Placement(member.agent_id, unit, system, host.criticality, None, since))
+        tx.outbox.add("host", [m.agent_id for m in members], since)
     return members
 
 

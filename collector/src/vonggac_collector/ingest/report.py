@@ -145,6 +145,7 @@ def _commit(
     os, hostname = projection.os_name(statement), projection.host_name(statement)
     if os is not None and hostname is not None:
         tx.tree.describe_host(row.agent, hostname, os)
+    tx.outbox.add("look", [row.agent], now)
     return payload
 
 
@@ -215,6 +216,7 @@ def _fork(tx: Transaction, row: EnvelopeRow, why: str, now: datetime) -> Answer:
 def _quarantine(tx: Transaction, row: EnvelopeRow, why: str, now: datetime) -> None:
     tx.agents.set_status(row.agent, "quarantined")
     audit.record(tx, now, "collector", "quarantined", row.agent, f"report {row.sequence} {row.digest}: {why}")
+    tx.outbox.add("host", [row.agent], now)
 
 
 def _fork_answer(row: EnvelopeRow | EnvelopeHead, why: str) -> Answer:

@@ -181,6 +181,33 @@ class Trail(Protocol):
     def walk(self, after: int, limit: int) -> list[rows.AuditRow]: ...
 
 
+class Outbox(Protocol):
+    """What the index is yet to be told, written with what it announces."""
+
+    def add(self, kind: rows.OutboxKind, subjects: Sequence[str], at: datetime) -> None:
+        """One row each, in that order."""
+
+    def claim(self, limit: int, now: datetime, until: datetime) -> list[rows.OutboxRow]:
+        """The oldest rows that are due, in order of their numbers; nobody else gets them before `until`.
+
+        Whoever claimed them and dies leaves them to the next after that; so `until` is how long the work may take.
+        """
+
+    def done(self, numbers: Sequence[int]) -> None:
+        """The index has taken them."""
+
+    def fail(self, numbers: Sequence[int], error: str, next_at: datetime) -> None:
+        """Another attempt is due at `next_at`."""
+
+    def bury(self, letter: rows.DeadLetter) -> None:
+        """The row of that number is taken out of the outbox, and kept as a dead letter."""
+
+    def buried(self, limit: int) -> list[rows.DeadLetter]:
+        """Newest first."""
+
+    def lag(self) -> rows.Lag: ...
+
+
 class Transaction(Protocol):
     """One transaction: everything in it happens or nothing."""
 
@@ -206,6 +233,8 @@ class Transaction(Protocol):
     def people(self) -> People: ...
     @property
     def trail(self) -> Trail: ...
+    @property
+    def outbox(self) -> Outbox: ...
 
 
 class Ledger(Protocol):

@@ -10,6 +10,8 @@ import msgspec
 UnitKind = Literal["root", "province", "agency"]
 AgentStatus = Literal["active", "quarantined", "revoked"]
 EnvelopeState = Literal["committed", "pending", "fork"]
+OutboxKind = Literal["look", "host", "scores", "rulebook"]
+"""A newer look; a host's name, place, system or state; a day's scores; every text and what hosts are judged by."""
 
 
 class Unit(msgspec.Struct, frozen=True):
@@ -270,3 +272,37 @@ class AuditRow(msgspec.Struct, frozen=True):
     detail: str
     previous: str
     hash: str
+
+
+class OutboxRow(msgspec.Struct, frozen=True):
+    """Something that the index is to be told. It says where to look, never what is there: the ledger says that.
+
+    `subject`: the agent's id for "look" and "host", the day (ISO 8601) for "scores", the digest for "rulebook".
+    `attempts` that failed; `next_at`: not before then; `error` of the last attempt.
+    """
+
+    number: int
+    kind: OutboxKind
+    subject: str
+    queued_at: datetime
+    attempts: int
+    next_at: datetime
+    error: str
+
+
+class DeadLetter(msgspec.Struct, frozen=True):
+    """A row of the outbox whose document the index refused for good."""
+
+    number: int
+    kind: OutboxKind
+    subject: str
+    error: str
+    at: datetime
+
+
+class Lag(msgspec.Struct, frozen=True):
+    """How far the index is behind: rows that wait, since when the oldest does, and letters that are dead."""
+
+    waiting: int
+    oldest: datetime | None
+    dead: int

@@ -53,13 +53,15 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else from_microseconds(value)
 
 
-def _table(name: str, *items: Any) -> sa.Table:
-    return sa.Table(name, METADATA, *items)
+def _table(name: str, *items: Any, **options: Any) -> sa.Table:
+    return sa.Table(name, METADATA, *items, **options)
 
 
 _Column = sa.Column
 _HOST: Final = sa.String(36)
 _DIGEST: Final = sa.String(64)
+_NUMBER: Final = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+"""Counted by the database; SQLite counts only what it calls INTEGER."""
 
 units = _table(
     "units",
@@ -278,4 +280,25 @@ refusals = _table(
     _Column("count", sa.BigInteger, nullable=False),
     _Column("hour", sa.BigInteger, nullable=False),
     _Column("in_hour", sa.BigInteger, nullable=False),
+)
+
+outbox = _table(
+    "outbox",
+    _Column("number", _NUMBER, primary_key=True, autoincrement=True),
+    _Column("kind", sa.String(8), nullable=False),
+    _Column("subject", sa.String(80), nullable=False),
+    _Column("queued_at", Instant, nullable=False),
+    _Column("attempts", sa.Integer, nullable=False),
+    _Column("next_at", Instant, nullable=False),
+    _Column("error", sa.String(500), nullable=False),
+    sqlite_autoincrement=True,
+)
+
+dead_letters = _table(
+    "dead_letters",
+    _Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    _Column("kind", sa.String(8), nullable=False),
+    _Column("subject", sa.String(80), nullable=False),
+    _Column("error", sa.String(500), nullable=False),
+    _Column("at", Instant, nullable=False),
 )

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 from .agents import MemoryAgents, MemoryTokens
 from .chain import MemoryChain, MemoryHeartbeats
+from .outbox import MemoryOutbox
 from .people import MemoryPeople, MemoryTrail
 from .store import Store
 from .tree import MemoryRulebooks, MemoryScores, MemoryTree
@@ -31,6 +32,7 @@ class MemoryTransaction:
         self.scores = MemoryScores(store)
         self.people = MemoryPeople(store)
         self.trail = MemoryTrail(store)
+        self.outbox = MemoryOutbox(store)
 
 
 class MemoryLedger:

@@ -31,6 +31,9 @@ class Store:
         self.sessions: dict[str, rows.Session] = {}
         self.audit: list[rows.AuditRow] = []
         self.refusals: dict[str, tuple[int, int, int]] = {}
+        self.outbox: dict[int, rows.OutboxRow] = {}
+        self.dead: dict[int, rows.DeadLetter] = {}
+        self.numbers: dict[str, int] = {}
 
     def copy(self) -> dict[str, Any]:
         """Shallow copies of every collection."""

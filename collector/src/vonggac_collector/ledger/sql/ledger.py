@@ -13,6 +13,7 @@ from .agents import SqlAgents, SqlTokens
 from .chain import SqlChain
 from .database import open_engines, store_errors
 from .heartbeats import SqlHeartbeats
+from .outbox import SqlOutbox
 from .people import SqlPeople, SqlTrail
 from .tree import SqlRulebooks, SqlScores, SqlTree
 
@@ -31,6 +32,7 @@ class SqlTransaction:
         self.scores = SqlScores(connection)
         self.people = SqlPeople(connection)
         self.trail = SqlTrail(connection)
+        self.outbox = SqlOutbox(connection)
 
 
 class SqlLedger:

@@ -1,0 +1,72 @@
+"""The outbox and its dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import sqlalchemy as sa
+
+from .. import rows
+from ..tables import dead_letters, outbox
+from .tree import _IN_CHUNK, plain
+
+MAX_ERROR: Final = 500
+"""Characters of an error that are kept."""
+_DUE: Final = (
+    sa.select(outbox)
+    .where(outbox.c.next_at <= sa.bindparam("now"))
+    .order_by(outbox.c.number)
+    .limit(sa.bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_INSERT: Final = outbox.insert().values(attempts=0, error="")
+
+
+class SqlOutbox:
+    """See interface.Outbox."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def add(self, kind: rows.OutboxKind, subjects: Sequence[str], at: datetime) -> None:
+        if subjects:
+            values = [{"kind": kind, "subject": s, "queued_at": at, "next_at": at} for s in subjects]
+            self._connection.execute(_INSERT, values)
+
+    def claim(self, limit: int, now: datetime, until: datetime) -> list[rows.OutboxRow]:
+        found = [rows.OutboxRow(*r) for r in self._connection.execute(_DUE, {"now": now, "most": limit})]
+        self._set([r.number for r in found], next_at=until)
+        return found
+
+    def done(self, numbers: Sequence[int]) -> None:
+        for chunk in _chunks(numbers):
+            self._connection.execute(outbox.delete().where(outbox.c.number.in_(chunk)))
+
+    def fail(self, numbers: Sequence[int], error: str, next_at: datetime) -> None:
+        self._set(numbers, attempts=outbox.c.attempts + 1, error=error[:MAX_ERROR], next_at=next_at)
+
+    def bury(self, letter: rows.DeadLetter) -> None:
+        self._connection.execute(dead_letters.delete().where(dead_letters.c.number == letter.number))
+        self._connection.execute(dead_letters.insert(), plain(letter) | {"error": letter.error[:MAX_ERROR]})
+        self.done([letter.number])
+
+    def buried(self, limit: int) -> list[rows.DeadLetter]:
+        query = sa.select(dead_letters).order_by(dead_letters.c.number.desc()).limit(limit)
+        return [rows.DeadLetter(*r) for r in self._connection.execute(query)]
+
+    def lag(self) -> rows.Lag:
+        waiting, oldest = self._connection.execute(
+            sa.select(sa.func.count(), sa.func.min(outbox.c.queued_at))
+        ).one()
+        dead = self._connection.execute(sa.select(sa.func.count()).select_from(dead_letters)).scalar_one()
+        return rows.Lag(waiting, oldest, dead)
+
+    def _set(self, numbers: Sequence[int], **values: object) -> None:
+        for chunk in _chunks(numbers):
+            self._connection.execute(outbox.update().where(outbox.c.number.in_(chunk)).values(**values))
+
+
+def _chunks(numbers: Sequence[int]) -> list[Sequence[int]]:
+    return [numbers[start : start + _IN_CHUNK] for start in range(0, len(numbers), _IN_CHUNK)]
