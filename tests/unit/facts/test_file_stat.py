@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted, this_machine
 
-from vonggac_agent.facts.files import file_stat
+from vonggac_agent.facts.files import file_stat, owners
 from vonggac_contract.facts.files import FileStat
 
 
@@ -62,7 +62,7 @@ def test_special_files_are_named_without_being_opened(tmp_path: Path) -> None:
 @pytest.mark.hostile
 @given(st.lists(st.text(max_size=60), max_size=20))
 def test_any_lines_of_a_passwd_file_give_names_by_number(lines: list[str]) -> None:
-    assert all(number >= 0 for number in file_stat.names_by_number(lines))
+    assert all(number >= 0 for number in owners.names_by_number(lines))
 
 
 @pytest.mark.hostile

@@ -101,6 +101,16 @@ def test_a_privileged_program_is_told_with_its_package(tmp_path: Path) -> None:
 
 
 @root_only
+def test_a_machine_with_many_accounts_is_walked_like_any_other(tmp_path: Path) -> None:
+    put(tmp_path, "opt", 0o755, folder=True)
+    put(tmp_path, "opt/x", 0o4755)
+    many = "".join(f"u{n}:x:{n}:{n}:a name of some length:/home/u{n}:/bin/bash\n" for n in range(20_000))
+    host = mounted(tmp_path, {"etc/passwd": "root:x:0:0::/root:/bin/sh\n" + many})
+    assert len(many) > 1024 * 1024
+    assert [found.owner for found in walked(host).privileged] == ["root"]
+
+
+@root_only
 def test_the_layers_of_containers_are_left_out_and_nothing_beside_them(tmp_path: Path) -> None:
     host = mounted(tmp_path, PASSWD)
     put(tmp_path, "var/lib/docker/overlay2/a/diff/x", 0o666)

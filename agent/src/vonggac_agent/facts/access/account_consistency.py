@@ -15,9 +15,9 @@ from vonggac_contract.facts.accounts import Consistency
 
 from ...host import Host
 from ...untrusted import bounded
+from ..files import owners
 from . import account_files
 from .account_files import PasswdEntry
-from .account_users import MAX_ACCOUNT_FILE
 
 FILES: Final = {"etc/passwd": 7, "etc/group": 4}
 FIELDS: Final = {**FILES, "etc/shadow": 9}
@@ -62,7 +62,7 @@ def unshadowed(entries: Iterable[PasswdEntry]) -> list[str]:
 
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[Consistency, str]:
     """Topic account.consistency."""
-    lines = {path: host.lines(path, limit=MAX_ACCOUNT_FILE) for path in FILES}
+    lines = {path: owners.lines(host, path) for path in FILES}
     entries = account_files.passwd(lines["etc/passwd"])
     if not entries:
         raise CouldNotLook(Reason.NOT_INSTALLED, "etc/passwd is absent or holds no account")

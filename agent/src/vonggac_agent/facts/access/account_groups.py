@@ -13,9 +13,9 @@ from vonggac_contract.facts.accounts import Group, Groups
 
 from ...host import Host
 from ...untrusted import bounded
+from ..files import owners
 from . import account_files
 from .account_files import PasswdEntry, PasswordState
-from .account_users import MAX_ACCOUNT_FILE
 
 
 def passwords(lines: Iterable[str]) -> dict[str, PasswordState]:
@@ -62,19 +62,19 @@ def _state(
 
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[Groups, str]:
     """Topic account.groups. Without the right to read gshadow, passwords are told as not-seen."""
-    lines = host.lines("etc/group", limit=MAX_ACCOUNT_FILE)
+    lines = owners.lines(host, "etc/group")
     groups = account_files.groups(lines)
     if not groups:
         raise CouldNotLook(Reason.NOT_INSTALLED, "etc/group is absent or holds no group")
     if len(groups) > limits.MAX_FACT_LIST:
         raise CouldNotLook(Reason.TOO_LARGE, f"over {limits.MAX_FACT_LIST} groups")
-    entries = account_files.passwd(host.lines("etc/passwd", limit=MAX_ACCOUNT_FILE))
+    entries = account_files.passwd(owners.lines(host, "etc/passwd"))
     return describe(groups, entries, passwords(lines), _shadow(host)), "etc/group, etc/gshadow, etc/passwd"
 
 
 def _shadow(host: Host) -> Mapping[str, PasswordState] | None:
     try:
-        return passwords(host.lines("etc/gshadow", limit=MAX_ACCOUNT_FILE))
+        return passwords(host.lines("etc/gshadow", limit=owners.MAX_ACCOUNT_FILE))
     except CouldNotLook as error:
         if error.reason is Reason.PERMISSION_DENIED:
             return None

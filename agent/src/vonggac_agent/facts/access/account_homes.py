@@ -18,7 +18,7 @@ from vonggac_contract.facts.accounts import DotFile, DotFiles, Home, Homes
 
 from ...host import Host
 from ...untrusted import bounded
-from ..files import file_stat
+from ..files import file_stat, owners
 from . import account_files, account_users, login_defs
 from .account_files import PasswdEntry
 
@@ -33,7 +33,7 @@ DOT_FILES: Final = (
 
 def people(host: Host) -> list[PasswdEntry]:
     """Accounts of people, in the order of passwd. Raises CouldNotLook: not-installed, too-large."""
-    entries = account_files.passwd(host.lines("etc/passwd", limit=account_users.MAX_ACCOUNT_FILE))
+    entries = account_files.passwd(owners.lines(host, "etc/passwd"))
     if not entries:
         raise CouldNotLook(Reason.NOT_INSTALLED, "etc/passwd is absent or holds no account")
     if len(entries) > limits.MAX_FACT_LIST:
@@ -74,7 +74,7 @@ def _home(host: Host, entry: PasswdEntry) -> Home:
 
 def gather_dot_files(host: Host, selector: tuple[str, ...]) -> tuple[DotFiles, str]:
     """Topic account.dot-files. Raises CouldNotLook: permission-denied to an ordinary user as soon as one is closed."""
-    entries = account_files.passwd(host.lines("etc/passwd", limit=account_users.MAX_ACCOUNT_FILE))
+    entries = account_files.passwd(owners.lines(host, "etc/passwd"))
     found: list[DotFile] = []
     for entry in [*(e for e in entries if e.uid == 0), *people(host)]:
         found.extend(_dot_files(host, entry))

@@ -22,7 +22,7 @@ from vonggac_contract.facts.ssh import AccountKeys, AuthorizedKey, KeyFile
 
 from ...host import Host
 from ...untrusted import bounded
-from ..files import file_stat
+from ..files import file_stat, owners
 from . import account_files, account_homes, account_users, ssh_public_key, sshd_defaults, sshd_effective
 from .account_files import PasswdEntry
 
@@ -83,7 +83,7 @@ def keys(account: str, path: str, text: str, administrator: bool) -> Iterator[Au
 
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[AccountKeys, str]:
     """Topic account.keys. Raises CouldNotLook: permission-denied to an ordinary user as soon as one file is closed."""
-    entries = account_files.passwd(host.lines("etc/passwd", limit=account_users.MAX_ACCOUNT_FILE))
+    entries = account_files.passwd(owners.lines(host, "etc/passwd"))
     if not entries:
         raise CouldNotLook(Reason.NOT_INSTALLED, "etc/passwd is absent or holds no account")
     patterns, by_program = _patterns(host)
@@ -143,7 +143,7 @@ def _patterns(host: Host) -> tuple[list[str], bool]:
 
 
 def _administrators(host: Host, entries: list[PasswdEntry]) -> set[str]:
-    groups = account_files.groups(host.lines("etc/group", limit=account_users.MAX_ACCOUNT_FILE))
+    groups = account_files.groups(owners.lines(host, "etc/group"))
     chosen = [group for group in groups if group[0] in account_users.ADMINISTRATOR_GROUPS]
     members = {name for _, _, names in chosen for name in names}
     numbers = {number for _, number, _ in chosen}

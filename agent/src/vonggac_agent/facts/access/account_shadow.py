@@ -15,9 +15,9 @@ from vonggac_contract.facts.accounts import ShadowFaults
 
 from ...host import Host
 from ...untrusted import bounded
+from ..files import owners
 from . import account_consistency, account_files
 from .account_files import PasswdEntry, ShadowEntry
-from .account_users import MAX_ACCOUNT_FILE
 
 
 def same_password(lines: Iterable[str]) -> list[str]:
@@ -50,8 +50,8 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[ShadowFaults, str]:
     """Topic account.shadow. Raises CouldNotLook: not-installed; permission-denied for all but root."""
     if not host.exists("etc/shadow"):
         raise CouldNotLook(Reason.NOT_INSTALLED, "etc/shadow is absent")
-    lines = host.lines("etc/shadow", limit=MAX_ACCOUNT_FILE)
-    entries = account_files.passwd(host.lines("etc/passwd", limit=MAX_ACCOUNT_FILE))
+    lines = host.lines("etc/shadow", limit=owners.MAX_ACCOUNT_FILE)
+    entries = account_files.passwd(owners.lines(host, "etc/passwd"))
     if len(lines) > limits.MAX_FACT_LIST or len(entries) > limits.MAX_FACT_LIST:
         raise CouldNotLook(Reason.TOO_LARGE, f"over {limits.MAX_FACT_LIST} accounts")
     shadow = account_files.shadow(lines)

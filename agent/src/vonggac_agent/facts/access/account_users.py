@@ -20,6 +20,7 @@ from vonggac_contract.facts.access import Account, Accounts
 
 from ...host import Host
 from ...untrusted import bounded
+from ..files import owners
 from . import account_files, login_defs
 from .account_files import PasswdEntry, PasswordState, ShadowEntry
 
@@ -29,7 +30,6 @@ NOBODY: Final = 65534
 """The overflow user of the kernel (proc(5) overflowuid) that distributions call nobody."""
 UID_MIN: Final = 1000
 """login.defs(5): first number of an ordinary account where UID_MIN is not set."""
-MAX_ACCOUNT_FILE: Final = 8 * limits.MIB
 WTMP_TAIL: Final = 4096 * account_files.UTMP_ENTRY.size
 """Newest part of wtmp that is read, 1.5 MiB; lastlog knows older logins."""
 MAX_KEY_FILE: Final = 256 * limits.KIB
@@ -105,7 +105,7 @@ def _administers(account: Account) -> bool:
 
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[Accounts, str]:
     """Topic account.users. Without the right to read shadow, passwords are told as not-seen."""
-    entries = account_files.passwd(host.lines("etc/passwd", limit=MAX_ACCOUNT_FILE))
+    entries = account_files.passwd(owners.lines(host, "etc/passwd"))
     if not entries:
         raise CouldNotLook(Reason.NOT_INSTALLED, "etc/passwd is absent or holds no account")
     if len(entries) > limits.MAX_FACT_LIST:
@@ -114,7 +114,7 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[Accounts, str]:
     seen = Seen(
         passwd=entries,
         shadow=shadow,
-        groups=account_files.groups(host.lines("etc/group", limit=MAX_ACCOUNT_FILE)),
+        groups=account_files.groups(owners.lines(host, "etc/group")),
         uid_min=login_defs.number(login_defs.read(host), "UID_MIN") or UID_MIN,
         today=host.now.date(),
         keys=lambda entry: _keys(host, entry),
@@ -128,7 +128,7 @@ def _shadow(host: Host) -> Mapping[str, ShadowEntry] | None:
     try:
         if not host.exists("etc/shadow"):
             return None
-        return account_files.shadow(host.lines("etc/shadow", limit=MAX_ACCOUNT_FILE))
+        return account_files.shadow(host.lines("etc/shadow", limit=owners.MAX_ACCOUNT_FILE))
     except CouldNotLook as error:
         if error.reason is Reason.PERMISSION_DENIED:
             return None

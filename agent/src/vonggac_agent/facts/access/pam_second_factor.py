@@ -18,6 +18,7 @@ from vonggac_contract.facts.pam import FactorModule, SecondFactor
 
 from ...host import Host
 from ...untrusted import bounded
+from ..files import owners
 from . import account_files, account_users, pam_stack, sshd_effective
 from .pam import Step
 from .sshd_config import Block, Settings
@@ -160,7 +161,7 @@ def describe(settings: Settings | None, stacks: dict[str, list[Step]], groups: I
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[SecondFactor, str]:
     """Topic pam.second-factor. Raises CouldNotLook: permission-denied if sshd_config is closed to us."""
     stacks = {service: pam_stack.of_type(host, service, "auth") or [] for service in SERVICES}
-    groups = account_files.groups(host.lines("etc/group", limit=account_users.MAX_ACCOUNT_FILE))
+    groups = account_files.groups(owners.lines(host, "etc/group"))
     used = [name for name, _, members in groups if members and name in account_users.ADMINISTRATOR_GROUPS]
     settings = None
     if sshd_effective.installed(host):

@@ -18,6 +18,7 @@ from vonggac_contract.facts.files import Permission
 from ...formats import documents
 from ...host import Host
 from ...untrusted import bounded, without_userinfo
+from ..files import owners
 from ..files.file_stat import permissions
 from . import started
 
@@ -204,7 +205,7 @@ def _look(host: Host) -> DockerDaemon:
     arguments = started.arguments(host, SERVICE)
     config = flags(arguments).get("config-file", [CONFIG])[-1]
     found = parse(host.text(config) or "", arguments)
-    users, groups = host.lines("etc/passwd"), host.lines("etc/group")
+    users, groups = owners.lines(host, "etc/passwd"), owners.lines(host, "etc/group")
     changed: dict[str, Any] = {}
     if any(name.startswith("fd://") for name in found.hosts):
         socket = started.settings(host, SOCKET)

@@ -1,21 +1,17 @@
-"""file.stat: kind, owner and permissions of one path, links followed inside the root. Contents are never read here.
-
-Names of owners come from the root's own passwd and group files (passwd(5), group(5)), not from this machine's name
-service.
-"""
+"""file.stat: kind, owner and permissions of one path, links followed inside the root. Contents are never read here."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final, Literal
 
 from vonggac_contract.facts.files import FileStat, Permission
 
 from ...host import Host
-from ...untrusted import as_text, bounded
+from ...untrusted import as_text
+from . import owners
 
 _PERMISSIONS: Final[tuple[tuple[int, Permission], ...]] = (
     (stat.S_IRUSR, "u+r"),
@@ -41,16 +37,6 @@ _KINDS: Final[dict[int, Kind]] = {
     stat.S_IFIFO: "fifo",
     stat.S_IFSOCK: "socket",
 }
-
-
-def names_by_number(lines: Iterable[str]) -> dict[int, str]:
-    """Number to name from the lines of a passwd or group file; the first name of a number counts, as getpwuid(3)."""
-    names: dict[int, str] = {}
-    for line in lines:
-        fields = line.split(":")
-        if len(fields) >= 3 and fields[2].isascii() and fields[2].isdigit() and len(fields[2]) <= 10:
-            names.setdefault(int(fields[2]), bounded(fields[0]))
-    return names
 
 
 def permissions(mode: int) -> list[Permission]:
@@ -91,6 +77,4 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[FileStat, str]:
     source = as_text(path)
     if status is None:
         return FileStat(exists=False), source
-    users = host.once("file.stat users", lambda: names_by_number(host.lines("etc/passwd")))
-    groups = host.once("file.stat groups", lambda: names_by_number(host.lines("etc/group")))
-    return describe(status, users, groups), source
+    return describe(status, owners.names(host, "etc/passwd"), owners.names(host, "etc/group")), source

@@ -23,7 +23,7 @@ from ...host import Host
 from ...notes import Notes
 from ...untrusted import as_text, bounded
 from ..packages import owning_package
-from .file_stat import names_by_number
+from . import owners
 from .walk import Walk
 
 NOTE: Final = "file-walk"
@@ -190,8 +190,7 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[FileWalk, str]:
     seen = _note(host.notes)
     if host.notes is None:
         host.deadline = time.monotonic() + BY_HAND_S
-    users = names_by_number(host.lines("etc/passwd"))
-    groups = names_by_number(host.lines("etc/group"))
+    users, groups = owners.names(host, "etc/passwd"), owners.names(host, "etc/group")
     root = "" if host.live else os.fspath(host.root)
     walk = Walk(root, _devices(host), Judge(seen, users, groups).visit, after=seen.after, left_out=LEFT_OUT)
     in_time = to_the_end(walk, host.deadline)

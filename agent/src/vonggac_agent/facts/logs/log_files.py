@@ -16,7 +16,7 @@ from vonggac_contract.facts.logs import LogFiles, StoredLog
 from ...host import Host
 from ...untrusted import as_text, bounded
 from ..access import account_users, login_defs
-from ..files import file_stat
+from ..files import owners
 
 FOLDER: Final = "var/log"
 MAX_DEPTH: Final = 8
@@ -66,8 +66,7 @@ def _walk(host: Host) -> list[Entry]:
 
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[LogFiles, str]:
     """Topic log.files."""
-    users = file_stat.names_by_number(host.lines("etc/passwd"))
-    groups = file_stat.names_by_number(host.lines("etc/group"))
+    users, groups = owners.names(host, "etc/passwd"), owners.names(host, "etc/group")
     lowest = login_defs.number(login_defs.read(host), "UID_MIN") or account_users.UID_MIN
     found = entries(host)
     return (

@@ -19,7 +19,7 @@ from vonggac_contract.facts.network import Listener, ListeningSockets, Scope
 
 from ...host import Host
 from ...untrusted import as_text, bounded
-from ..files.file_stat import names_by_number
+from ..files import owners
 from ..packages import owning_package
 
 if TYPE_CHECKING:
@@ -140,11 +140,11 @@ def _look(host: Host) -> ListeningSockets:
 
     bound = list(_bound(psutil.net_connections(kind="inet")))
     pids = {socket.pid for socket in bound if socket.pid is not None}
-    owners = {owner.pid: owner for owner in map(_owner, pids) if owner is not None}
-    users = host.once("file.stat users", lambda: names_by_number(host.lines("etc/passwd")))
-    programs = {owner.program for owner in owners.values()}
+    holders = {owner.pid: owner for owner in map(_owner, pids) if owner is not None}
+    users = owners.names(host, "etc/passwd")
+    programs = {owner.program for owner in holders.values()}
     return merge(
-        bound, owners, users, owning_package.packages_of(programs, owning_package.lists(host, programs))
+        bound, holders, users, owning_package.packages_of(programs, owning_package.lists(host, programs))
     )
 
 

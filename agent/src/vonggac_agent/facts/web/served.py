@@ -9,6 +9,7 @@ from vonggac_contract.facts import CouldNotLook, Reason
 
 from ...host import Host
 from ..access import account_files
+from ..files import owners
 from ..system import systemd
 
 
@@ -30,10 +31,12 @@ def writable(host: Host, folder: str, user: str) -> bool | None:
 
 def _account(host: Host, user: str) -> tuple[int, frozenset[int]] | None:
     """Number and groups of an account; None if there is none of that name."""
-    account = next((a for a in account_files.passwd(host.lines("etc/passwd")) if a.name == user), None)
+    account = next(
+        (a for a in account_files.passwd(owners.lines(host, "etc/passwd")) if a.name == user), None
+    )
     if account is None:
         return None
-    groups = account_files.groups(host.lines("etc/group"))
+    groups = account_files.groups(owners.lines(host, "etc/group"))
     return account.uid, frozenset({account.gid, *(gid for _, gid, members in groups if user in members)})
 
 
