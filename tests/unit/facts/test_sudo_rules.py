@@ -24,6 +24,12 @@ def look(folder: Path, text: str | bytes, **more: str) -> SudoRules:
     return value
 
 
+ACCOUNTS = {
+    "etc__passwd": "bob:x:1000:1000::/home/bob:/bin/sh\nan:x:1001:1001::/home/an:/bin/sh\n",
+    "etc__group": "wheel:x:27:bob\nops:x:28:an\nbob:x:1000:\n",
+}
+
+
 def one(folder: Path, text: str) -> SudoRule:
     rules = look(folder, text).rules
     assert len(rules) == 1
@@ -136,7 +142,14 @@ def test_a_denied_command_allows_nothing(tmp_path: Path) -> None:
         ("Defaults>root !authenticate", False),
         ("Defaults>www !authenticate", True),
         ("Defaults !authenticate\nDefaults:bob authenticate", True),
-        ("Defaults exempt_group=wheel", True),
+        ("Defaults:%wheel !authenticate", False),
+        ("Defaults:%#27 !authenticate", False),
+        ("Defaults:#1000 !authenticate", False),
+        ("Defaults:#1001 !authenticate", True),
+        ("Defaults:%bob !authenticate", False),
+        ("Defaults:%elsewhere !authenticate", False),
+        ("Defaults exempt_group=ops", True),
+        ("Defaults exempt_group=wheel", False),
         ("Defaults>root !authenticate\nDefaults authenticate", False),
         ("Defaults!/bin/a !authenticate\nDefaults:bob authenticate", False),
         ("Defaults!/bin/a\\ x,/bin/a !authenticate\nDefaults!/bin/b authenticate", False),
@@ -146,7 +159,32 @@ def test_a_denied_command_allows_nothing(tmp_path: Path) -> None:
 def test_a_password_that_settings_switch_off_is_not_asked_for(
     defaults: str, asked: bool, tmp_path: Path
 ) -> None:
-    assert one(tmp_path, f"{defaults}\nbob ALL = /bin/a\n").no_password is not asked
+    text = f"{defaults}\nbob ALL = /bin/a\n"
+    (rule,) = look(tmp_path, text, **ACCOUNTS).rules
+    assert rule.no_password is not asked
+
+
+@pytest.mark.parametrize(
+    ("user", "asked"),
+    [("bob", False), ("an", True), ("%ops", True), ("%wheel", False), ("%elsewhere", False)],
+)
+def test_a_password_that_is_not_asked_for_from_one_counts_for_the_groups_that_hold_or_may_hold_them(
+    user: str, asked: bool, tmp_path: Path
+) -> None:
+    text = f"Defaults:{user} !authenticate\n%wheel ALL = /bin/a\n"
+    (rule,) = look(tmp_path, text, **ACCOUNTS).rules
+    assert rule.no_password is not asked
+
+
+@pytest.mark.hostile
+def test_groups_with_members_without_end_are_refused_and_only_where_they_are_asked_for(
+    tmp_path: Path,
+) -> None:
+    people = ",".join(f"u{n}" for n in range(50_000))
+    group = f"wheel:x:27:{people}\n" + "".join(f"g{n}:x:27:\n" for n in range(10_000))
+    assert look(tmp_path, "%wheel ALL = /bin/a\n", etc__group=group).rules
+    with pytest.raises(CouldNotLook, match="too-large"):
+        look(tmp_path, "Defaults:bob !authenticate\n%wheel ALL = /bin/a\n", etc__group=group)
 
 
 def test_a_password_that_is_asked_for_again_from_some_is_still_not_asked_for_from_others(

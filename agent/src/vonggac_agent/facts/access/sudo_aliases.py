@@ -1,11 +1,11 @@
-"""Opens the aliases of sudoers, each list once and all of them with a bound on the work. Pure.
+"""Opens the aliases of sudoers, and the groups that it names, each list once and with a bound on the work. Pure.
 
 Source: sudoers(5) "Aliases", "EXAMPLES" (a negated item forbids nothing).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import Final
 
 from vonggac_contract import limits
@@ -21,10 +21,19 @@ _STEP: Final = 64
 
 
 class Aliases:
-    """The aliases of all files. Every method raises CouldNotLook(too-large) once over `MAX_STEPS` were taken."""
+    """The aliases of all files. Every method raises CouldNotLook(too-large) once over `MAX_STEPS` were taken.
 
-    def __init__(self, aliases: Mapping[tuple[str, str], Alias]) -> None:
+    `members` gives the accounts of each group and number, as sudoers writes them (`%sudo`, `%#27`, `#1000`).
+    """
+
+    def __init__(
+        self,
+        aliases: Mapping[tuple[str, str], Alias],
+        members: Callable[[], Mapping[str, Set[str]]],
+    ) -> None:
         self._aliases = aliases
+        self._members = members
+        self._people: dict[frozenset[str], frozenset[str] | None] = {}
         self._opened: dict[tuple[str, tuple[str, ...]], frozenset[str]] = {}
         self._left = MAX_STEPS
 
@@ -84,6 +93,24 @@ class Aliases:
         """They have a name in common."""
         self.spend(1 + min(len(one), len(other)))
         return not one.isdisjoint(other)
+
+    def share_people(self, one: frozenset[str], other: frozenset[str]) -> bool:
+        """They have a name in common, or an account that a group of theirs holds, or may hold."""
+        if self.share(one, other):
+            return True
+        mine, theirs = self._accounts(one), self._accounts(other)
+        return mine is None or theirs is None or self.share(mine, theirs)
+
+    def _accounts(self, names: frozenset[str]) -> frozenset[str] | None:
+        """The accounts that a list of users names; None if it names a group that this machine does not know."""
+        if names not in self._people:
+            members = self._members()
+            self.spend(len(names) + sum(len(members.get(name, ())) for name in names))
+            unknown = any(name.startswith(("%", "+")) and name not in members for name in names)
+            self._people[names] = (
+                None if unknown else frozenset().union(*(members.get(name, (name,)) for name in names))
+            )
+        return self._people[names]
 
     def programs(self, commands: frozenset[str]) -> frozenset[str]:
         """The commands without their arguments."""

@@ -12,7 +12,7 @@ import math
 import os
 import posixpath
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Set
 from typing import Final, NamedTuple, TypeVar
 
 from vonggac_contract import limits
@@ -21,9 +21,10 @@ from vonggac_contract.facts.access import SudoRule, SudoRules
 
 from ...host import Host
 from ...untrusted import bounded
+from ..files import owners
 from ..packages import package_inventory
-from . import sudo_commands, sudoers
-from .sudo_aliases import Aliases
+from . import account_files, sudo_commands, sudoers
+from .sudo_aliases import MAX_STEPS, Aliases
 from .sudoers import Alias, Include, Rule, Setting
 
 MAX_FILES: Final = 1000
@@ -68,8 +69,8 @@ class Defaults(NamedTuple):
     timeout: float
 
 
-def decide(book: Book, defaults: Defaults) -> SudoRules:
-    """The fact from what the files say. Raises CouldNotLook(too-large) where `Aliases` does."""
+def decide(book: Book, defaults: Defaults, members: Callable[[], Mapping[str, Set[str]]]) -> SudoRules:
+    """The fact from what the files say; `members` is for `Aliases`. Raises CouldNotLook(too-large) where it does."""
     book = book._replace(settings=sorted(book.settings, key=lambda setting: _SCOPES[setting.scope]))
     syslog, logfile, asks_other = True, False, False
     for setting in book.settings:
@@ -84,7 +85,7 @@ def decide(book: Book, defaults: Defaults) -> SudoRules:
     timeouts = _values(book, "timestamp_timeout", defaults.timeout, _timeout)
     use_pty: list[bool] = _values(book, "use_pty", defaults.use_pty, _on)
     secure_path: list[bool] = _values(book, "secure_path", False, _on)
-    aliases = Aliases(book.aliases)
+    aliases = Aliases(book.aliases, members)
     by_rule = book._replace(settings=[setting for setting in book.settings if setting.name in _BY_RULE])
     return SudoRules(
         [_rule(placed, by_rule, aliases) for placed in book.rules],
@@ -187,7 +188,8 @@ def _never_asked(rule: Rule, book: Book, aliases: Aliases) -> bool:
         if setting.name == "authenticate" and _concerns(setting, rule, aliases):
             off = not setting.on
         elif setting.name == "exempt_group" and not setting.scope and setting.on:
-            off = off or f"%{setting.value}" in aliases.names("user", rule.users)
+            exempt = frozenset((f"%{setting.value}",))
+            off = off or aliases.share_people(exempt, aliases.names("user", rule.users))
     return off
 
 
@@ -209,6 +211,8 @@ def _concerns(setting: Setting, rule: Rule, aliases: Aliases) -> bool:
         return concerned <= meant
     if "ALL" in concerned or aliases.share(meant, concerned):
         return True
+    if kind == "user":
+        return aliases.share_people(meant, concerned)
     return kind == "command" and aliases.share(aliases.programs(meant), aliases.programs(concerned))
 
 
@@ -269,7 +273,29 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[SudoRules, str]:
     source = "etc/sudoers and what it includes"
     if re.search(r"(?m)^[ \t]*+sudoers:.*\b(?:ldap|sss)\b", host.text("etc/nsswitch.conf") or ""):
         source += "; rules from LDAP or SSSD not seen"
-    return decide(book, _defaults(host)), source
+    return decide(
+        book, _defaults(host), lambda: host.once("members for sudo", lambda: _members(host))
+    ), source
+
+
+def _members(host: Host) -> dict[str, set[str]]:
+    """Each local group and number of an account as sudoers(5) "User_List" writes it, with its accounts.
+
+    Raises CouldNotLook(too-large) for over MAX_STEPS members of all groups.
+    """
+    found: dict[str, set[str]] = {}
+    for account in account_files.passwd(owners.lines(host, "etc/passwd")):
+        found.setdefault(f"#{account.uid}", set()).add(account.name)
+        found.setdefault(f"%#{account.gid}", set()).add(account.name)
+    steps = 0
+    for name, number, named in account_files.groups(owners.lines(host, "etc/group")):
+        of_number = found.setdefault(f"%#{number}", set())
+        of_number.update(named)
+        found.setdefault(f"%{name}", set()).update(of_number)
+        steps += len(of_number)
+        if steps > MAX_STEPS:
+            raise CouldNotLook(Reason.TOO_LARGE, f"groups have over {MAX_STEPS} members")
+    return found
 
 
 def _defaults(host: Host) -> Defaults:
