@@ -51,6 +51,25 @@ def words(text: str, *, quotes: str = "\"'", escape: bool = True) -> list[str]:
     return found
 
 
+def bare(text: str, *, quoted: bool = False) -> tuple[list[tuple[int, str]], bool]:
+    """(places and characters that no quotation mark or backslash covers, whether a quotation is open at the end).
+
+    `quoted`: one is open at the start.
+    """
+    found: list[tuple[int, str]] = []
+    escaped = False
+    for place, sign in enumerate(text):
+        if escaped:
+            escaped = False
+        elif sign == "\\":
+            escaped = True
+        elif sign == '"':
+            quoted = not quoted
+        elif not quoted:
+            found.append((place, sign))
+    return found, quoted
+
+
 def unquoted(text: str) -> str:
     """`text` without the pair of equal quotes around it, if there is one."""
     if len(text) >= 2 and text[0] == text[-1] and text[0] in "\"'":

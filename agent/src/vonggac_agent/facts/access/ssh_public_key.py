@@ -11,6 +11,8 @@ import binascii
 import re
 from typing import Final, NamedTuple
 
+from ...formats import words
+
 MAX_LINE: Final = 32 * 1024
 """Characters of one line that are looked at; an RSA key of 16,384 bits takes 2,800."""
 _NAMES: Final = {
@@ -55,17 +57,7 @@ def parse_line(line: str) -> PublicKey | None:
 
 def _after_options(text: str) -> int:
     """Where the first blank outside of quotation marks is; the length of `text` if there is none."""
-    quoted = escaped = False
-    for place, sign in enumerate(text):
-        if escaped:
-            escaped = False
-        elif sign == "\\":
-            escaped = True
-        elif sign == '"':
-            quoted = not quoted
-        elif sign in " \t" and not quoted:
-            return place
-    return len(text)
+    return next((place for place, sign in words.bare(text)[0] if sign in " \t"), len(text))
 
 
 def _key(text: str) -> tuple[str, int] | None:

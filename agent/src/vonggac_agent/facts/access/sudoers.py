@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
+from ...formats import words
+
 MAX_LINE: Final = 64 * 1024
 """Characters of one logical line; sudo itself has no bound."""
 TAGS: Final = frozenset(
@@ -142,17 +144,11 @@ def _comment_at(line: str, quoted: bool, before: str) -> tuple[int, bool]:
     `#` starts a comment unless it is quoted, escaped, or a number that names a user (`#1000`). `quoted`: a quotation is
     open at the start; `before`: what stands before the line, as far as it matters.
     """
-    escaped = False
-    for place, sign in enumerate(line):
-        if escaped:
-            escaped = False
-        elif sign == "\\":
-            escaped = True
-        elif sign == '"':
-            quoted = not quoted
-        elif sign == "#" and not quoted and not _is_number(before + line, len(before) + place):
-            return place, quoted
-    return len(line), quoted
+    signs, still_quoted = words.bare(line, quoted=quoted)
+    for place, sign in signs:
+        if sign == "#" and not _is_number(before + line, len(before) + place):
+            return place, False
+    return len(line), still_quoted
 
 
 def _is_number(text: str, place: int) -> bool:
@@ -285,17 +281,8 @@ def _split(text: str, sign: str, decide: Callable[[str], bool] | None = None) ->
     """
     parts: list[str] = []
     start = depth = 0
-    quoted = escaped = False
-    for place, letter in enumerate(text):
-        if escaped:
-            escaped = False
-        elif letter == "\\":
-            escaped = True
-        elif letter == '"':
-            quoted = not quoted
-        elif quoted:
-            continue
-        elif letter in "()":
+    for place, letter in words.bare(text)[0]:
+        if letter in "()":
             depth += 1 if letter == "(" else -1
         elif letter == sign and depth <= 0:
             if decide is not None and (_DIGEST.search(text[start:place]) or not decide(text[place + 1 :])):
