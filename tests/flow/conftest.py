@@ -1,0 +1,5 @@
+"""Services that several rooms of the flow lane share, each started once."""
+
+from tests.services.postgres import postgres
+
+__all__ = ["postgres"]
