@@ -24,15 +24,15 @@ def mount(*arguments: str) -> None:
     program("mount", *arguments)
 
 
-def furnish(root: Path) -> None:
-    """Mount everything below `root`."""
+def furnish(root: Path, log: Path) -> None:
+    """Mount everything below `root`; `log` stands in for the log of the kernel."""
     mount("-t", "proc", "-o", "nosuid,nodev,noexec", "proc", f"{root}/proc")
     for name in ("sys", "sysrq-trigger"):
         if (root / "proc" / name).exists():
             mount("--bind", f"{root}/proc/{name}", f"{root}/proc/{name}")
             mount("-o", "remount,bind,ro", f"{root}/proc/{name}")
     if (root / "proc/kmsg").exists():
-        mount("--bind", "/dev/null", f"{root}/proc/kmsg")
+        mount("--bind", str(log), f"{root}/proc/kmsg")
     mount("-t", "sysfs", "-o", "ro,nosuid,nodev,noexec", "sysfs", f"{root}/sys")
     mount("-t", "cgroup2", "-o", "nosuid,nodev,noexec", "cgroup2", f"{root}/sys/fs/cgroup")
     for name, mode in (("run", "0755"), ("tmp", "1777"), ("dev", "0755")):
@@ -58,11 +58,11 @@ def move_into(root: Path) -> None:
     os.rmdir("/run/before")
 
 
-def main(root: Path) -> None:
+def main(root: Path, log: Path) -> None:
     """Never returns."""
     os.umask(0o022)
     program("ip", "link", "set", "lo", "up")
-    furnish(root)
+    furnish(root, log)
     move_into(root)
     without = ",".join(f"-{name}" for name in NOT_OURS)
     environment = {"container": "vonggac-test", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -71,4 +71,4 @@ def main(root: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -22,6 +22,7 @@ from tests.flow.systemd.overlay import mount_layers, own_mounts, program
 WORK = Path("/run")
 """Covered by a tmpfs of this namespace; what the machine has there is of no use here."""
 ROOT = WORK / "root"
+KERNEL_LOG = WORK / "kmsg"
 GROUPS = WORK / "cgroup"
 GROUP_PREFIX = "vonggac-test-"
 DEADLINE_S = 20.0
@@ -32,6 +33,15 @@ def name_it(hostname: str, machine_id: str) -> None:
     (ROOT / "etc/hostname").write_text(f"{hostname}\n")
     (ROOT / "etc/hosts").write_text(f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {hostname}\n")
     (ROOT / "etc/machine-id").write_text(f"{machine_id}\n")
+
+
+def silent_kernel_log() -> int:
+    """A pipe that is open and says nothing: who reads the kernel's log there waits, as on a quiet kernel, proc(5).
+
+    At the end of an empty file rsyslog would ask again at once. The number returned keeps it open.
+    """
+    os.mkfifo(KERNEL_LOG, 0o400)
+    return os.open(KERNEL_LOG, os.O_RDWR | os.O_CLOEXEC)
 
 
 def make_group() -> Path:
@@ -81,7 +91,7 @@ def start(group: Path) -> tuple[subprocess.Popen[bytes], int]:
         [
             *("setpriv", "--pdeathsig", "KILL"),
             *("unshare", "--fork", "--kill-child", "--pid", "--mount", "--uts", "--ipc", "--net", "--cgroup"),
-            *(sys.executable, "-m", "tests.flow.systemd.first_process", str(ROOT)),
+            *(sys.executable, "-m", "tests.flow.systemd.first_process", str(ROOT), str(KERNEL_LOG)),
         ],
         stdin=subprocess.DEVNULL,
         stdout=sys.stderr,
@@ -104,6 +114,7 @@ def main(orders: dict[str, Any]) -> int:
     program("mount", "-t", "tmpfs", "-o", "mode=0755", "vonggac", str(WORK))
     mount_layers([Path(layer) for layer in orders["layers"]], WORK / "written", ROOT)
     name_it(orders["hostname"], orders["machine_id"])
+    silent_kernel_log()
     group = make_group()
     try:
         waiting, first = start(group)

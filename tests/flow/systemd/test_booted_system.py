@@ -59,6 +59,12 @@ def test_a_system_shares_no_namespace_with_this_machine_and_cannot_change_its_ke
             machine.run("sysctl", "-w", "kernel.panic=7")
 
 
+def test_who_reads_the_log_of_the_kernel_waits_for_a_line_that_never_comes(debian_root: Path) -> None:
+    with Booted([debian_root]) as machine:
+        done = machine.run("timeout", "0.5", "cat", "/proc/kmsg", check=False)
+        assert (done.returncode, done.stdout) == (124, "")
+
+
 def test_what_one_system_writes_is_not_there_in_the_next(debian_root: Path) -> None:
     with Booted([debian_root]) as machine:
         machine.write("/etc/written-by-a-test", "x")
