@@ -76,6 +76,7 @@ ON_DISK = (
         "systemd-resolved",
         "attr",
     ),
+    *("sssd-ldap", "libnss-sss", "libpam-sss"),
 )
 """What repairs install, waiting in apt's folder of archives."""
 RECIPE = 1
@@ -137,11 +138,9 @@ def build(fresh: Path) -> None:
             raise RuntimeError(f"apt-get {words[0]} ended with {done.returncode}:\n{done.stdout[-3000:]}")
 
 
-def furnish(folder: Path, below: Path) -> None:
-    """Fill the empty `folder`, a layer to put over the root `below`: what a server in namespaces lacks."""
-    # The kernel's log is the other machine's; rsyslog would read its empty stand-in over and over.
-    syslog = (below / "etc/rsyslog.conf").read_text().replace('module(load="imklog")', "")
-    for name, text in {**FILES, "etc/rsyslog.conf": syslog}.items():
+def furnish(folder: Path) -> None:
+    """Fill the empty `folder`, a layer to put over the root: what a server in namespaces lacks."""
+    for name, text in FILES.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)

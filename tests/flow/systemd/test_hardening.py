@@ -44,7 +44,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory, password: str) -> Iterator
         pytest.skip(reason)
     root = server_root.root()
     layer = tmp_path_factory.mktemp("server")
-    server_root.furnish(layer, root)
+    server_root.furnish(layer)
     with product.installed(root) as agent, Booted([layer, agent, root]) as booted:
         booted.run("useradd", "-m", "-s", "/bin/bash", "-G", "sudo", ADMINISTRATOR)
         booted.run("chpasswd", given=f"{ADMINISTRATOR}:{password}\n")
