@@ -1,6 +1,7 @@
 """The kernel's command line, the boot loader and the rescue shell, read from their files."""
 
 import contextlib
+import shlex
 import time
 from pathlib import Path
 
@@ -142,6 +143,19 @@ def test_values_of_parameters_that_are_not_known_stay_on_the_machine(tmp_path: P
     files = {"etc/default/grub": "GRUB_CMDLINE_LINUX='root=cifs://u:PW@h/x luks.key=PW'\n"}
     other, _ = boot_parameters.gather(mounted(tmp_path / "b", files), ())
     assert "PW" not in f"{value}{other}"
+
+
+def test_single_quotes_hold_a_value_together_for_grub_and_not_for_the_kernel(tmp_path: Path) -> None:
+    line = """ro foo='a PW "b' 'bar=a PW' "it's=PW" 'audit=1' quiet"""
+    files: Files = {
+        "boot/grub/grub.cfg": f"linux /boot/vmlinuz {line}\n",
+        "boot/loader/entries/1.conf": f"options {line}\n",
+        "etc/default/grub": f"GRUB_CMDLINE_LINUX={shlex.quote(line)}\n",
+    }
+    value, _ = boot_parameters.gather(mounted(tmp_path, files), ())
+    told = ["ro", "foo=…", "bar=…", "its=…", "audit=1", "quiet"]
+    assert [value.template, *(entry.parameters for entry in value.entries)] == [told] * 3
+    assert boot_parameters.harmless(["x='a", "mitigations=off"]) == ["x=…", "mitigations=off"]
 
 
 def test_a_root_without_a_boot_loader_has_no_parameters(tmp_path: Path) -> None:

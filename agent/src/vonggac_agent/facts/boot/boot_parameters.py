@@ -41,6 +41,8 @@ _HARMLESS: Final = frozenset(
 _DEVICE: Final = re.compile(
     r"(?:(?:PART)?(?:UUID|LABEL)=|/dev/)[A-Za-z0-9_./:+\\-]*+|[0-9A-Fa-f]{1,4}:[0-9]{1,4}"
 )
+_QUOTES: Final = re.compile('"')
+_GRUB_QUOTES: Final = re.compile("[\"']")
 _GIVEN: Final = ("GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT")
 
 
@@ -91,35 +93,39 @@ def _entries(host: Host) -> list[BootEntry]:
 def _entry(kernel: loader_files.Kernel, variables: dict[str, str], path: str) -> BootEntry:
     return BootEntry(
         title=bounded(kernel.title),
-        parameters=_kept(loader_files.expanded(kernel.parameters, variables)),
+        parameters=_kept(loader_files.expanded(kernel.parameters, variables), grub=True),
         file=bounded(path),
     )
 
 
-def _kept(parameters: list[str]) -> list[str]:
-    return [bounded(told) for told in harmless(parameters[: loader_files.MAX_PARAMETERS])]
+def _kept(parameters: list[str], *, grub: bool = False) -> list[str]:
+    return [bounded(told) for told in harmless(parameters[: loader_files.MAX_PARAMETERS], grub=grub)]
 
 
-def harmless(parameters: Iterable[str]) -> list[str]:
+def harmless(parameters: Iterable[str], *, grub: bool = False) -> list[str]:
     """The words of a command line as they may leave the machine: `name=…` unless the value is known to be harmless.
 
-    What stands between quotes belongs to one value, blanks too (the kernel's admin guide, "kernel-parameters").
+    What stands between double quotes belongs to one value, blanks too (the kernel's admin guide, "kernel-parameters");
+    `grub`: between single ones as well (GRUB manual, "Quoting").
     """
+    signs = _GRUB_QUOTES if grub else _QUOTES
     found: list[str] = []
-    quoted = False
+    open_quote = ""
     for word in parameters:
-        inside, odd = quoted, word.count('"') % 2 == 1
-        quoted = quoted != odd
-        if inside:
-            continue
-        plain = word.replace('"', "")
-        if not plain:
+        inside = open_quote
+        for sign in signs.findall(word):
+            if not open_quote:
+                open_quote = sign
+            elif sign == open_quote:
+                open_quote = ""
+        plain = signs.sub("", word)
+        if inside or not plain:
             continue
         name, equals, value = plain.partition("=")
         known = name.replace("-", "_") in _HARMLESS or (
             name in ("root", "resume") and _DEVICE.fullmatch(value)
         )
-        found.append(plain if not equals or (known and not odd) else f"{name}=…")
+        found.append(plain if not equals or (known and not open_quote) else f"{name}=…")
     return found
 
 
@@ -131,7 +137,7 @@ def _template(host: Host) -> list[str] | None:
         return None
     paths = [DEFAULTS, *host.glob(f"{DEFAULTS_FOLDER}/*.cfg")]
     given = loader_files.defaults(host.text(path) or "" for path in paths)
-    return _kept(" ".join(given.get(key, "") for key in _GIVEN).split())
+    return _kept(" ".join(given.get(key, "") for key in _GIVEN).split(), grub=True)
 
 
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[BootParameters, str]:
