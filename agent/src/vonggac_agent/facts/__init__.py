@@ -37,27 +37,12 @@ from . import (
 )
 from .base import Gather
 
+SUBJECTS: Final = (
+    access, backup, boot, containers, databases, desktop, files, logs, mail, network, packages, protection, shares,
+    storage, system, web,
+)  # fmt: skip
 GATHERERS: dict[str, Gather] = {
-    topic: gatherer
-    for subject in (
-        access,
-        backup,
-        boot,
-        containers,
-        databases,
-        desktop,
-        files,
-        logs,
-        mail,
-        network,
-        packages,
-        protection,
-        shares,
-        storage,
-        system,
-        web,
-    )
-    for topic, gatherer in subject.GATHERERS.items()
+    topic: gatherer for subject in SUBJECTS for topic, gatherer in subject.GATHERERS.items()
 }
 """Every topic's gatherer, from the tables of the subjects."""
 
