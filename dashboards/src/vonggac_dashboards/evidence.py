@@ -17,7 +17,8 @@ from vonggac_rules.explain import asked
 from .format import day_text, moment_text
 from .inert import words_of
 from .language import VIETNAMESE, Language
-from .words import FIELDS, PLACES, SCOPES
+from .places import PLACES
+from .words import FIELDS, SCOPES
 
 KEYED: Final = re.compile(r"(?P<topic>[a-z.]+)\{[a-z]+: (?P<key>[^{}]*)\}(?: (?P<field>\w+))?")
 COUNTED: Final = re.compile(r"(?P<some>\d{1,7})/(?P<all>\d{1,7})")

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vonggac_contract.facts import TOPICS
 from vonggac_contract.finding import Evidence
 from vonggac_dashboards.evidence import actual, expected, offender, place
 from vonggac_dashboards.language import language
+from vonggac_dashboards.places import PLACES
 
 VI, EN = language("vi"), language("en")
 CERTIFICATE = {"subject": "CN=a", "not_after": "2026-12-01T00:00:00Z"}
@@ -108,3 +110,10 @@ def test_no_evidence_an_agent_can_send_breaks_the_page(
         texts = [place(chosen, fact), expected(chosen, piece), actual(chosen, piece)]
         texts += [offender(chosen, e, piece) for e in entries]
         assert all(isinstance(t, str) for t in texts)
+
+
+def test_every_place_with_words_is_a_declared_fact_and_field() -> None:
+    for place_named in PLACES:
+        topic, _, field = place_named.partition(" ")
+        known = TOPICS[topic].value.__struct_fields__
+        assert not field or field in known, place_named
