@@ -104,6 +104,29 @@ def test_a_zone_is_open_to_copies_unless_somebody_says_who_may(text: str, zones:
 
 
 @pytest.mark.parametrize(
+    ("package", "version", "zones"),
+    [
+        ("bind9", "1:9.18.28-1~deb12u2", ["a.vn"]),
+        ("bind9", "1:9.20.11-4", []),
+        ("bind", "32:9.16.23-18.el9", ["a.vn"]),
+        ("bind", "32:9.21.1-1", []),
+        ("other", "9.20", ["a.vn"]),
+    ],
+)
+def test_since_9_20_nobody_copies_a_zone_without_allow_transfer(
+    package: str, version: str, zones: list[str], tmp_path: Path
+) -> None:
+    files: dict[str, str | bytes | Link] = {
+        "usr/sbin/named": "",
+        "etc/named.conf": 'zone "a.vn" { type primary; file "a"; };\n',
+        "var/lib/dpkg/status": f"Package: {package}\nStatus: install ok installed\nVersion: {version}\n",
+    }
+    [found] = look(tmp_path, files)
+    assert found.open_zones == zones
+    assert bind('zone "a.vn" { type primary; allow-transfer { any; }; };').open_zones == ["a.vn"]
+
+
+@pytest.mark.parametrize(
     ("text", "field", "value"),
     [
         ("options { version none; };", "version_hidden", True),

@@ -310,7 +310,7 @@ class DnsServer(msgspec.Struct, frozen=True):
     open_zones: Annotated[
         list[str],
         about(
-            "Zones that everybody may copy as a whole; without allow-transfer BIND up to 9.18 gives them to all",
+            "Zones that everybody may copy as a whole; without allow-transfer BIND before 9.20 gives them to all",
             source="allow-transfer",
         ),
     ]

@@ -66,8 +66,8 @@ def statements(text: str, read: Callable[[str], Iterable[str]]) -> list[Statemen
     return take(text, 0)
 
 
-def describe(found: list[Statement]) -> Bind:
-    """The server by its statements."""
+def describe(found: list[Statement], *, closed: bool = False) -> Bind:
+    """The server by its statements. `closed`: this version gives no copy of a zone that has no allow-transfer."""
     acls: Acls = {
         s.arguments[0]: s.block for s in found if s.name == "acl" and s.arguments and s.block is not None
     }
@@ -82,7 +82,9 @@ def describe(found: list[Statement]) -> Bind:
     return Bind(
         recursion=bool(recursions),
         open_recursion=any(_recurses_for_everybody(scope, acls) for scope in recursions),
-        open_zones=sorted({_name(z) for z, scope in zones if _gives_to_everybody(z, scope, acls)}),
+        open_zones=sorted(
+            {_name(z) for z, scope in zones if _gives_to_everybody(z, scope, acls, closed=closed)}
+        ),
         version_hidden=version is not None,
         dnssec=all(_word(scope, "dnssec-validation", "auto") != "no" for scope in scopes),
         query_log=_word(options, "querylog", "no") == "yes"
@@ -149,13 +151,13 @@ def _recurses_for_everybody(scope: list[Statement], acls: Acls) -> bool:
     return False
 
 
-def _gives_to_everybody(zone: Statement, scope: list[Statement], acls: Acls) -> bool:
-    """allow-transfer of the zone, its view or the options; where none says, versions up to 9.18 give to everybody."""
+def _gives_to_everybody(zone: Statement, scope: list[Statement], acls: Acls, *, closed: bool) -> bool:
+    """allow-transfer of the zone, its view or the options; without one everybody or, if `closed`, nobody."""
     kind = _word(zone.block or [], "type", "")
     if kind not in SERVED or _name(zone) in OWN_ZONES:
         return False
     found = _find([*(zone.block or []), *scope], "allow-transfer")
-    return found is None or matches_everybody(found.block or [], acls)
+    return not closed if found is None else matches_everybody(found.block or [], acls)
 
 
 def _listens_everywhere(options: list[Statement], acls: Acls) -> bool:

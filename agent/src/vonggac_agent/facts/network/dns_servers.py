@@ -5,20 +5,25 @@ Sources: BIND 9 Administrator Reference Manual; unbound.conf(5); dnsmasq(8) with
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
 from vonggac_contract import limits
+from vonggac_contract.facts import CouldNotLook
 from vonggac_contract.facts.network import DnsServer, DnsServers
 
 from ...formats import assignments
 from ...formats.lines import within
 from ...host import Host
 from ...untrusted import bounded
+from ..packages import package_inventory
 from . import bind_config
 
 NAMED: Final = ("usr/sbin/named",)
 NAMED_CONFIGS: Final = ("etc/bind/named.conf", "etc/named.conf")
+BIND_PACKAGES: Final = ("bind9", "bind")
+_VERSION: Final = re.compile(r"(?:[0-9]{1,3}:)?([0-9]{1,3})\.([0-9]{1,3})(?![0-9])")
 UNBOUND: Final = ("usr/sbin/unbound",)
 UNBOUND_CONFIG: Final = "etc/unbound/unbound.conf"
 DNSMASQ: Final = ("usr/sbin/dnsmasq",)
@@ -69,9 +74,11 @@ def _drawn_together(text: str, separator: str, includes: tuple[str, ...], read: 
     return found
 
 
-def describe_bind(text: str, read: Callable[[str], Iterable[str]]) -> DnsServer:
+def describe_bind(
+    text: str, read: Callable[[str], Iterable[str]], *, closed_transfers: bool = False
+) -> DnsServer:
     """BIND by named.conf. Raises ValueError for what `bind_config` refuses."""
-    found = bind_config.describe(bind_config.statements(text, read))
+    found = bind_config.describe(bind_config.statements(text, read), closed=closed_transfers)
     return DnsServer(
         program="bind",
         recursion=found.recursion,
@@ -147,7 +154,13 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[DnsServers, str]:
     if any(host.exists(program) for program in NAMED):
         path = next((path for path in NAMED_CONFIGS if host.exists(path)), NAMED_CONFIGS[0])
         folder = path.rpartition("/")[0]
-        servers.append(describe_bind(host.text(path) or "", lambda place: texts(place, folder)))
+        servers.append(
+            describe_bind(
+                host.text(path) or "",
+                lambda place: texts(place, folder),
+                closed_transfers=_closed_transfers(host),
+            )
+        )
         read.append(path)
     if any(host.exists(program) for program in UNBOUND):
         options = unbound(host.text(UNBOUND_CONFIG) or "", lambda _, place: texts(place, "etc/unbound"))
@@ -157,6 +170,17 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[DnsServers, str]:
         servers.append(_dnsmasq(host))
         read.append(DNSMASQ_CONFIG)
     return DnsServers(servers), ", ".join(read) or "programs of name servers"
+
+
+def _closed_transfers(host: Host) -> bool:
+    """BIND since 9.20 gives no copies by default (its release notes, allow-transfer); False if it is no package."""
+    try:
+        installed = package_inventory.look(host).by_name
+    except CouldNotLook:
+        return False
+    version = next((installed[name].version for name in BIND_PACKAGES if name in installed), "")
+    match = _VERSION.match(version)
+    return match is not None and (int(match[1]), int(match[2])) >= (9, 20)
 
 
 def _dnsmasq(host: Host) -> DnsServer:
