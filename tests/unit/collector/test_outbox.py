@@ -127,3 +127,20 @@ def test_nothing_leaves_the_outbox_but_by_being_done(steps: list[tuple[str, int]
             else:
                 tx.outbox.fail([r.number for r in held], "no", now + MINUTE)
             assert tx.outbox.lag().waiting == added - finished
+
+
+def test_a_ticket_is_above_every_number_given_and_a_mark_only_rises(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        tx.outbox.add("look", ["a", "b"], NOW)
+        assert tx.outbox.marked() == 0
+        first = tx.outbox.ticket()
+        tx.outbox.add("look", ["c"], NOW)
+        second = tx.outbox.ticket()
+    rows = claim(ledger)
+    assert [r.subject for r in rows] == ["a", "b", "c"]
+    assert rows[1].number < first < rows[2].number < second
+    with ledger.write() as tx:
+        tx.outbox.done([r.number for r in rows])
+        for ticket in (first, second, first):
+            tx.outbox.mark(ticket)
+        assert tx.outbox.marked() == second < tx.outbox.ticket()

@@ -206,6 +206,18 @@ class Outbox(Protocol):
         """Newest first."""
 
     def lag(self) -> rows.Lag: ...
+    def ticket(self) -> int:
+        """A number above every one that was given so far, to a row or as a ticket; never given again.
+
+        Whoever draws one after claiming and reads the ledger after that sees no less than any lower ticket's holder had
+        to announce: so it is the version of what is told to the index.
+        """
+
+    def mark(self, ticket: int) -> None:
+        """The index holds what was told under that ticket; a lower one than marked before changes nothing."""
+
+    def marked(self) -> int:
+        """The highest ticket marked; 0 if none was."""
 
 
 class Transaction(Protocol):

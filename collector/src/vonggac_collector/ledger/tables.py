@@ -302,3 +302,9 @@ dead_letters = _table(
     _Column("error", sa.String(500), nullable=False),
     _Column("at", Instant, nullable=False),
 )
+
+outbox_marks = _table(
+    "outbox_marks",
+    _Column("name", sa.String(16), primary_key=True),
+    _Column("ticket", sa.BigInteger, nullable=False),
+)

@@ -52,3 +52,13 @@ class MemoryOutbox:
         waiting = self._store.outbox.values()
         oldest = min((r.queued_at for r in waiting), default=None)
         return rows.Lag(len(waiting), oldest, len(self._store.dead))
+
+    def ticket(self) -> int:
+        number = self._store.numbers["outbox"] = self._store.numbers.get("outbox", 0) + 1
+        return number
+
+    def mark(self, ticket: int) -> None:
+        self._store.numbers["index"] = max(ticket, self.marked())
+
+    def marked(self) -> int:
+        return self._store.numbers.get("index", 0)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 import sqlalchemy as sa
 
 from .. import rows
-from ..tables import dead_letters, outbox
+from ..tables import dead_letters, outbox, outbox_marks
 from .tree import _IN_CHUNK, plain
 
 MAX_ERROR: Final = 500
@@ -22,6 +22,7 @@ _DUE: Final = (
     .with_for_update(skip_locked=True)
 )
 _INSERT: Final = outbox.insert().values(attempts=0, error="")
+_INDEX: Final = "index"
 
 
 class SqlOutbox:
@@ -62,6 +63,28 @@ class SqlOutbox:
         ).one()
         dead = self._connection.execute(sa.select(sa.func.count()).select_from(dead_letters)).scalar_one()
         return rows.Lag(waiting, oldest, dead)
+
+    def ticket(self) -> int:
+        # A row that nobody ever sees draws the number, on either database.
+        now = datetime.fromtimestamp(0, UTC)
+        values = {"kind": "look", "subject": "", "queued_at": now, "next_at": now}
+        made = self._connection.execute(_INSERT, values).inserted_primary_key
+        assert made is not None  # noqa: S101  narrows the type
+        self.done([made[0]])
+        return int(made[0])
+
+    def mark(self, ticket: int) -> None:
+        raised = self._connection.execute(
+            outbox_marks.update()
+            .where(outbox_marks.c.name == _INDEX)
+            .values(ticket=sa.case((outbox_marks.c.ticket < ticket, ticket), else_=outbox_marks.c.ticket))
+        )
+        if raised.rowcount == 0:
+            self._connection.execute(outbox_marks.insert(), {"name": _INDEX, "ticket": ticket})
+
+    def marked(self) -> int:
+        query = sa.select(outbox_marks.c.ticket).where(outbox_marks.c.name == _INDEX)
+        return self._connection.execute(query).scalar() or 0
 
     def _set(self, numbers: Sequence[int], **values: object) -> None:
         for chunk in _chunks(numbers):

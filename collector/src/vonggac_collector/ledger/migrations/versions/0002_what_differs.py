@@ -31,8 +31,15 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_dead_letters")),
     )
+    op.create_table(
+        "outbox_marks",
+        sa.Column("name", sa.String(length=16), nullable=False),
+        sa.Column("ticket", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_outbox_marks")),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("outbox_marks")
     op.drop_table("dead_letters")
     op.drop_table("outbox")
