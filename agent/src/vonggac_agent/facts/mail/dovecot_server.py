@@ -7,12 +7,13 @@ Settings inside blocks (local, remote, protocol, service) hold for some connecti
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Literal, NamedTuple
 
 from vonggac_contract import limits
 from vonggac_contract.facts.mail import DovecotServer
 
+from ...formats import includes
 from ...formats.lines import significant, within
 from ...formats.words import unquoted
 from ...host import Host
@@ -20,8 +21,6 @@ from ...untrusted import bounded
 
 PROGRAMS: Final = ("usr/sbin/dovecot", "usr/local/sbin/dovecot")
 CONFIG: Final = "etc/dovecot/dovecot.conf"
-MAX_FILES: Final = 200
-MAX_DEPTH: Final = 8
 SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _TIME: Final = re.compile(r"(\d{1,9})\s*([a-z]*)", re.IGNORECASE)
 Ssl = Literal["no", "yes", "required"]
@@ -52,28 +51,16 @@ def parse(text: str) -> Iterator[Line]:
             yield Line(key.strip(), unquoted(value.strip()))
 
 
-def settings(text: str, read: Callable[[str], list[str]]) -> dict[str, str]:
+def settings(text: str, read: Callable[[str], Iterable[str]]) -> dict[str, str]:
     """Settings by name, the last of equal ones; `read` gives the texts an include draws in.
 
-    Raises ValueError for includes deeper than MAX_DEPTH or over MAX_FILES files.
+    Raises ValueError as `includes.put_in` does.
     """
-    found: dict[str, str] = {}
-    count = 0
 
-    def take(text: str, depth: int) -> None:
-        nonlocal count
-        count += 1
-        if depth > MAX_DEPTH or count > MAX_FILES:
-            raise ValueError(f"dovecot.conf includes over {MAX_FILES} files or goes deeper than {MAX_DEPTH}")
-        for line in parse(text):
-            if line.key.startswith("!include"):
-                for inner in read(line.value):
-                    take(inner, depth + 1)
-            else:
-                found[line.key] = line.value
+    def drawn(line: Line) -> Iterable[str] | None:
+        return read(line.value) if line.key.startswith("!include") else None
 
-    take(text, 0)
-    return found
+    return {line.key: line.value for line in includes.put_in(text, parse, drawn, "dovecot.conf")}
 
 
 def seconds(text: str, default: int) -> int:
@@ -116,8 +103,8 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[DovecotServer, str]:
     if not any(host.exists(program) for program in PROGRAMS):
         return DovecotServer(installed=False), CONFIG
 
-    def included(place: str) -> list[str]:
+    def included(place: str) -> Iterable[str]:
         path = place if place.startswith("/") else f"etc/dovecot/{place}"
-        return [host.text(name) or "" for name in host.glob(path, limit=MAX_FILES)]
+        return (host.text(name) or "" for name in host.glob(path, limit=includes.MAX_FILES))
 
     return describe(settings(host.text(CONFIG) or "", included)), CONFIG

@@ -6,20 +6,18 @@ opposite of the last line").
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from vonggac_contract.facts.network import SquidProxy
 
-from ...formats import directives
+from ...formats import directives, includes
 from ...formats.directives import Directive
 from ...formats.lines import within
 from ...host import Host
 
 PROGRAMS: Final = ("usr/sbin/squid", "usr/sbin/squid3")
 CONFIGS: Final = ("etc/squid/squid.conf", "etc/squid3/squid.conf")
-MAX_FILES: Final = 500
-MAX_DEPTH: Final = 8
 BY_WHO: Final = frozenset(
     ("src", "proxy_auth", "proxy_auth_regex", "arp", "eui64", "srcdomain", "srcdom_regex", "external", "ident",
      "ident_regex", "user_cert", "ext_user", "ext_user_regex", "localip", "myportname")
@@ -50,27 +48,22 @@ BUILT_IN: Final[Acls] = {
 }
 
 
-def parse(text: str, read: Callable[[str], list[str]]) -> list[Directive]:
+def parse(text: str, read: Callable[[str], Iterable[str]]) -> list[Directive]:
     """Directives with includes in place; `read` gives the texts of one include.
 
-    Raises ValueError for includes deeper than MAX_DEPTH or over MAX_FILES files.
+    Raises ValueError as `includes.put_in` does.
     """
-    count = 0
 
-    def take(text: str, depth: int) -> Iterator[Directive]:
-        nonlocal count
-        count += 1
-        if depth > MAX_DEPTH or count > MAX_FILES:
-            raise ValueError(f"squid.conf includes over {MAX_FILES} files or goes deeper than {MAX_DEPTH}")
-        for directive in directives.parse(within(text), continuation="\\", inline=True):
-            if directive.name == "include":
-                for place in directive.arguments:
-                    for inner in read(place):
-                        yield from take(inner, depth + 1)
-            else:
-                yield directive
+    def drawn(directive: Directive) -> Iterable[str] | None:
+        if directive.name != "include":
+            return None
+        return (inner for place in directive.arguments for inner in read(place))
 
-    return list(take(text, 0))
+    return list(includes.put_in(text, _directives, drawn, "squid.conf"))
+
+
+def _directives(text: str) -> list[Directive]:
+    return directives.parse(within(text), continuation="\\", inline=True)
 
 
 def _acls(found: list[Directive]) -> Acls:
@@ -146,8 +139,8 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[SquidProxy, str]:
     if not any(host.exists(program) for program in PROGRAMS):
         return SquidProxy(installed=False), path
 
-    def included(place: str) -> list[str]:
+    def included(place: str) -> Iterable[str]:
         name = place if place.startswith("/") else f"{path.rpartition('/')[0]}/{place}"
-        return [host.text(found) or "" for found in host.glob(name, limit=MAX_FILES)]
+        return (host.text(found) or "" for found in host.glob(name, limit=includes.MAX_FILES))
 
     return describe(parse(host.text(path) or "", included)), path

@@ -6,12 +6,12 @@ pure-ftpd(8) and pure-ftpd-wrapper(8).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, Literal
 
 from vonggac_contract.facts.shares import FtpServer, FtpServers
 
-from ...formats import assignments, directives
+from ...formats import assignments, directives, includes
 from ...formats.directives import Directive
 from ...formats.lines import within
 from ...host import Host
@@ -23,8 +23,6 @@ PROFTPD_CONFIGS: Final = ("etc/proftpd/proftpd.conf", "etc/proftpd.conf")
 PURE: Final = ("usr/sbin/pure-ftpd",)
 PURE_CONFIGS: Final = ("etc/pure-ftpd/pure-ftpd.conf", "etc/pure-ftpd.conf")
 PURE_FOLDER: Final = "etc/pure-ftpd/conf"
-MAX_FILES: Final = 200
-MAX_DEPTH: Final = 8
 Tls = Literal["off", "offered", "required"]
 
 
@@ -108,17 +106,17 @@ def pure_ftpd(given: Mapping[str, str]) -> FtpServer:
     )
 
 
-def _proftpd_directives(host: Host, path: str, depth: int, seen: list[str]) -> Iterator[Directive]:
-    seen.append(path)
-    if depth > MAX_DEPTH or len(seen) > MAX_FILES:
-        raise ValueError(f"proftpd.conf includes over {MAX_FILES} files or goes deeper than {MAX_DEPTH}")
-    for directive in directives.parse(host.text(path) or "", continuation="\\"):
-        if directive.name == "include":
-            for place in directive.arguments:
-                for found in host.glob(f"{place.rstrip('/')}/*" if host.names(place) else place):
-                    yield from _proftpd_directives(host, found, depth + 1, seen)
-        else:
-            yield directive
+def _proftpd_directives(host: Host, path: str) -> list[Directive]:
+    def drawn(directive: Directive) -> Iterable[str] | None:
+        if directive.name != "include":
+            return None
+        patterns = [f"{p.rstrip('/')}/*" if host.names(p) else p for p in directive.arguments]
+        return (host.text(found) or "" for pattern in patterns for found in host.glob(pattern))
+
+    def parse(text: str) -> list[Directive]:
+        return directives.parse(text, continuation="\\")
+
+    return list(includes.put_in(host.text(path) or "", parse, drawn, "proftpd.conf"))
 
 
 def _pure_settings(host: Host) -> dict[str, str]:
@@ -126,7 +124,7 @@ def _pure_settings(host: Host) -> dict[str, str]:
     if host.exists(PURE_FOLDER):
         return {
             name.lower(): host.text(f"{PURE_FOLDER}/{name}", 65_536) or ""
-            for name in host.names(PURE_FOLDER, MAX_FILES)
+            for name in host.names(PURE_FOLDER, includes.MAX_FILES)
         }
     text = next((text for text in map(host.text, PURE_CONFIGS) if text is not None), "")
     return {d.name: d.value for d in directives.parse(within(text))}
@@ -143,7 +141,7 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[FtpServers, str]:
         read.append(path)
     if any(host.exists(program) for program in PROFTPD):
         path = next((path for path in PROFTPD_CONFIGS if host.exists(path)), PROFTPD_CONFIGS[0])
-        servers.append(proftpd(list(_proftpd_directives(host, path, 0, []))))
+        servers.append(proftpd(_proftpd_directives(host, path)))
         read.append(path)
     if any(host.exists(program) for program in PURE):
         servers.append(pure_ftpd(_pure_settings(host)))

@@ -8,7 +8,7 @@ from typing import Final, Literal, NamedTuple
 from vonggac_contract import limits
 from vonggac_contract.facts.shares import SnmpAgent, SnmpCommunity, SnmpUser
 
-from ...formats import directives
+from ...formats import directives, includes
 from ...formats.directives import Directive
 from ...formats.lines import within
 from ...host import Host
@@ -19,8 +19,7 @@ CONFIGS: Final = ("etc/snmp/snmpd.conf", "etc/snmp/snmpd.local.conf")
 KEPT: Final = ("var/lib/snmp/snmpd.conf", "var/lib/net-snmp/snmpd.conf")
 """Where snmpd itself writes the users it was told to create: Debian; Red Hat and SUSE."""
 FOLDER: Final = "etc/snmp"
-MAX_FILES: Final = 200
-MAX_DEPTH: Final = 8
+_INCLUDES: Final = ("includefile", "includedir", "includesearch", "includeallfile")
 DEFAULT_WORDS: Final = frozenset(
     (
         "admin", "agent", "cisco", "community", "default", "guest", "manager", "monitor", "network", "password",
@@ -59,27 +58,20 @@ Lets = dict[tuple[str, str], dict[_Access, None]]
 """Group and security model to what it is let do, in the order of the file."""
 
 
-def parse(text: str, included: Callable[[Directive], list[str]]) -> list[Directive]:
+def parse(text: str, included: Callable[[Directive], Iterable[str]]) -> list[Directive]:
     """Directives of a file and of all that it includes, in order.
 
-    `included` gives the texts that an include directive draws in. Raises ValueError for includes deeper than MAX_DEPTH
-    or over MAX_FILES files.
+    `included` gives the texts that an include directive draws in. Raises ValueError as `includes.put_in` does.
     """
-    count = 0
 
-    def all_of(text: str, depth: int) -> Iterator[Directive]:
-        nonlocal count
-        count += 1
-        if depth > MAX_DEPTH or count > MAX_FILES:
-            raise ValueError(f"snmpd.conf includes over {MAX_FILES} files or goes deeper than {MAX_DEPTH}")
-        for directive in directives.parse(within(text), inline=True):
-            if directive.name in ("includefile", "includedir", "includesearch", "includeallfile"):
-                for inner in included(directive):
-                    yield from all_of(inner, depth + 1)
-            else:
-                yield directive
+    def drawn(directive: Directive) -> Iterable[str] | None:
+        return included(directive) if directive.name in _INCLUDES else None
 
-    return list(all_of(text, 0))
+    return list(includes.put_in(text, _directives, drawn, "snmpd.conf"))
+
+
+def _directives(text: str) -> list[Directive]:
+    return directives.parse(within(text), inline=True)
 
 
 def describe(found: list[Directive]) -> SnmpAgent:
@@ -252,13 +244,11 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[SnmpAgent, str]:
     if not any(host.exists(program) for program in PROGRAMS):
         return SnmpAgent(installed=False), CONFIGS[0]
 
-    def included(directive: Directive) -> list[str]:
-        texts: list[str] = []
+    def included(directive: Directive) -> Iterator[str]:
         for argument in directive.arguments:
             place = argument if argument.startswith("/") else f"{FOLDER}/{argument}"
             paths = host.glob(f"{place}/*.conf") if directive.name == "includedir" else [place]
-            texts += [host.text(path) or "" for path in paths[:MAX_FILES]]
-        return texts
+            yield from (host.text(path) or "" for path in paths[: includes.MAX_FILES])
 
     texts = [host.text(path) or "" for path in (*CONFIGS, *KEPT)]
     return describe([d for text in texts for d in parse(text, included)]), ", ".join((*CONFIGS, *KEPT))
