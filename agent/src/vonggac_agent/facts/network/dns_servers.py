@@ -13,7 +13,8 @@ from vonggac_contract import limits
 from vonggac_contract.facts import CouldNotLook
 from vonggac_contract.facts.network import DnsServer, DnsServers
 
-from ...formats import assignments
+from ...formats import assignments, includes
+from ...formats.ini import Entry
 from ...formats.lines import within
 from ...host import Host
 from ...untrusted import bounded
@@ -29,8 +30,6 @@ UNBOUND_CONFIG: Final = "etc/unbound/unbound.conf"
 DNSMASQ: Final = ("usr/sbin/dnsmasq",)
 DNSMASQ_CONFIG: Final = "etc/dnsmasq.conf"
 DNSMASQ_FOLDER: Final = "etc/dnsmasq.d"
-MAX_FILES: Final = 500
-MAX_DEPTH: Final = 8
 EVERYBODY: Final = frozenset({"0.0.0.0/0", "::/0", "::0/0"})
 EVERY_ADDRESS: Final = frozenset({"0.0.0.0", "::", "::0", "*"})  # noqa: S104 - compared with
 ANCHORS: Final = ("auto-trust-anchor-file", "trust-anchor-file", "trust-anchor", "trusted-keys-file")
@@ -42,7 +41,7 @@ Read = Callable[[str, str], Iterable[str]]
 def unbound(text: str, read: Read) -> Options:
     """Options of unbound.conf(5) in any clause, each with its values in order; `read(key, value)` gives includes.
 
-    Raises ValueError for includes deeper than MAX_DEPTH or over MAX_FILES files.
+    Raises ValueError as `includes.put_in` does.
     """
     return _drawn_together(text, ":", ("include", "include-toplevel"), read)
 
@@ -52,25 +51,16 @@ def dnsmasq(text: str, read: Read) -> Options:
     return _drawn_together(text, "=", ("conf-file", "conf-dir", "servers-file"), read)
 
 
-def _drawn_together(text: str, separator: str, includes: tuple[str, ...], read: Read) -> Options:
+def _drawn_together(text: str, separator: str, drawing: tuple[str, ...], read: Read) -> Options:
+    def parse(text: str) -> list[Entry]:
+        return assignments.parse(within(text), separators=separator, inline=True, fold=True)
+
+    def drawn(entry: Entry) -> Iterable[str] | None:
+        return read(entry.key, entry.value) if entry.key in drawing else None
+
     found: Options = {}
-    count = 0
-
-    def take(text: str, depth: int) -> None:
-        nonlocal count
-        count += 1
-        if depth > MAX_DEPTH or count > MAX_FILES:
-            raise ValueError(
-                f"the name server's files include over {MAX_FILES} or go deeper than {MAX_DEPTH}"
-            )
-        for entry in assignments.parse(within(text), separators=separator, inline=True, fold=True):
-            if entry.key in includes:
-                for inner in read(entry.key, entry.value):
-                    take(inner, depth + 1)
-            else:
-                found.setdefault(entry.key, []).append(entry.value)
-
-    take(text, 0)
+    for entry in includes.put_in(text, parse, drawn, "the name server's configuration"):
+        found.setdefault(entry.key, []).append(entry.value)
     return found
 
 
@@ -149,7 +139,7 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[DnsServers, str]:
 
     def texts(place: str, folder: str) -> list[str]:
         path = place.strip('"') if place.strip('"').startswith("/") else f"{folder}/{place.strip(chr(34))}"
-        return [host.text(name) or "" for name in host.glob(path, limit=MAX_FILES)]
+        return [host.text(name) or "" for name in host.glob(path, limit=includes.MAX_FILES)]
 
     if any(host.exists(program) for program in NAMED):
         path = next((path for path in NAMED_CONFIGS if host.exists(path)), NAMED_CONFIGS[0])
@@ -194,7 +184,7 @@ def _dnsmasq(host: Host) -> DnsServer:
         refused = tuple(ending for ending in endings if not ending.startswith("*"))
         names = [
             n
-            for n in host.names(place, limit=MAX_FILES)
+            for n in host.names(place, limit=includes.MAX_FILES)
             if not n.startswith((".", "#")) and not n.endswith("~")
         ]
         kept = [

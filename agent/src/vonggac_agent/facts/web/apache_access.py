@@ -7,25 +7,17 @@ mod_access_compat (Order, Deny), core (Options, AllowOverride), mod_alias (Redir
 from __future__ import annotations
 
 import fnmatch
-import re
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Final
 
-import re2
-
 from .apache_config import Directive
+from .expressions import NotUnderstood, matches
 
 DOTFILES: Final = ("/.git/config", "/.env", "/.htpasswd")
 STATUS: Final = ("server-status", "server-info", "balancer-manager")
 MAX_SECTIONS: Final = 2_000
 MAX_MERGES: Final = 500_000
 """Folders times sections that are held against each other."""
-_AHEAD: Final = re.compile(r"\(\?!([^()]*)\)")
-
-
-class NotUnderstood(ValueError):
-    """An expression that cannot be asked here."""
 
 
 def denied(block: list[Directive]) -> bool | None:
@@ -154,7 +146,7 @@ def _folder_refused(scope: list[Directive], root: str, uri: str) -> bool:
         by_expression = section.name == "directorymatch" or (
             section.name == "directory" and section.arguments[:1] == ("~",)
         )
-        if by_expression and section.arguments and _matches(section.arguments[-1], folder + "/"):
+        if by_expression and section.arguments and matches(section.arguments[-1], folder + "/"):
             merged.append(section)
     said = [found for s in merged if (found := denied(s.block or [])) is not None]
     return bool(said and said[-1])
@@ -164,13 +156,13 @@ def _refused(scope: list[Directive], uri: str) -> bool:
     """By <Files>, <Location>, their expressions, or a RedirectMatch to an error."""
     for directive in scope:
         name, words = directive.name, directive.arguments
-        if name == "redirectmatch" and len(words) == 2 and words[0][:1] in "4gG" and _matches(words[1], uri):
+        if name == "redirectmatch" and len(words) == 2 and words[0][:1] in "4gG" and matches(words[1], uri):
             return True
         if not name.startswith(("files", "location")) or not words or not denied(directive.block or []):
             continue
         asked = uri.rpartition("/")[2] if name.startswith("files") else uri
         if name.endswith("match") or words[0] == "~":
-            refused = _matches(words[-1], asked)
+            refused = matches(words[-1], asked)
         elif name == "files":
             refused = fnmatch.fnmatchcase(asked, words[0])
         else:
@@ -191,14 +183,3 @@ def _path(section: Directive) -> str:
 
 def _inside(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
-
-
-@lru_cache(maxsize=1 << 16)
-def _matches(pattern: str, text: str) -> bool:
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = 1 << 20
-    try:
-        return re2.compile(_AHEAD.sub("", pattern), options).search(text) is not None
-    except re2.error:
-        raise NotUnderstood(f"{pattern[:80]!r} is no expression of RE2") from None

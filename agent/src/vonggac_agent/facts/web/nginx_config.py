@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-import re2
-
 from vonggac_contract.facts import CouldNotLook, Reason
 
 from ...formats import blocks
 from ...host import Host
+from .expressions import NotUnderstood, matches
 
 MAX_FILES: Final = 2_000
 """Files read for one configuration, each counted as often as it is included."""
@@ -43,7 +42,6 @@ _LUA: Final = re.compile(
     r"|'[^'\\]*+(?:\\.?+[^'\\]*+)*+(?:'|\Z)|(?P<open>\{)|(?P<close>\})",
     re.DOTALL,
 )
-_AHEAD: Final = re.compile(r"\(\?!([^()]*)\)")
 
 
 class Directive(NamedTuple):
@@ -212,10 +210,6 @@ def seconds(text: str) -> int:
     return -int(-total // 1)
 
 
-class NotUnderstood(ValueError):
-    """An expression of a location that cannot be asked here."""
-
-
 def place_of(server: Place, uri: str) -> Place:
     """The location that answers for `uri`, or the server itself; as ngx_http_core_module says of `location`.
 
@@ -244,7 +238,7 @@ def _find(place: Place, uri: str) -> tuple[Place, bool]:
         raise NotUnderstood(f"over {MAX_EXPRESSIONS} expressions")
     if plain:
         for inner, text, folded in expressions:
-            if _matches(text, uri, folded=folded):
+            if matches(text, uri, folded=folded):
                 return _find(inner, uri)[0], True
     return best, False
 
@@ -259,14 +253,3 @@ def _pattern(arguments: tuple[str, ...]) -> tuple[str, str]:
         if text.startswith(modifier):
             return modifier, text.removeprefix(modifier)
     return "", text
-
-
-def _matches(pattern: str, uri: str, *, folded: bool) -> bool:
-    options = re2.Options()
-    options.case_sensitive = not folded
-    options.log_errors = False
-    options.max_mem = 1 << 20
-    try:
-        return re2.compile(_AHEAD.sub("", pattern), options).search(uri) is not None
-    except re2.error:
-        raise NotUnderstood(f"{pattern[:80]!r} is no expression of RE2") from None

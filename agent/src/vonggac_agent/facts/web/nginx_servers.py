@@ -19,6 +19,7 @@ from ...host import Host
 from ...untrusted import bounded
 from ..protection import crypto_openssl
 from . import nginx_config, served
+from .expressions import NotUnderstood
 from .nginx_config import Directive, Place
 
 PROGRAMS: Final = ("usr/sbin/nginx", "usr/local/nginx/sbin/nginx", "usr/local/sbin/nginx")
@@ -265,7 +266,7 @@ def dotfiles_served(server: Place) -> bool | None:
         return False
     try:
         return any(_sends_file(nginx_config.place_of(server, uri)) for uri in DOTFILES)
-    except nginx_config.NotUnderstood:
+    except NotUnderstood:
         return None
 
 
