@@ -60,25 +60,27 @@ _NEEDED: Final = ("facts", "expect")
 _EXPECT: Final = ("outcome", "reason", "evidence")
 
 
-def load_cases(source: Source, loaded: LoadedRule | None) -> list[Case]:
+def load_cases(source: Source, loaded: LoadedRule | None, slips: Slips | None = None) -> list[Case]:
     """Check the file of cases of one rule; None for a rule with errors of its own: then what it reads is not compared.
 
-    Raises RuleError, for everything that is wrong at once; also without at least one pass and one fail case.
+    Raises RuleError, for everything that is wrong at once; also without at least one pass and one fail case. With
+    `slips`, which takes what is wrong, the cases that are right are given all the same.
     """
     top = source.value
     if not isinstance(top, dict):
         raise source.refuse(
             (), "cases are a mapping of names to cases", "write pass-<what>: and its facts below"
         )
-    slips, cases = Slips(), []
+    found, cases = Slips() if slips is None else slips, []
     for name, body in top.items():
-        with slips:
+        with found:
             cases.append(_case(source, loaded, name, body))
     said = {word for name, body in top.items() for word in _outcomes(name, body)}
     for needed in ("pass", "fail"):
         if needed not in said and said <= {*PREFIXES, *PREFIXES.values()}:
-            slips.add(source.refuse((), f"no case with outcome {needed}", f"add a case named {needed}-…"))
-    slips.settle()
+            found.add(source.refuse((), f"no case with outcome {needed}", f"add a case named {needed}-…"))
+    if slips is None:
+        found.settle()
     return cases
 
 

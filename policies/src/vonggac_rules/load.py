@@ -37,7 +37,7 @@ from .uses import ParameterUse, fit_parameter
 OPERATORS: Final[tuple[str, ...]] = get_args(Operator)
 QUANTIFIERS: Final = ("each", "any", "none", "count")
 FAMILIES: Final = ("any", "debian", "redhat", "suse", "windows")
-_ID: Final = re.compile(r"(linux|windows)\.[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)+")
+RULE_ID: Final = re.compile(r"(linux|windows)\.[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)+")
 _KEYS: Final = frozenset(
     ["id", "title", "why", "fix", "severity", "domain", "applies", "check", "parameters", "maps"]
 )
@@ -126,7 +126,7 @@ class _Loader:
         return None
 
     def id(self, value: Any) -> str:
-        if not isinstance(value, str) or not _ID.fullmatch(value) or len(value) > 120:
+        if not isinstance(value, str) or not RULE_ID.fullmatch(value) or len(value) > 120:
             raise self.refuse(
                 ("id",), f"{value!r} is no rule id", "write <platform>.<topic>.<name>, lower case"
             )

@@ -11,7 +11,18 @@ from typing import Any, Final
 
 import msgspec
 
-from vonggac_contract.rule import All, AnyOf, Condition, Direction, Not, Profile, Quantify, Rule
+from vonggac_contract.rule import (
+    All,
+    AnyOf,
+    Compare,
+    Condition,
+    Count,
+    Direction,
+    Not,
+    Profile,
+    Quantify,
+    Rule,
+)
 
 from .errors import RuleError
 from .load import LoadedRule
@@ -92,6 +103,10 @@ def _ways(before: Condition, after: Condition, element: FieldType | None) -> Ite
         if before.where is not None and after.where is not None and before.where != after.where:
             way = _joined(before.where, after.where, inner)
             yield way if before.quantifier == "any" else _turned(way)
+    elif isinstance(before, Count) and isinstance(after, Count) and before.where == after.where:
+        # So many elements need not be made: a count is a number like any other.
+        one, other = (Compare(None, "", c.operator, c.operand) for c in (before, after))
+        yield _joined(one, other, FieldType("int"))
     else:
         yield "other"
 

@@ -16,7 +16,7 @@ from vonggac_contract.rule import SCHEMA, Profile, RulebookFile
 from .cases import Case, fault, load_cases
 from .errors import RuleError, Slips
 from .folder import CASES_SUFFIX, PROFILE_SUFFIX, RULE_SUFFIX, files_of, unread
-from .load import LoadedRule, load_rule
+from .load import RULE_ID, LoadedRule, load_rule
 from .loosening import directed, loosened
 from .profiles import Books, is_local, load_local, load_profile
 from .rulebook import Rulebook
@@ -81,9 +81,16 @@ def with_profiles(pack: Pack, written: list[Source], refused: Collection[str]) -
     profiles, sources, errors = list(pack.profiles), dict(pack.sources), list(pack.errors)
     extends = {_named(s): str(s.value.get("extends")) for s in written if is_local(s)}
     broken: set[str] = set()
-    warnings = list(pack.warnings)
+    warnings, seen = list(pack.warnings), {p.id for p in pack.profiles}
     for source in sorted(written, key=is_local):
         slips = Slips()
+        twin = bool(_named(source)) and _named(source) in seen
+        with slips:
+            if twin:
+                raise source.refuse(
+                    ("id",), f"profile {_named(source)} is there twice", "give one another id"
+                )
+            _check_name(source, PROFILE_SUFFIX, "rename the file or the profile")
         with slips:
             if is_local(source):
                 complete = {p.id: p for p in profiles if not p.extends}
@@ -93,32 +100,22 @@ def with_profiles(pack: Pack, written: list[Source], refused: Collection[str]) -
             else:
                 profile = load_profile(source, pack.rules, refused)
             _check_beside(source, profile, profiles)
-            if Path(source.file).name != profile.id + PROFILE_SUFFIX:
-                words = f"the file of {profile.id} is named {profile.id}{PROFILE_SUFFIX}"
-                slips.add(source.refuse(("id",), words, "rename the file or the profile"))
-            profiles.append(profile)
-            sources[profile.id] = source
+            if not twin:
+                profiles.append(profile)
+                sources[profile.id] = source
+        seen.add(_named(source))
         broken |= {_named(source)} if slips.found else set()
         errors += slips.found
     return Pack(pack.rules, pack.cases, profiles, errors, sources, warnings)
 
 
-def _named(source: Source) -> str:
-    return str(source.value.get("id")) if isinstance(source.value, dict) else ""
-
-
 def _check_beside(source: Source, profile: Profile, others: list[Profile]) -> None:
     """Raises RuleError for a profile that gets in the way of another one."""
-    slips = Slips()
-    if any(p.id == profile.id for p in others):
-        words = f"profile {profile.id} is there twice"
-        slips.add(source.refuse(("id",), words, "give one another id"))
     rival = next((p for p in others if p.replaces and p.level == profile.level), None)
     if profile.replaces and rival is not None:
         words = f"{rival.id} replaces the profile of level {profile.level} already"
         hint = "only one profile can be that of a level; drop `replaces` from one of the two"
-        slips.add(source.refuse(("replaces",), words, hint))
-    slips.settle()
+        raise source.refuse(("replaces",), words, hint)
 
 
 def _profiles(found: list[Path], root: Path, errors: list[RuleError]) -> list[Source]:
@@ -143,16 +140,20 @@ def _rule(
         loaded = load_rule(source)
     if source is None:
         return None, [], slips.found
-    if loaded is not None:
-        with slips:
-            _check_named(path, loaded, rules)
+    with slips:
+        if RULE_ID.fullmatch(_named(source)) and _named(source).split(".")[0] == path.name.split(".")[0]:
+            hint = "rename the file or the rule; an id is never used again for another demand"
+            _check_name(source, RULE_SUFFIX, hint)
+        if loaded is not None and loaded.rule.id in rules:
+            hint = f"the other is {rules[loaded.rule.id].source.file}; keep one of the two"
+            raise source.refuse(("id",), f"{loaded.rule.id} is there twice", hint)
     beside = path.with_name(rule_of(path.name) + CASES_SUFFIX)
     with about_cases:
         if not beside.is_file():
             hint = f"write {beside.name} with a pass and a fail case"
             raise source.refuse(("id",), "no cases beside the rule", hint)
         written = read_source(beside, relative_to=root, slips=about_cases)
-        cases = load_cases(written, loaded)
+        cases = load_cases(written, loaded, about_cases)
         for case in cases:
             words, at = ("", ()) if loaded is None else fault(loaded, case)
             if words:
@@ -160,16 +161,17 @@ def _rule(
     return None if slips.found else loaded, cases, slips.found + about_cases.found
 
 
-def _check_named(path: Path, loaded: LoadedRule, rules: Mapping[str, LoadedRule]) -> None:
-    """Raises RuleError for a rule that is named otherwise than its file, or as another one."""
-    rule_id = loaded.rule.id
-    if path.name != rule_id + RULE_SUFFIX:
-        words = f"the file of {rule_id} is named {rule_id}{RULE_SUFFIX}"
-        hint = "rename the file or the rule; an id is never used again for another demand"
-        raise loaded.source.refuse(("id",), words, hint)
-    if rule_id in rules:
-        hint = f"the other is {rules[rule_id].source.file}; keep one of the two"
-        raise loaded.source.refuse(("id",), f"{rule_id} is there twice", hint)
+def _named(source: Source) -> str:
+    """What the file calls itself; empty if nothing that is a name."""
+    name = source.value.get("id") if isinstance(source.value, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def _check_name(source: Source, suffix: str, hint: str) -> None:
+    """Raises RuleError for a file that is named otherwise than what is in it."""
+    name = _named(source)
+    if name and Path(source.file).name != name + suffix:
+        raise source.refuse(("id",), f"the file of {name} is named {name}{suffix}", hint)
 
 
 def rule_of(file: str) -> str:

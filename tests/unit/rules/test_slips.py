@@ -896,11 +896,11 @@ def test_a_slip_is_one_error_with_its_place_and_what_would_fit(
 @pytest.mark.parametrize(
     ("first", "second", "message"),
     [
-        ("b", "a", "health-level3.profile.yaml:2:1: profiles extend each other in a circle: a -> b -> a"),
+        ("b", "a", "a.profile.yaml:2:1: profiles extend each other in a circle: a -> b -> a"),
         (
             "b",
             "example-level3",
-            "health-level3.profile.yaml:2:1: b is a local profile itself, which extends example-level3",
+            "a.profile.yaml:2:1: b is a local profile itself, which extends example-level3",
         ),
     ],
 )
@@ -912,8 +912,7 @@ def test_a_local_profile_extends_no_other_local_one(
         + LOCAL[LOCAL.index("title") : LOCAL.index("replaces")]
         + LOCAL[LOCAL.index("set") :]
     )
-    (tmp_path / "other-level3.profile.yaml").write_text(head % ("b", second), encoding="utf-8")
-    errors = told(tmp_path, {"health-level3.profile.yaml": head % ("a", first)})
+    errors = told(tmp_path, {"b.profile.yaml": head % ("b", second), "a.profile.yaml": head % ("a", first)})
     assert errors[0][0] == message
 
 
