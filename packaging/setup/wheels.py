@@ -21,28 +21,12 @@ def main() -> int:
     shutil.rmtree(OUT, ignore_errors=True)
     lock = CLONE / "requirements" / "runtime.txt"
     for words in (
-        (
-            "download",
-            "--no-deps",
-            "--require-hashes",
-            "--only-binary=:all:",
-            "--dest",
-            str(OUT),
-            "-r",
-            str(lock),
-        ),
-        (
-            "wheel",
-            "--no-deps",
-            "--no-build-isolation",
-            "--wheel-dir",
-            str(OUT),
-            *(str(CLONE / d) for d in DISTRIBUTIONS),
-        ),
+        ("download", "--require-hashes", "--only-binary=:all:", "--dest", OUT, "-r", lock),
+        ("wheel", "--no-build-isolation", "--wheel-dir", OUT, *(CLONE / d for d in DISTRIBUTIONS)),
     ):
-        done = subprocess.run([sys.executable, "-m", "pip", "--quiet", *words], check=False, cwd=CLONE)
-        if done.returncode:
-            return done.returncode
+        argv = [sys.executable, "-m", "pip", "--quiet", *map(str, words), "--no-deps"]
+        if status := subprocess.run(argv, check=False, cwd=CLONE).returncode:
+            return status
     size = sum(f.stat().st_size for f in OUT.iterdir())
     print(f"{len(list(OUT.iterdir()))} wheels in {OUT.relative_to(CLONE)}, {size / 1e6:.0f} MB")
     return 0

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 from tests.roots.kept import kept
+from tests.roots.said import said
 
 RECIPE = 1
 """Counts the changes of `build` that the other parts of the digest do not show."""
@@ -53,20 +54,10 @@ def mirror(suite: str) -> str:
 
 def build(suite: str, packages: tuple[str, ...], changes: tuple[str, ...], fresh: Path) -> None:
     """Fill the folder `fresh`. Raises RuntimeError with the end of what debootstrap said."""
-    done = subprocess.run(
-        [
-            *("debootstrap", "--variant=minbase", "--force-check-gpg", f"--include={','.join(packages)}"),
-            *changes,
-            *(suite, str(fresh), mirror(suite)),
-        ],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=BUILD_S,
-        check=False,
+    said(
+        *("debootstrap", "--variant=minbase", "--force-check-gpg", f"--include={','.join(packages)}"),
+        *(*changes, suite, str(fresh), mirror(suite)),
+        seconds=BUILD_S,
     )
-    if done.returncode:
-        raise RuntimeError(f"debootstrap ended with {done.returncode}:\n{done.stdout[-3000:]}")
     for path in (fresh / "var/cache/apt/archives").glob("*.deb"):
         path.unlink()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 import yaml
 from tests.roots.kept import kept
+from tests.roots.said import said
 
 DESCRIPTION = Path(__file__).with_suffix(".yaml")
 RECIPE = 5
@@ -156,15 +156,4 @@ def uninstall(root: Path, name: str) -> None:
 
 def rpm(*argv: str) -> str:
     """What a program of rpm says. Raises RuntimeError with the end of it."""
-    done = subprocess.run(
-        argv,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=RPM_S,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(f"{argv[0]} ended with {done.returncode}:\n{done.stdout[-3000:]}")
-    return done.stdout
+    return said(*argv, seconds=RPM_S)

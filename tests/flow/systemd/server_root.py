@@ -5,12 +5,12 @@ What boots from it is the work of `booted`; which repairs are tried of `test_har
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 from tests.flow.systemd import debian
 from tests.roots import debian as release
 from tests.roots.kept import kept
+from tests.roots.said import said
 
 PACKAGES = (
     *debian.PACKAGES,
@@ -124,18 +124,9 @@ def root() -> Path:
 def build(fresh: Path) -> None:
     """Fill the folder `fresh`. Raises RuntimeError with the end of what debootstrap or apt said."""
     release.build(debian.SUITE, PACKAGES, (), fresh)
+    apt = ("apt-get", "-q", f"-oDir={fresh}", f"-oDir::State::status={fresh}/var/lib/dpkg/status")
     for words in (("update",), ("install", "--download-only", "--yes", "--no-install-recommends", *ON_DISK)):
-        done = subprocess.run(
-            ["apt-get", "-q", f"-oDir={fresh}", f"-oDir::State::status={fresh}/var/lib/dpkg/status", *words],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=FETCH_S,
-            check=False,
-        )
-        if done.returncode:
-            raise RuntimeError(f"apt-get {words[0]} ended with {done.returncode}:\n{done.stdout[-3000:]}")
+        said(*apt, *words, seconds=FETCH_S)
 
 
 def furnish(folder: Path) -> None:

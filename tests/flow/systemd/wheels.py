@@ -6,16 +6,12 @@ distributions are built from the clone each time.
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import platform
-import shutil
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-from tests.roots.kept import cache_folder
+from tests.roots.kept import kept
+from tests.roots.said import said
 
 CLONE = Path(__file__).resolve().parents[3]
 LOCK = CLONE / "requirements/agent.txt"
@@ -27,49 +23,23 @@ SECONDS = 300
 
 def pip(*arguments: str) -> None:
     """pip of this environment. Raises RuntimeError with the end of what it said."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", *arguments],
-        cwd=CLONE,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(f"pip {arguments[0]} ended with {done.returncode}:\n{done.stdout[-3000:]}")
+    said(sys.executable, "-m", "pip", *arguments, seconds=SECONDS, folder=CLONE)
 
 
 def dependencies() -> Path:
     """A folder with the wheels of the agent's lock."""
-    machine = platform.machine()
-    told = b"\0".join((LOCK.read_bytes(), PYTHON.encode(), machine.encode()))
-    kept = cache_folder() / "wheels" / hashlib.sha256(told).hexdigest()[:16]
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with (kept.parent / f"{kept.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not kept.is_dir():
-            fresh = Path(tempfile.mkdtemp(prefix=f"{kept.name}-", dir=kept.parent))
-            try:
-                pip(
-                    *("download", "--no-deps", "--require-hashes", "--only-binary", ":all:"),
-                    *(
-                        "--python-version",
-                        PYTHON,
-                        "--implementation",
-                        "cp",
-                        "--platform",
-                        f"manylinux2014_{machine}",
-                    ),
-                    *(word for minor in GLIBC for word in ("--platform", f"manylinux_2_{minor}_{machine}")),
-                    *("--dest", str(fresh), "--requirement", str(LOCK)),
-                )
-            except BaseException:
-                shutil.rmtree(fresh)
-                raise
-            fresh.rename(kept)
-    return kept
+    recipe = "\n".join((LOCK.read_text(), PYTHON, platform.machine()))
+    return kept("wheels", recipe, _download)
+
+
+def _download(fresh: Path) -> None:
+    kinds = ("manylinux2014", *(f"manylinux_2_{minor}" for minor in GLIBC))
+    pip(
+        *("download", "--no-deps", "--require-hashes", "--only-binary", ":all:"),
+        *("--python-version", PYTHON, "--implementation", "cp"),
+        *(word for kind in kinds for word in ("--platform", f"{kind}_{platform.machine()}")),
+        *("--dest", str(fresh), "--requirement", str(LOCK)),
+    )
 
 
 def build_own(folder: Path) -> None:
