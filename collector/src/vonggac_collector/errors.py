@@ -101,6 +101,11 @@ PROBLEMS: Final[dict[str, Problem]] = {
     "store-failed": Problem(
         503, "The ledger's disk reports an error", "Try again later; nothing was acknowledged."
     ),
+    "index-failed": Problem(
+        503,
+        "Search does not answer",
+        "Try again in a few minutes; everything else goes on, and search catches up.",
+    ),
     "internal": Problem(500, "The collector failed", "Look for the request's number in the collector's log."),
 }
 
@@ -168,6 +173,16 @@ class StoreFailed(CollectorError):
     """The ledger's disk or server reported an error; nothing was committed."""
 
     code = "store-failed"
+
+
+class IndexFailed(CollectorError):
+    """The search index does not answer, or not now. Nothing is lost: it is made from the ledger."""
+
+    code = "index-failed"
+
+
+class IndexMissing(IndexFailed):
+    """Something of the search index is not there; it is rebuilt from the ledger."""
 
 
 class SettingsError(CollectorError):
