@@ -10,7 +10,8 @@ from vonggac_contract.limits import MIB
 from .log import log
 from .safety import write_whole
 
-MAX_BYTES: Final = 1 * MIB
+MAX_BYTES: Final = 4 * MIB
+"""The walk's, the largest, holds 1,800 paths of 400 characters, each of up to six bytes in JSON."""
 
 
 class Notes:

@@ -72,7 +72,7 @@ def test_each_kind_is_found_with_owner_and_mode_and_nothing_else_is(tmp_path: Pa
     paths = {
         kind: [(f.path, f.owner, f.mode) for f in getattr(found, kind)]
         for kind in found.__struct_fields__
-        if isinstance(getattr(found, kind), list)
+        if isinstance(getattr(found, kind), list) and kind != "unsearched"
     }
     assert paths == {
         "world_writable": [("/srv/open", "root", "0666")],
@@ -83,7 +83,7 @@ def test_each_kind_is_found_with_owner_and_mode_and_nothing_else_is(tmp_path: Pa
         "system_writable": [("/usr/bin/tool", "root", "0775"), ("/usr/lib/x/y.so", "4242", "0644")],
         "trust_files": [("/root/.rhosts", "root", "0600")],
     }
-    assert found.unreadable == 0
+    assert (found.unreadable, found.unsearched) == (0, [])
     assert found.entries == sum(len(d) + len(f) for _, d, f in os.walk(tmp_path))
 
 
@@ -159,11 +159,17 @@ def test_a_folder_that_was_swapped_for_another_since_it_was_seen_is_not_walked(t
             (tmp_path / "inside/a").rename(tmp_path / "inside/b")
             outside.rename(tmp_path / "inside/a")
 
-    walk = Walk(str(tmp_path / "inside"), frozenset({os.stat(tmp_path).st_dev}), visit)
+    missed: list[tuple[str, str]] = []
+    walk = Walk(
+        str(tmp_path / "inside"),
+        frozenset({os.stat(tmp_path).st_dev}),
+        visit,
+        lambda path, _, why: missed.append((path, why)),
+    )
     while walk.step():
         pass
     assert seen == ["a"]
-    assert walk.unreadable == 1
+    assert missed == [("/a", "closed")]
 
 
 TREES = st.lists(
@@ -190,7 +196,7 @@ def test_left_off_anywhere_the_walk_visits_each_entry_once(
 
     after, more = None, True
     while more:
-        walk = Walk(str(root), devices, visit, after=after)
+        walk = Walk(str(root), devices, visit, lambda *_: None, after=after)
         for _ in range(turns[0]):
             more = walk.step()
             if not more:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -12,8 +13,11 @@ from tests.unit.facts.test_ssh_keys_and_blocks import DSA, ED25519
 
 from vonggac_agent.facts import gather
 from vonggac_agent.facts.desktop import browser_extensions
+from vonggac_agent.facts.files import file_walk, walk
 from vonggac_agent.host import Host
+from vonggac_agent.notes import Notes
 from vonggac_contract.facts import CouldNotLook, Known, Reason, fact_key
+from vonggac_contract.facts.files import Unsearched
 from vonggac_contract.facts.ssh import AccountKeys
 from vonggac_contract.finding import Finding, Outcome
 from vonggac_contract.snapshot import Snapshot
@@ -124,12 +128,12 @@ HOMES = ("linux.accounts.dot-files", "linux.accounts.trust-files", "linux.accoun
 
 def closed(monkeypatch: pytest.MonkeyPatch, folder: str) -> None:
     """As root is answered in a FUSE file system of a user, mount.fuse(8) allow_root."""
-    stat = Host.stat
+    look = Host.stat
 
     def denied(self: Host, path: str | Path) -> os.stat_result | None:
         if str(path).startswith(folder):
             raise CouldNotLook(Reason.PERMISSION_DENIED, str(path))
-        return stat(self, path)
+        return look(self, path)
 
     monkeypatch.setattr(Host, "stat", denied)
 
@@ -262,3 +266,99 @@ def test_profiles_by_the_thousand_hide_those_of_their_owner_alone(tmp_path: Path
     )
     (tmp_path / "home/an/.mozilla/firefox/y/extensions.json").unlink()
     assert "/home/mai/.config/chromium/*" in finding(host, EXTENSIONS).detail
+
+
+WALK = tuple(
+    f"linux.files.{name}" for name in ("system-writable", "world-writable", "unowned", "devices", "trust")
+)
+
+
+def deep(path: Path) -> None:
+    """300 folders inside one another, their path longer than PATH_MAX (4,096 bytes)."""
+    here = os.open(path, os.O_RDONLY)
+    for _ in range(300):
+        os.mkdir("deeper-and-deeper", dir_fd=here)
+        here, above = os.open("deeper-and-deeper", os.O_RDONLY, dir_fd=here), here
+        os.close(above)
+    os.close(here)
+
+
+def many(path: Path) -> None:
+    for n in range(85):
+        (path / f"{n}").touch()
+
+
+def wide(path: Path) -> None:
+    for n in range(60):
+        (path / f"{n}/{n}").mkdir(parents=True)
+
+
+def with_homes(folder: Path, *owned: str) -> Host:
+    host = mounted(folder, {**ACCOUNTS, "usr/bin/tool": "", "srv/x": ""})
+    for name, uid in (("an", 1000), ("mai", 1001)):
+        (folder / "home" / name).mkdir(parents=True)
+        os.chown(folder / "home" / name, uid, uid)
+    for path in owned:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).touch()
+        (folder / path).chmod(0o666)
+    return host
+
+
+@pytest.mark.hostile
+@pytest.mark.skipif(os.geteuid() != 0, reason="owners can be set by root alone")
+@pytest.mark.parametrize("fill", [deep, many, wide])
+@pytest.mark.parametrize("place", ["home/mai", "tmp/his"])
+def test_a_home_that_is_too_deep_or_too_large_leaves_the_rest_of_the_disk_judged(
+    fill: Callable[[Path], None], place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walk, "HOME_ENTRIES", 50)
+    monkeypatch.setattr(walk, "CHUNK", 10)
+    host = with_homes(tmp_path / "good")
+    (tmp_path / "good" / place).mkdir(parents=True, exist_ok=True)
+    fill(tmp_path / "good" / place)
+    if fill is not deep and place == "tmp/his":
+        assert outcomes(host, *WALK) == [PASS] * 5  # what is no home is walked to its end
+        return
+    assert outcomes(host, *WALK) == [PASS, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN]
+    assert f"path /{place}" in finding(host, WALK[1]).detail
+    host = with_homes(tmp_path / "bad", "usr/bin/open", "srv/open", "home/an/.rhosts", "srv/z")
+    os.mknod(tmp_path / "bad/srv/disk", 0o600 | stat.S_IFBLK, os.makedev(8, 0))
+    os.chown(tmp_path / "bad/srv/z", 4242, 4242)
+    (tmp_path / "bad" / place).mkdir(parents=True, exist_ok=True)
+    fill(tmp_path / "bad" / place)
+    assert outcomes(host, *WALK) == [FAIL] * 5
+
+
+@pytest.mark.hostile
+@pytest.mark.skipif(os.geteuid() != 0, reason="owners can be set by root alone")
+def test_folders_that_were_not_walked_are_told_with_owner_and_reason_in_turns_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walk, "HOME_ENTRIES", 50)
+    host = with_homes(tmp_path / "root")
+    wide(tmp_path / "root/home/mai")
+    wide(tmp_path / "root/srv")
+    key = fact_key("file.walk")
+    whole = gather(host, [key])[key]
+    assert isinstance(whole, Known)
+    assert whole.value.unsearched == [Unsearched("/home/mai", "mai", "large", system=False)]
+    assert whole.value.entries == 11 + 120 + 60  # of his no more than those of the first folder
+    (tmp_path / "state").mkdir()
+    host = Host(tmp_path / "root", now=NOW, notes=Notes(tmp_path / "state"))
+    monkeypatch.setattr(file_walk, "to_the_end", lambda walk, _: not all(walk.step() for _ in range(7)))
+    turns = [gather(host, [key])[key] for _ in range(50)]
+    known = [fact.value for fact in turns if isinstance(fact, Known)]
+    assert known[0] == whole.value
+
+
+@pytest.mark.hostile
+def test_waiting_folders_are_bounded_and_a_system_folder_left_out_leaves_its_rule_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walk, "MAX_WAITING", 5_000)
+    host = mounted(tmp_path, {**ACCOUNTS, "usr/bin/tool": "", "srv/x": ""})
+    wide(tmp_path / "srv")
+    assert finding(host, WALK[0]).outcome is PASS
+    wide(tmp_path / "usr")
+    assert outcomes(host, *WALK[:2]) == [UNKNOWN, UNKNOWN]

@@ -61,9 +61,9 @@ class BrowserExtension(msgspec.Struct, frozen=True):
             "Its id, e.g. uBlock0@raymondhill.net; not-seen: whatever the profile holds", unseen=("not-seen",)
         ),
     ]
-    path: Annotated[str, about("What could not be read; empty for an extension: whose it is is not kept")] = (
-        ""
-    )
+    path: Annotated[
+        str | None, about("What could not be read; none for an extension: whose it is is not kept")
+    ] = None
 
 
 @topic("browser.extensions", privileged=True, cadence="daily")

@@ -130,6 +130,24 @@ class WalkedFile(msgspec.Struct, frozen=True):
     ] = None
 
 
+class Unsearched(msgspec.Struct, frozen=True):
+    """A folder that was not walked, or not to its end."""
+
+    path: Annotated[str, about("Its path; of an ordinary user's home the home")]
+    owner: Annotated[str, about("Name of the owner, its number if it has no name")]
+    why: Annotated[
+        Literal["deep", "large", "closed"],
+        about(
+            "deep: over 1,000 folders inside one another, or a path of over 4,096 bytes; large: a home of over a "
+            "million entries, or more folders than can be remembered; closed: it could not be listed"
+        ),
+    ]
+    system: Annotated[bool, about("It holds, or may hold, folders of programs and libraries")]
+    seen: Annotated[Literal["yes", "not-seen"], about("What it holds: never seen", unseen=("not-seen",))] = (
+        "not-seen"
+    )
+
+
 @topic("file.walk", cadence="daily", privileged=True, in_turns=True)
 class FileWalk(msgspec.Struct, frozen=True):
     """What one walk over all local file systems found, for every rule that would otherwise walk by itself.
@@ -140,12 +158,11 @@ class FileWalk(msgspec.Struct, frozen=True):
     """
 
     entries: Annotated[int, about("Entries that were looked at", volatile=True)]
-    unreadable: Annotated[int, about("Folders that could not be listed")]
-    complete: Annotated[
-        Literal["yes", "not-seen"],
+    unreadable: Annotated[int, about("Folders that were not walked, or not to their end")]
+    unsearched: Annotated[
+        list[Unsearched],
         about(
-            "not-seen: some folder could not be listed, so that a list may lack something",
-            unseen=("not-seen",),
+            "The same by path, each home once; those of programs and libraries, and the first of the others"
         ),
     ]
     world_writable: Annotated[list[WalkedFile], about("Files that everybody may write to (o+w)")]

@@ -9,28 +9,34 @@ Mode bits: inode(7). File systems: the types below hold files of this machine wi
 from __future__ import annotations
 
 import os
+import posixpath
 import stat
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
 
 from vonggac_contract.facts import CouldNotLook, Reason
-from vonggac_contract.facts.files import FileWalk, WalkedFile
+from vonggac_contract.facts.files import FileWalk, Unsearched, WalkedFile
 
 from ...host import Host
 from ...notes import Notes
 from ...untrusted import as_text, bounded
+from ..access import account_files
+from ..access.account_users import NO_SHELLS, UID_MIN
 from ..packages import owning_package
 from . import owners
-from .walk import Walk
+from .walk import Walk, Why
 
 NOTE: Final = "file-walk"
 BY_HAND_S: Final = 900.0
 """Seconds that a look by hand may walk: some hundred million entries on a quick disk, a few million on a slow one."""
 LISTED: Final = 200
 """Entries that each list holds; how many there are is counted on."""
+MAX_PATH: Final = 400
+"""Characters of a path that are kept, so that the note keeps within its bound whatever the names are."""
 LOCAL: Final = frozenset(
     ("ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "jfs", "reiserfs", "zfs", "bcachefs", "nilfs2", "tmpfs")
 )
@@ -61,6 +67,9 @@ class Seen(msgspec.Struct):
     after: str | None = None
     entries: int = 0
     unreadable: int = 0
+    unsearched: dict[str, Unsearched] = {}
+    home: str = ""
+    spent: int = 0
     lists: dict[str, list[WalkedFile]] = {}
     totals: dict[str, int] = {}
 
@@ -70,8 +79,17 @@ class Seen(msgspec.Struct):
         kept = self.lists.setdefault(kind, [])
         if len(kept) < LISTED:
             owner = users.get(status.st_uid, str(status.st_uid))
-            path = bounded(as_text(f"{folder}/{name}"))
+            path = bounded(as_text(f"{folder}/{name}"), MAX_PATH)
             kept.append(WalkedFile(path, owner, f"{stat.S_IMODE(status.st_mode):04o}"))
+
+    def miss(self, folder: str, owner: str, why: Why, home: str) -> None:
+        """Keep a folder that was not walked; those of the system always, of the others as many as there is room for."""
+        system = _is_system(folder) or any(top.startswith(f"{folder}/") for top in SYSTEM)
+        path = bounded(as_text((not system and home) or folder or "/"), MAX_PATH)
+        if path not in self.unsearched:
+            self.unreadable += 1
+            if len(self.unsearched) < (2 * LISTED if system else LISTED):
+                self.unsearched[path] = Unsearched(path, owner, why, system)
 
 
 class Judge:
@@ -160,10 +178,30 @@ def _devices(host: Host) -> frozenset[int]:
     return frozenset(found)
 
 
+def _homes(host: Host) -> dict[str, int]:
+    """Homes of ordinary users that belong to them, where they really are. Raises CouldNotLook(not-installed)."""
+    accounts = account_files.passwd(owners.lines(host, "etc/passwd"))
+    if not accounts:
+        raise CouldNotLook(Reason.NOT_INSTALLED, "etc/passwd is absent or holds no account")
+    found: dict[str, int] = {}
+    for account in accounts:
+        if account.uid >= UID_MIN and posixpath.basename(account.shell) not in NO_SHELLS:
+            with suppress(CouldNotLook):  # closed even to root: nothing of it is walked
+                status = host.stat(account.home) if account.home.startswith("/") else None
+                if status is not None and status.st_uid == account.uid:
+                    real = os.fspath(host.resolve(account.home))
+                    found[real if host.live else real.removeprefix(os.fspath(host.root))] = account.uid
+    return {home: uid for home, uid in found.items() if home not in ("", "/")}
+
+
 def finish(seen: Seen, packages: dict[str, str] | None) -> FileWalk:
     """The fact, every list in order of its paths. `packages`: privileged program to package, None if not known."""
-    complete = "not-seen" if seen.unreadable else "yes"
-    values: dict[str, Any] = {"entries": seen.entries, "unreadable": seen.unreadable, "complete": complete}
+    unsearched = [seen.unsearched[path] for path in sorted(seen.unsearched)]
+    values: dict[str, Any] = {
+        "entries": seen.entries,
+        "unreadable": seen.unreadable,
+        "unsearched": unsearched,
+    }
     for kind in _LISTS:
         listed = sorted(seen.lists.get(kind, []), key=lambda f: f.path)
         if kind == "privileged" and packages is not None:
@@ -184,7 +222,11 @@ def _note(notes: Notes | None) -> Seen:
 
 
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[FileWalk, str]:
-    """Topic file.walk. Raises CouldNotLook(timed-out) when the slice of time was used up; the note then goes on."""
+    """Topic file.walk.
+
+    Raises CouldNotLook: timed-out when the slice of time was used up; the note then goes on. not-installed: there is no
+    etc/passwd, so that this is no system; permission-denied.
+    """
     if os.geteuid() != 0 and host.live:
         raise CouldNotLook(Reason.PERMISSION_DENIED, "an ordinary user sees only a part of the disk")
     seen = _note(host.notes)
@@ -192,12 +234,26 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[FileWalk, str]:
         host.deadline = time.monotonic() + BY_HAND_S
     users, groups = owners.names(host, "etc/passwd"), owners.names(host, "etc/group")
     root = "" if host.live else os.fspath(host.root)
-    walk = Walk(root, _devices(host), Judge(seen, users, groups).visit, after=seen.after, left_out=LEFT_OUT)
+    homes = _homes(host)
+
+    def miss(folder: str, uid: int, why: Why) -> None:
+        owner = homes.get(walk.home, uid)
+        seen.miss(folder, users.get(owner, str(owner)), why, walk.home)
+
+    walk = Walk(
+        root,
+        _devices(host),
+        Judge(seen, users, groups).visit,
+        miss,
+        after=seen.after,
+        left_out=LEFT_OUT,
+        homes=frozenset(homes),
+        spent=(seen.home, seen.spent),
+    )
     in_time = to_the_end(walk, host.deadline)
     seen.entries += walk.entries
-    seen.unreadable += walk.unreadable
     if host.notes is not None:
-        seen.after = walk.last
+        seen.after, seen.home, seen.spent = walk.last, walk.home, walk.spent
         host.notes.write(NOTE, None if in_time else msgspec.json.encode(seen))
     if not in_time:
         raise CouldNotLook(
