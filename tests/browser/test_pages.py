@@ -142,6 +142,16 @@ def test_without_a_script_one_can_sign_in_choose_find_and_make_a_token(
         assert page.url == f"{site.address}/login"
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+def test_what_to_fix_first_leads_to_its_steps_by_one_tap(chromium: Browser, site: Site, width: int) -> None:
+    with visit(chromium, site, width) as seen:
+        seen.page.goto(PAGES["unit with one host"] + "?lang=vi")
+        seen.page.click(".fixes a >> nth=0")
+        assert seen.page.locator("#chosen .commands").first.is_visible()
+        top = seen.page.locator("#chosen").evaluate("e => e.getBoundingClientRect().top")
+        assert 0 <= top < 300
+
+
 def test_a_command_is_copied_as_it_stands(chromium: Browser, site: Site) -> None:
     with visit(chromium, site, 1280) as seen:
         seen.page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=site.address)

@@ -48,6 +48,8 @@ class SampleQueries:
     def unit(self, caller: Caller, code: str) -> views.UnitPage:
         if code == "absent":
             raise NotFound
+        if code == "alone":
+            return replace(self.unit_page, hosts=[sample.host_row(1)], hosts_total=1, children=[])
         return replace(self.unit_page, local=[self.local]) if code == "local" else self.unit_page
 
     def host(self, caller: Caller, host_id: str) -> views.HostPage:

@@ -253,6 +253,20 @@ def system() -> SystemRow:
     return SystemRow("s-1", "Cổng dịch vụ công trực tuyến", "Public service portal", 3, 561_200, 9, True)
 
 
+LONG_RULE = RuleListRow(
+    "linux.accounts.dot-files",
+    {
+        "vi": "Tệp khởi động của shell trong thư mục nhà chỉ chủ của nó sửa được, kể cả khi thư mục nhà ở máy khác",
+        "en": "Start-up files of the shell in a home can be changed by their owner only, even where it lies elsewhere",
+    },
+    "medium",
+    "access",
+    4,
+    250,
+    9,
+)
+
+
 def unit() -> UnitPage:
     chance = random.Random(3)
     link = UnitLink(
@@ -278,7 +292,7 @@ def unit() -> UnitPage:
         ],
         unknown=[
             UnknownRow("permission-denied", 4, 6, rules()[:3]),
-            UnknownRow("no-value", 1, 1, rules()[3:4]),
+            UnknownRow("no-value", 1, 1, [LONG_RULE]),
         ],
     )
 

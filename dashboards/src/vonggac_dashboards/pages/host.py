@@ -28,17 +28,17 @@ from .shared import ALL_DEDUCTIONS, all_deductions, explained
 router = APIRouter(include_in_schema=False)
 WAIVED: Final = "waived"
 WRONG: Final = ("fail", "partial", "unknown")
-ALL_TEXT: Final = 32_000
+ALL_TEXT: Final = 30_000
 """Bytes of the findings that are wrong, shown with their steps or in a line each, and REPORTS of the chain: the page
 has to stay under 100 kB."""
-ALL_LISTS: Final = 30_000
+ALL_LISTS: Final = 28_000
 """Bytes of all findings together: those that pass or do not apply are named one by one if they fit, else by topic."""
 AROUND: Final = 1_500
 AROUND_LINE: Final = 280
 AROUND_BARE: Final = 200
 AROUND_NAME: Final = 70
 """Bytes of markup around one finding, roughly: with its steps, in a line, in one without evidence, as a name."""
-ALL_LINES: Final = 22_000
+ALL_LINES: Final = 20_000
 """Bytes of the lines alone where there are so many that evidence does not fit: each has its points below as well."""
 SOME_EVIDENCE: Final = 4_000
 """Bytes of evidence that the worst get even then."""

@@ -33,7 +33,7 @@ router = APIRouter(include_in_schema=False)
 
 
 HOSTS: Final = 40
-HOSTS_BESIDE_CHILDREN: Final = 8
+HOSTS_BESIDE_CHILDREN: Final = 5
 """Hosts on one page, and where the units beneath take most of it; the page has to stay under 100 kB."""
 
 
