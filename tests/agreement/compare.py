@@ -46,7 +46,10 @@ class Counterpart:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two words about one thing in one tree. `broken`: the names of what was changed in that tree."""
+    """Two words about one thing in one tree.
+
+    `broken`: the names of what was changed in that tree; `missing`: patterns of paths for which nothing is there.
+    """
 
     tree: str
     broken: frozenset[str]
@@ -54,6 +57,7 @@ class Comparison:
     ours: str
     theirs: str
     detail: str = ""
+    missing: frozenset[str] = frozenset()
 
     @property
     def pair(self) -> str:
@@ -76,7 +80,7 @@ class Explanation:
     """Why words differ, and who is right: `ours`, `theirs` (then ours is to be mended), `both` (they ask differently).
 
     It holds for the rules, contents, pairs and trees it names (`*` stands for any text), and, where `broken` names
-    changes, only in trees that have one of them.
+    changes, only in trees that have one of them. `absent`: patterns of paths for which the tree must have nothing.
     """
 
     rules: tuple[str, ...]
@@ -84,6 +88,7 @@ class Explanation:
     pairs: tuple[str, ...]
     trees: tuple[str, ...]
     broken: frozenset[str]
+    absent: frozenset[str]
     right: Right
     why: str
     used: int = field(default=0)
@@ -97,6 +102,7 @@ class Explanation:
             and any(fnmatchcase(counterpart.rule, rule) for rule in self.rules)
             and any(fnmatchcase(comparison.tree, tree) for tree in self.trees)
             and (not self.broken or bool(self.broken & comparison.broken))
+            and self.absent <= comparison.missing
         )
 
 
@@ -171,11 +177,21 @@ def counterparts(described: Mapping[str, Mapping[str, Any]]) -> list[Counterpart
 
 
 def explanations(described: Iterable[Mapping[str, Any]]) -> list[Explanation]:
-    """From the entries of `disagreements.yaml`. Raises ValueError for one without a reason or of another shape."""
+    """From the entries of `disagreements.yaml`. Raises ValueError for one without a reason or of another shape.
+
+    What we call not applicable and others compliant could hide a condition of ours that leaves out too much, so that
+    such an entry names what is absent, or the change that took it away.
+    """
     found = []
     for entry in described:
-        extra = entry.keys() - {"rules", "contents", "pairs", "trees", "broken", "right", "why"}
-        if extra or entry["right"] not in ("ours", "theirs", "both") or len(entry["why"].split()) < 5:
+        extra = entry.keys() - {"rules", "contents", "pairs", "trees", "broken", "absent", "right", "why"}
+        hides = f"{NOT_APPLICABLE}/{PASS}" in entry["pairs"] and not entry.keys() & {"absent", "broken"}
+        if (
+            hides
+            or extra
+            or entry["right"] not in ("ours", "theirs", "both")
+            or len(entry["why"].split()) < 5
+        ):
             raise ValueError(f"not an explanation: {dict(entry)}")
         found.append(
             Explanation(
@@ -184,6 +200,7 @@ def explanations(described: Iterable[Mapping[str, Any]]) -> list[Explanation]:
                 tuple(entry["pairs"]),
                 tuple(entry.get("trees", ("*",))),
                 frozenset(entry.get("broken", ())),
+                frozenset(entry.get("absent", ())),
                 entry["right"],
                 entry["why"],
             )

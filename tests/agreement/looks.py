@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from tests.agreement import content, openscap, ours
 from tests.agreement.compare import Comparison, Counterpart, counterparts, joined, our_word
-from tests.agreement.trees import HERE, Base, fell, grow
+from tests.agreement.trees import HERE, Base, Tree, fell, grow
 from tests.roots import debian, redhat
 
 SEED = 14423
@@ -67,8 +67,11 @@ def bases() -> list[Base]:
     return [*found, Base("rhel9", "redhat", ("rhel9",), redhat.root())]
 
 
-def look_at_all(what: Described, forest: Path, work: Path) -> list[Comparison]:
-    """Grow the trees in `forest`, look at each from both sides, compare. `work` takes what else has to be written."""
+def look_at_all(what: Described, forest: Path, work: Path, watched: Iterable[str]) -> list[Comparison]:
+    """Grow the trees in `forest`, look at each from both sides, compare. `work` takes what else has to be written.
+
+    `watched`: patterns of paths for each of which a comparison says whether its tree has nothing there.
+    """
     copies = {}
     for name, source in SOURCES.items():
         (work / name).mkdir()
@@ -86,18 +89,24 @@ def look_at_all(what: Described, forest: Path, work: Path) -> list[Comparison]:
                 ),
                 jobs,
             )
+            missing = {tree.name: nothing_at(tree.root, watched) for tree in grown}
             mine = {tree.name: ours.look(tree.root, book, PROFILE, NOW) for tree in grown}
             for (tree, name), results in zip(jobs, theirs, strict=True):
-                found += compared(what, tree.name, frozenset(tree.broken), name, mine[tree.name], results)
+                found += compared(what, tree, missing[tree.name], name, mine[tree.name], results)
         for tree in grown:
             fell(tree.root)
     return found
 
 
+def nothing_at(root: Path, patterns: Iterable[str]) -> frozenset[str]:
+    """Those of `patterns` that match no path below `root`."""
+    return frozenset(pattern for pattern in patterns if not any(root.glob(pattern.lstrip("/"))))
+
+
 def compared(
     what: Described,
-    tree: str,
-    broken: frozenset[str],
+    tree: Tree,
+    missing: frozenset[str],
     name: str,
     mine: dict[str, Any],
     results: dict[str, str],
@@ -108,12 +117,13 @@ def compared(
             finding = mine[counterpart.rule]
             said = {rule: results[rule] for rule in counterpart.theirs}
             yield Comparison(
-                tree,
-                broken,
+                tree.name,
+                frozenset(tree.broken),
                 counterpart,
                 our_word(finding.outcome, finding.reason),
                 joined(counterpart.join, said.values()),
                 f"{evidence(finding)} | {said}",
+                missing,
             )
 
 

@@ -23,7 +23,9 @@ MOST_TO_FIX = 2.0
 
 
 @pytest.fixture(scope="module")
-def comparisons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Comparison]]:
+def comparisons(
+    tmp_path_factory: pytest.TempPathFactory, reasons: list[Explanation]
+) -> Iterator[list[Comparison]]:
     """Everything compared, once. The trees stand beside the roots: hard links do not cross file systems."""
     if reason := openscap.wanting():
         if os.environ.get("CI") == "true":
@@ -32,7 +34,8 @@ def comparisons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Compa
     cache_folder().mkdir(parents=True, exist_ok=True)
     forest = Path(tempfile.mkdtemp(prefix="forest-", dir=cache_folder()))
     try:
-        yield looks.look_at_all(looks.described(), forest, tmp_path_factory.mktemp("agreement"))
+        watched = frozenset[str]().union(*(reason.absent for reason in reasons))
+        yield looks.look_at_all(looks.described(), forest, tmp_path_factory.mktemp("agreement"), watched)
     finally:
         fell(forest)
 

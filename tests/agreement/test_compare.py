@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from tests.agreement.compare import (
     Comparison,
@@ -13,6 +16,7 @@ from tests.agreement.compare import (
     our_word,
     table,
 )
+from tests.agreement.looks import nothing_at
 
 ONE = Counterpart("linux.a.b", "debian11", "all", ("x",))
 WHY = "A reason of five words at least."
@@ -59,6 +63,23 @@ def test_an_explanation_holds_only_for_the_words_and_the_changes_that_it_names()
     assert [comparison for comparison, _ in verdict.explained] == heard[:1]
     assert verdict.unexplained == heard[1:]
     assert reason.used == 1
+
+
+def test_what_is_called_absent_has_to_be_absent_in_the_tree(tmp_path: Path) -> None:
+    entry = {"rules": ["linux.a.*"], "pairs": ["not-applicable/pass"], "right": "both", "why": WHY}
+    with pytest.raises(ValueError, match="not an explanation"):
+        explanations([entry])
+    (reason,) = explanations([entry | {"absent": ["/usr/*bin/x"]}])
+    gone = nothing_at(tmp_path, reason.absent)
+    (tmp_path / "usr/sbin").mkdir(parents=True)
+    (tmp_path / "usr/sbin/x").touch()
+    heard = [
+        replace(said("not-applicable", "pass"), missing=m)
+        for m in (gone, nothing_at(tmp_path, reason.absent))
+    ]
+    verdict = judge(heard, [reason])
+    assert [comparison for comparison, _ in verdict.explained] == heard[:1]
+    assert verdict.unexplained == heard[1:]
 
 
 def test_what_is_ours_to_fix_is_counted_among_all_that_was_compared() -> None:
