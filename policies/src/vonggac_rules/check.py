@@ -97,7 +97,7 @@ def _scalar(found: FieldType, value: Any) -> Any:
             except ValueError as e:
                 raise Misfit(str(e), _number_hint(found)) from e
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise Misfit(f"{value!r} is no number", _number_hint(found))
+            raise Misfit(f"{'nothing' if value is None else repr(value)} is no number", _number_hint(found))
         if not abs(value) <= limits.MAX_SAFE_INTEGER:  # so for .nan and .inf as well
             raise Misfit(f"{str(value)[:20]} is no number to compare with", _number_hint(found))
         if value < 0 and not found.below_zero:
@@ -119,11 +119,19 @@ def _number_hint(found: FieldType) -> str:
     """What a number may look like, by the field's unit."""
     forms = {"bytes": "10 MiB", "s": "PT15M", "minutes": "PT15M", "hours": "PT12H", "days": "P30D"}
     other = f", or a text such as {forms[found.unit]}" if found.unit in forms else ""
-    return f"the field is {found}: write a number without quotes{other}"
+    least = "" if found.below_zero else ", 0 or more"
+    return f"the field is {found}: write a number without quotes{least}{other}"
 
 
 MAX_SPAN: Final = timedelta(days=200 * 365)
 """Longest span from the scan's clock: far beyond any demand, and well within what a date can hold."""
+
+
+def _day(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError as e:
+        raise ValueError(f"{text!r} is neither a duration nor a day") from e
 
 
 def _moment(found: FieldType, value: Any) -> str:
@@ -135,7 +143,7 @@ def _moment(found: FieldType, value: Any) -> str:
     if isinstance(value, str):
         try:
             if value[:1].isdigit():
-                return date.fromisoformat(value).isoformat()
+                return _day(value)
             if abs(duration(value)) > MAX_SPAN:
                 raise ValueError(f"{value!r} is longer than {MAX_SPAN.days // 365} years")
         except ValueError as e:

@@ -63,7 +63,9 @@ def load_profile(source: Source, rules: Mapping[str, LoadedRule], refused: Colle
         source.check_keys((), top, _COMPLETE, _COMPLETE, f"a profile has {', '.join(_COMPLETE)}")
     level = top.get("level", 1)
     if isinstance(level, bool) or not isinstance(level, int) or not 1 <= level <= 5:
-        slips.add(source.refuse(("level",), f"{level!r} is no level", "write a number from 1 to 5"))
+        slips.add(
+            source.refuse(("level",), f"{level!r} is no level", "write a number from 1 to 5, without quotes")
+        )
     with slips:
         profile_id = _id(source)
     texts = {}

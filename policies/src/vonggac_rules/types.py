@@ -73,6 +73,8 @@ def field_type(struct: type[msgspec.Struct], path: str) -> FieldType:
 def nearest(word: str, words: Any) -> str:
     """A phrase with the nearest of `words`, or all of them if there are few."""
     names = sorted(str(w) for w in words)
+    if not names:
+        return "there is none yet"
     meant = close(word, names)
     if meant:
         return "did you mean " + " or ".join(meant) + "?"

@@ -158,3 +158,53 @@ maps: {tcvn14423: [config.baseline-document]}
         load_rule(parse_source(text.encode(), "x.rule.yaml"))
     assert "did you mean ini" in refused.value.hint
     load_rule(parse_source(text.replace("inni", "ini").encode(), "x.rule.yaml"))
+
+
+RULE_OF_A_SETTING = """
+id: linux.x.y
+title: {vi: a, en: b}
+why: {vi: a, en: b}
+fix: {vi: a, en: b}
+severity: low
+domain: configuration
+applies: {platform: linux}
+check: %s
+maps: {tcvn14423: [config.baseline-document]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("form", "key", "message", "hint"),
+    [
+        ("ini", "name", "'name' names no section of ini", "write section/name, or /name"),
+        ("ini", "section/", "'section/' names no section of ini", "write section/name"),
+        ("systemd", "Storage", "'Storage' names no section of systemd", "write section/name"),
+        ("systemd", "/Storage", "'/Storage' names no section of systemd", "write section/name"),
+        ("json", "listen.tls", "'listen.tls' is no JSON pointer", "write /name/name"),
+        ("yaml", "", "'' is no JSON pointer", "write /name/name"),
+        ("toml", "/a~2b", "'/a~2b' is no JSON pointer", "with ~0 for ~ and ~1 for /"),
+        ("xml", "Server/@port", "'Server/@port' is no JSON pointer", "write /name/name"),
+        ("key-value", "a b", "'a b' is no name that key-value can have", "write the name alone"),
+        ("assignments", "KEY=", "'KEY=' is no name that assignments can have", "write the name alone"),
+        ("directives", "", "'' is no name that directives can have", "write the name alone"),
+        ("ini", "section/name", "", ""),
+        ("ini", "/name", "", ""),
+        ("systemd", "Journal/Storage", "", ""),
+        ("json", "/a/0/*/~1b", "", ""),
+        ("xml", "/Server/@port", "", ""),
+        ("key-value", "umask", "", ""),
+        ("directives-first", "PermitRootLogin", "", ""),
+    ],
+)
+def test_a_key_of_a_setting_names_something_in_a_file_of_that_format(
+    form: str, key: str, message: str, hint: str
+) -> None:
+    asked = f'{{fact: config.setting, path: /etc/x, format: {form}, key: "{key}", equals: "1"}}'
+    text = RULE_OF_A_SETTING % asked
+    if not message:
+        load_rule(parse_source(text.encode(), "x.rule.yaml"))
+        return
+    with pytest.raises(RuleError) as refused:
+        load_rule(parse_source(text.encode(), "x.rule.yaml"))
+    assert refused.value.message == message
+    assert refused.value.hint.startswith(hint) or hint in refused.value.hint

@@ -294,7 +294,7 @@ SLIPS = [
         "'four' is a text, and the field is a plain number",
         "the field is int: write a number without quotes",
     ),
-    (RULE, "default: 4, ", "", "19:3", "'default' is missing", "write `default:` and `about: {vi, en}`"),
+    (RULE, "default: 4, ", "", "19:3", "'default' is missing", "write {default: …, about: {vi: …, en: …}}"),
     (RULE, "about:", "abuot:", "19:23", "no key 'abuot' here", "did you mean about"),
     (RULE, "title: {", "title: &a {", "2:8", "tags and anchors are not taken", "write a plain value"),
     (
@@ -312,7 +312,7 @@ SLIPS = [
         "check:\n  not:",
         "11:3",
         "a mapping of keys and values belongs here, not a list",
-        "write `key: value` lines, or {key: value}",
+        "join them: `all: […]` or `any: […]`",
     ),
     (
         RULE,
@@ -376,7 +376,7 @@ SLIPS = [
         "count: 3",
         "17:7",
         "a mapping of keys and values belongs here, not '3'",
-        "write `key: value` lines, or {key: value}",
+        "write {at_most: 3}, or another comparison",
     ),
     (
         RULE,
@@ -442,7 +442,7 @@ SLIPS = [
         "why: Why",
         "3:1",
         "a mapping of keys and values belongs here, not 'Why'",
-        "write `key: value` lines, or {key: value}",
+        "write {vi: …, en: …}",
     ),
     (
         RULE,
@@ -451,6 +451,63 @@ SLIPS = [
         "17:11",
         "not YAML: did not find expected ',' or '}'",
         "check indentation and quotes here",
+    ),
+    (
+        RULE,
+        "field: permitrootlogin, one_of",
+        "permitrootlogin: x, one_of",
+        "12:30",
+        "'permitrootlogin' is a field and no key",
+        "write {field: permitrootlogin, equals: …}, or another comparison",
+    ),
+    (
+        RULE,
+        "none: {field: port, one_of: [23, 512]}",
+        "none: {port: 23}",
+        "17:14",
+        "'port' is a field and no key",
+        "write {field: port, equals: …}, or another comparison",
+    ),
+    (
+        RULE,
+        "none: {field: port, one_of: [23, 512]}",
+        "all: {field: port, one_of: [23, 512]}",
+        "17:7",
+        "'all' joins a list of conditions",
+        "write `all: [{…}, {…}]`; every element of a list is asked by `each`",
+    ),
+    (
+        RULE,
+        "check:\n  all:",
+        "check:\n  any: {field: port, equals: 3}\n  xx:",
+        "12:3",
+        "no key 'xx' here",
+        "there is: ",
+    ),
+    (
+        RULE,
+        'at_most: "${tries}"',
+        "at_most: -4",
+        "13:51",
+        "-4 is below 0, and the field never is",
+        "the field is int: write a number without quotes, 0 or more",
+    ),
+    (
+        RULE,
+        'at_most: "${tries}"',
+        "at_most: null",
+        "13:51",
+        "nothing is no number",
+        "the field is int: write a number without quotes, 0 or more",
+    ),
+    (RULE, "default: 4", "default: -1", "19:11", "-1 is below 0, and the field never is", "the field is int"),
+    (
+        RULE,
+        "none: {field: port, one_of: [23, 512]}",
+        "count: {at_most: -1}",
+        "17:15",
+        "-1 is below 0, and the field never is",
+        "the field is int: write a number without quotes, 0 or more",
     ),
     (
         CASES,
@@ -768,6 +825,22 @@ SLIPS = [
     ),
     (
         LOCAL,
+        "tries: 3",
+        "tries: -3",
+        "6:23",
+        "-3 is below 0, and the field never is",
+        "the field is int: write a number without quotes, 0 or more",
+    ),
+    (
+        LOCAL,
+        "id: health-level3",
+        "id: health",
+        "1:1",
+        "the file of health is named health.profile.yaml",
+        "rename the file or the profile",
+    ),
+    (
+        LOCAL,
         "extends: example-level3",
         "extends: example-levl3",
         "2:1",
@@ -890,7 +963,9 @@ def test_a_slip_is_one_error_with_its_place_and_what_would_fit(
     # Nothing is said of what else would nearly fit: that changes with every fact that is declared.
     assert errors[0][1].startswith(hint)
     # What a complete profile lacks, a local one that extends it lacks as well.
-    assert len(errors) == 1 or (text is PROFILE and all("health-level3.profile.yaml" in e for e, _ in errors[1:]))
+    assert len(errors) == 1 or (
+        text is PROFILE and all("health-level3.profile.yaml" in e for e, _ in errors[1:])
+    )
 
 
 @pytest.mark.parametrize(
