@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -32,20 +33,31 @@ def row_hash(
 
 
 def record(tx: Transaction, now: datetime, actor: str, action: str, subject: str, detail: str = "") -> None:
-    """Append one row. Texts from outside are stored as sent, cut at 200 (detail 2,000) characters."""
-    number, previous = tx.trail.head()
-    number += 1
-    actor, subject, detail = actor[:_MAX_TEXT], subject[:_MAX_TEXT], detail[:_MAX_DETAIL]
-    made = row_hash(number, now, actor, action, subject, detail, previous)
-    tx.trail.add(AuditRow(number, now, actor, action, subject, detail, previous, made))
+    """Append one row at the transaction's end. Texts are stored as sent, cut at 200 (detail 2,000) characters."""
+    tx.before_commit(partial(_append, tx, now, actor, action, subject, detail))
 
 
 def record_refusal(
     tx: Transaction, now: datetime, code: str, *, actor: str, subject: str, detail: str
 ) -> None:
-    """Count a refusal under its code and write it down."""
-    if tx.trail.count(code, to_microseconds(now) // _HOUR) <= MAX_REFUSALS_AUDITED_PER_HOUR:
-        record(tx, now, actor, "refused", subject, f"{code}: {detail}")
+    """Count a refusal under its code and write it down, at the transaction's end."""
+
+    def count() -> None:
+        tx.trail.hold()
+        if tx.trail.count(code, to_microseconds(now) // _HOUR) <= MAX_REFUSALS_AUDITED_PER_HOUR:
+            _append(tx, now, actor, "refused", subject, f"{code}: {detail}")
+
+    tx.before_commit(count)
+
+
+def _append(tx: Transaction, now: datetime, actor: str, action: str, subject: str, detail: str) -> None:
+    # One row follows from the one before: so all writers wait for each other here, and for nobody after it.
+    tx.trail.hold()
+    number, previous = tx.trail.head()
+    number += 1
+    actor, subject, detail = actor[:_MAX_TEXT], subject[:_MAX_TEXT], detail[:_MAX_DETAIL]
+    made = row_hash(number, now, actor, action, subject, detail, previous)
+    tx.trail.add(AuditRow(number, now, actor, action, subject, detail, previous, made))
 
 
 def first_damaged(rows: list[AuditRow], number: int, previous: str) -> int | None:

@@ -1,30 +1,39 @@
 """The one thread that writes while the collector serves: takes what waits into one transaction (group commit).
 
-Answers are handed out only after its COMMIT returned. If one of them fails, the transaction is undone and
-each is done by itself, so that nobody fails for another's fault.
+Answers are handed out only after its COMMIT returned. If one of them fails, the transaction is undone and each is done
+by itself, so that nobody fails for another's fault. So work must come to the same when it is done twice: it begins by
+looking whether it was done. That is also how the outcome is found when the answer to COMMIT was lost.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Final, TypeVar
 
-from .errors import Busy
+from .errors import Busy, Conflict, OutcomeUnknown, StoreFailed
 from .ledger.interface import Ledger
 
 T = TypeVar("T")
 MAX_WAITING: Final = 1_000
 MAX_TOGETHER: Final = 64
 """Few enough that the first does not wait long for the last; the project's own figure."""
+TRIES: Final = 3
+"""Of one by itself, as long as others are in its way; the project's own figure."""
+PATIENCE_S: Final = 10.0
+"""How long those of one transaction are done again one by one: two waits for a lock. Who is left then is told Busy."""
 
 
 class _Task:
-    def __init__(self, work: Callable[[], Any]) -> None:
+    def __init__(self, work: Callable[[], Any], order: bytes) -> None:
         self.work = work
+        self.order = order
         self.done: Future[Any] = Future()
+        # Whoever waits may go away; the work is done all the same.
+        self.done.set_running_or_notify_cancel()
 
 
 class Desk:
@@ -44,9 +53,13 @@ class Desk:
         self._waiting.put(None)
         self._thread.join()
 
-    def submit(self, work: Callable[[], T]) -> Future[T]:
-        """Do `work` in the writing thread; the future is done when it is committed. Raises Busy if too much waits."""
-        task = _Task(work)
+    def submit(self, work: Callable[[], T], order: bytes = b"") -> Future[T]:
+        """Do `work` in the writing thread; the future is done when it is committed. Raises Busy if too much waits.
+
+        `order`: what is written together is done in this order. If every process orders by what it locks, they wait for
+        each other instead of meeting in a deadlock.
+        """
+        task = _Task(work, order)
         try:
             self._waiting.put_nowait(task)
         except queue.Full:
@@ -54,13 +67,11 @@ class Desk:
         return task.done
 
     def _run(self) -> None:
-        while True:
-            tasks = self._next()
-            if tasks is None:
-                return
-            if not self._together(tasks):
-                for task in tasks:
-                    self._alone(task)
+        while tasks := self._next():
+            if len(tasks) == 1:
+                self._alone(tasks[0])
+            elif (failed := self._together(tasks)) is not None:
+                self._one_by_one(tasks, failed)
 
     def _next(self) -> list[_Task] | None:
         first = self._waiting.get()
@@ -76,24 +87,44 @@ class Desk:
                 self._waiting.put(None)
                 break
             tasks.append(task)
-        return tasks
+        return sorted(tasks, key=lambda t: t.order)
 
-    def _together(self, tasks: list[_Task]) -> bool:
-        if len(tasks) == 1:
-            return False
+    def _together(self, tasks: list[_Task]) -> Exception | None:
+        """Do all in one transaction; what it failed with, if it did."""
         try:
             with self._ledger.batch():
                 results = [task.work() for task in tasks]
-        except Exception:  # noqa: BLE001  whatever it is, each is done again by itself and gets its own
-            return False
+        except Exception as e:  # noqa: BLE001  whatever it is, each is done again by itself and gets its own
+            return e
         for task, result in zip(tasks, results, strict=True):
             task.done.set_result(result)
-        return True
+        return None
 
-    def _alone(self, task: _Task) -> None:
-        try:
-            result = task.work()
-        except Exception as e:  # noqa: BLE001  handed to whoever waits for it
-            task.done.set_exception(e)
-        else:
-            task.done.set_result(result)
+    def _one_by_one(self, tasks: list[_Task], failed: Exception | None) -> None:
+        until = time.monotonic() + PATIENCE_S
+        for task in tasks:
+            # A server that is gone is not asked again for each; one that only did not answer is, and tells what became.
+            if isinstance(failed, StoreFailed) and not isinstance(failed, OutcomeUnknown):
+                task.done.set_exception(failed)
+            elif time.monotonic() > until:
+                task.done.set_exception(Busy("what was written together took too long one by one"))
+            else:
+                failed = self._alone(task)
+
+    def _alone(self, task: _Task) -> Exception | None:
+        """Do one by itself; what it failed with, if it did."""
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                task.done.set_result(task.work())
+            except (Conflict, OutcomeUnknown) as e:
+                if tries < TRIES:
+                    continue
+                failed: Exception = e
+            except Exception as e:  # noqa: BLE001  handed to whoever waits for it
+                failed = e
+            else:
+                return None
+            task.done.set_exception(failed)
+            return failed

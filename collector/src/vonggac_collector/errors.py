@@ -169,10 +169,18 @@ class Busy(CollectorError):
     code = "busy"
 
 
+class Conflict(Busy):
+    """Another writer was there first: done again, it may well succeed, or be refused for what is there now."""
+
+
 class StoreFailed(CollectorError):
-    """The ledger's disk or server reported an error; nothing was committed."""
+    """The ledger's disk or server reported an error; nothing was acknowledged."""
 
     code = "store-failed"
+
+
+class OutcomeUnknown(StoreFailed):
+    """The answer to COMMIT was lost: what was written is there, or none of it. Who asks the ledger again knows."""
 
 
 class IndexFailed(CollectorError):
@@ -190,7 +198,9 @@ class SettingsError(CollectorError):
 
 
 class LedgerDamaged(CollectorError):
-    """The ledger cannot be used as it is: schema too old or new, unsafe SQLite, damaged file."""
+    """The ledger cannot be used as it is: schema too old or new, unsafe database, damaged file."""
+
+    code = "store-failed"
 
 
 def code_of(error: Exception) -> str:

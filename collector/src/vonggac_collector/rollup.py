@@ -104,6 +104,8 @@ class Worker:
         self._maker = maker
         self._now = now
         self._debounce_s = debounce_s
+        self._seen = -1
+        self._published_at: datetime | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self.run, name="rollup", daemon=True)
 
@@ -122,17 +124,23 @@ class Worker:
         self._stop.wait(seconds)
 
     def run(self) -> None:
-        """Publish until stopped. A ledger that is busy or failing is tried again at the next turn."""
-        seen, published_at = -1, None
+        """Publish until stopped, while no other worker does. A ledger that is busy or failing is tried again."""
+        duty = self._ledger.duty("publish")
         while not self._stop.is_set():
-            now = self._now()
-            if published_at is None or now - published_at >= _AT_LEAST or self._ledger.version() != seen:
-                try:
-                    before = self._ledger.version()
-                    own = publish_missing(self._ledger, self._maker, now)
-                    # Its own commits are no reason to publish again; anybody else's meanwhile are.
-                    after = self._ledger.version()
-                    seen, published_at = after if after == before + own else -1, now
-                except (Busy, StoreFailed) as e:
-                    _LOG.warning("publishing failed, will be tried again", reason=e.code, detail=str(e))
+            try:
+                if duty.held():
+                    self._publish(self._now())
+            except (Busy, StoreFailed) as e:
+                _LOG.warning("publishing failed, will be tried again", reason=e.code, detail=str(e))
             self.wait(self._debounce_s)
+        duty.close()
+
+    def _publish(self, now: datetime) -> None:
+        before = self._ledger.version()
+        lately = self._published_at is not None and now - self._published_at < _AT_LEAST
+        if lately and before == self._seen:
+            return
+        own = publish_missing(self._ledger, self._maker, now)
+        # Its own commits are no reason to publish again; anybody else's meanwhile are.
+        after = self._ledger.version()
+        self._seen, self._published_at = after if after == before + own else -1, now

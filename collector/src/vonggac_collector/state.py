@@ -18,6 +18,8 @@ from .errors import SettingsError
 
 KEY_FILE: Final = "collector.key"
 _OTHERS: Final = 0o077
+MAX_SECRET_BYTES: Final = 4_096
+"""The project's own figure; the longest are API keys."""
 
 
 def write_secret(path: Path, content: bytes) -> None:
@@ -27,6 +29,24 @@ def write_secret(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def read_secret(path: Path) -> str:
+    """The one line of a file that only its owner may read. Raises SettingsError, which never shows what it holds."""
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            content = file.read(MAX_SECRET_BYTES + 1)
+    except OSError as e:
+        raise SettingsError(f"{path}: {e.strerror}") from e
+    if mode & _OTHERS:
+        raise SettingsError(f"{path}: others may read it; run `chmod 600` on it")
+    if len(content) > MAX_SECRET_BYTES:
+        raise SettingsError(f"{path}: larger than {MAX_SECRET_BYTES} bytes")
+    try:
+        return content.decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path}: is no text") from None
 
 
 def make_state(folder: Path) -> bool:

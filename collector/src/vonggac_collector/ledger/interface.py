@@ -7,7 +7,7 @@ ledger held at that moment counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from typing import Protocol
@@ -170,6 +170,9 @@ class People(Protocol):
 class Trail(Protocol):
     """The audit log, and the count of refusals."""
 
+    def hold(self) -> None:
+        """Until the transaction ends nobody else appends or counts."""
+
     def head(self) -> tuple[int, str]:
         """Number and hash of the newest row; (0, 64 zeros) if there is none."""
 
@@ -227,6 +230,9 @@ class Transaction(Protocol):
     def committed(self) -> bool:
         """Whether COMMIT has returned."""
 
+    def before_commit(self, work: Callable[[], None]) -> None:
+        """Do `work` in this transaction, at its end: what all writers wait for is taken last, and held shortly."""
+
     @property
     def tree(self) -> Tree: ...
     @property
@@ -249,6 +255,16 @@ class Transaction(Protocol):
     def outbox(self) -> Outbox: ...
 
 
+class Duty(Protocol):
+    """A job that one process at a time does; the others stand by."""
+
+    def held(self) -> bool:
+        """Take it if nobody has it; whether it is this process's now. Raises errors.Busy, errors.StoreFailed."""
+
+    def close(self) -> None:
+        """Leave it to another."""
+
+
 class Ledger(Protocol):
     """The record. Raises errors.Busy when another writer holds on too long, errors.StoreFailed when the disk fails."""
 
@@ -262,6 +278,9 @@ class Ledger(Protocol):
         """A consistent view."""
 
     def version(self) -> int:
-        """Changes whenever anything was committed, by this process or another."""
+        """Changes whenever anything was committed, by this process or another; rises by one with each commit."""
+
+    def duty(self, name: str) -> Duty:
+        """The duty of that name, not taken yet."""
 
     def close(self) -> None: ...

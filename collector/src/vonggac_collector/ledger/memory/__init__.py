@@ -7,9 +7,10 @@ frozen, so a shallow copy is enough.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from ..duty import Always
 from .agents import MemoryAgents, MemoryTokens
 from .chain import MemoryChain, MemoryHeartbeats
 from .outbox import MemoryOutbox
@@ -23,6 +24,7 @@ class MemoryTransaction:
 
     def __init__(self, store: Store) -> None:
         self.committed = False
+        self._last: list[Callable[[], None]] = []
         self.tree = MemoryTree(store)
         self.agents = MemoryAgents(store)
         self.chain = MemoryChain(store)
@@ -33,6 +35,13 @@ class MemoryTransaction:
         self.people = MemoryPeople(store)
         self.trail = MemoryTrail(store)
         self.outbox = MemoryOutbox(store)
+
+    def before_commit(self, work: Callable[[], None]) -> None:
+        self._last.append(work)
+
+    def finish(self) -> None:
+        for work in self._last:
+            work()
 
 
 class MemoryLedger:
@@ -54,6 +63,7 @@ class MemoryLedger:
             transaction = self._open = MemoryTransaction(self._store)
             try:
                 yield transaction
+                transaction.finish()
             except BaseException:
                 self._store.put_back(before)
                 raise
@@ -74,6 +84,9 @@ class MemoryLedger:
 
     def version(self) -> int:
         return self._version
+
+    def duty(self, name: str) -> Always:
+        return Always()
 
     def close(self) -> None:
         """Nothing to close."""

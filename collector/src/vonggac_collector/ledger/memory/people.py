@@ -63,6 +63,9 @@ class MemoryTrail:
     def __init__(self, store: Store) -> None:
         self._store = store
 
+    def hold(self) -> None:
+        """There is one writer."""
+
     def head(self) -> tuple[int, str]:
         last = self._store.audit[-1] if self._store.audit else None
         return (0, _NO_HASH) if last is None else (last.number, last.hash)

@@ -2,6 +2,7 @@
 
 SQLite: write-ahead log with synchronous=FULL (NORMAL loses committed transactions at a power cut), foreign keys on, and
 only versions without the WAL-reset fault (fixed in 3.51.3, and in 3.50.7 and 3.44.6 of the older lines).
+What PostgreSQL needs is said in `postgres`.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from vonggac_collector.errors import Busy, LedgerDamaged, StoreFailed
+from vonggac_collector.errors import Busy, CollectorError, LedgerDamaged, StoreFailed
 
 from .. import apsw_dbapi, apsw_dialect
+from . import postgres
 
 _SAFE_SINCE: Final = (3, 51, 3)
 _SAFE_BACKPORTS: Final = {(3, 50): 7, (3, 44): 6}
@@ -43,14 +46,18 @@ def is_safe_sqlite(version: tuple[int, ...]) -> bool:
     return least is not None and version[2] >= least
 
 
-def open_engines(url: str, *, create: bool = True) -> tuple[sa.Engine, sa.Engine]:
+def open_engines(
+    url: str, *, create: bool = True, password_file: Path | None = None
+) -> tuple[sa.Engine, sa.Engine]:
     """The engine that writes and the one that reads.
 
-    `url`: SQLAlchemy's; sqlite:///path is opened with apsw. Raises LedgerDamaged, StoreFailed.
+    `url`: SQLAlchemy's, of SQLite (opened with apsw) or PostgreSQL (psycopg). Raises LedgerDamaged, StoreFailed.
     """
     parsed = sa.make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        return postgres.open_engines(parsed, password_file)
     if parsed.get_backend_name() != "sqlite":
-        return sa.create_engine(parsed, pool_pre_ping=True), sa.create_engine(parsed, pool_pre_ping=True)
+        raise LedgerDamaged(f"a ledger is kept by sqlite or postgresql, not by {parsed.get_backend_name()}")
     if not is_safe_sqlite(apsw_dbapi.sqlite_version_info):
         raise LedgerDamaged(
             f"SQLite {apsw_dbapi.sqlite_version} can lose committed transactions in WAL mode; install apsw>=3.51.3"
@@ -90,15 +97,22 @@ def store_errors() -> Iterator[None]:
     try:
         yield
     except DBAPIError as e:
-        if apsw_dbapi.is_busy(e.orig):
-            raise Busy("another writer holds the ledger") from e
-        if apsw_dbapi.is_input_output(e.orig) or e.connection_invalidated:
-            raise StoreFailed(str(e.orig)) from e
-        raise
+        told = _meaning(e.orig)
+        if told is None and e.connection_invalidated:
+            told = StoreFailed(str(e.orig))
+        if told is None:
+            raise
+        raise told from e
     except sa.exc.TimeoutError as e:
         raise Busy("every connection to the ledger is in use") from e
-    except apsw_dbapi.OperationalError as e:
-        # COMMIT and BEGIN reach the driver without SQLAlchemy's wrapping.
-        if apsw_dbapi.is_busy(e):
-            raise Busy("another writer holds the ledger") from e
-        raise StoreFailed(str(e)) from e
+    except (apsw_dbapi.Error, psycopg.Error) as e:
+        # COMMIT and BEGIN reach apsw without SQLAlchemy's wrapping, and so does what a new connection runs first.
+        raise _meaning(e) or StoreFailed(str(e)) from e
+
+
+def _meaning(error: BaseException | None) -> CollectorError | None:
+    if apsw_dbapi.is_busy(error):
+        return Busy("another writer holds the ledger")
+    if apsw_dbapi.is_input_output(error):
+        return StoreFailed(str(error))
+    return postgres.meaning(error)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 
 import sqlalchemy as sa
 
+from vonggac_collector.errors import OutcomeUnknown, StoreFailed
+
+from ..duty import Always
+from ..interface import Duty
 from . import migrate
 from .agents import SqlAgents, SqlTokens
 from .chain import SqlChain
 from .database import open_engines, store_errors
+from .duty import SqlDuty
 from .heartbeats import SqlHeartbeats
 from .outbox import SqlOutbox
 from .people import SqlPeople, SqlTrail
+from .postgres import completed
 from .tree import SqlRulebooks, SqlScores, SqlTree
 
 
@@ -22,7 +29,8 @@ class SqlTransaction:
     """The rooms of one transaction over one connection."""
 
     def __init__(self, connection: sa.Connection) -> None:
-        self.committed = False
+        self.committed = self.finished = False
+        self._last: list[Callable[[], None]] = []
         self.tree = SqlTree(connection)
         self.agents = SqlAgents(connection)
         self.chain = SqlChain(connection)
@@ -34,33 +42,52 @@ class SqlTransaction:
         self.trail = SqlTrail(connection)
         self.outbox = SqlOutbox(connection)
 
+    def before_commit(self, work: Callable[[], None]) -> None:
+        """See interface.Transaction."""
+        self._last.append(work)
+
+    def finish(self) -> None:
+        """Do what was left for the end."""
+        for work in self._last:
+            work()
+        self.finished = True
+
 
 class SqlLedger:
-    """One writer at a time in this process (a lock), and across processes (the database's own lock)."""
+    """One transaction of a thread at a time; on SQLite one of the process (a lock) and of all (the database's own)."""
 
     def __init__(self, writer: sa.Engine, reader: sa.Engine) -> None:
         self._writer = writer
         self._reader = reader
-        self._lock = threading.RLock()
-        self._open: SqlTransaction | None = None
+        self._embedded = writer.dialect.name == "sqlite"
+        self._lock = threading.RLock() if self._embedded else nullcontext()
+        self._mine = threading.local()
         self._commits = 0
 
     @contextmanager
     def write(self) -> Iterator[SqlTransaction]:
         """See interface.Ledger."""
+        joined: SqlTransaction | None = getattr(self._mine, "transaction", None)
+        if joined is not None:
+            yield joined
+            return
+        transaction: SqlTransaction | None = None
         with self._lock:
-            if self._open is not None:
-                yield self._open
-                return
-            with store_errors(), self._writer.connect() as connection:
-                with connection.begin():
-                    transaction = self._open = SqlTransaction(connection)
+            try:
+                with store_errors(), self._writer.connect() as connection, connection.begin():
+                    transaction = self._mine.transaction = SqlTransaction(connection)
                     try:
                         yield transaction
+                        transaction.finish()
                     finally:
-                        self._open = None
-                transaction.committed = True
-                self._commits += 1
+                        self._mine.transaction = None
+            except StoreFailed as e:
+                if transaction is None or not transaction.finished:
+                    raise
+                # COMMIT was sent, and no answer came: it may have happened.
+                raise OutcomeUnknown(str(e)) from e
+            transaction.committed = True
+            self._commits += 1
 
     @contextmanager
     def batch(self) -> Iterator[None]:
@@ -75,9 +102,12 @@ class SqlLedger:
             yield SqlTransaction(connection)
 
     def version(self) -> int:
-        """See interface.Ledger. Other processes' commits are seen on SQLite only (PRAGMA data_version)."""
+        """See interface.Ledger. On PostgreSQL other databases' transactions count as well, a rolled back one too."""
+        if not self._embedded:
+            with store_errors(), self._reader.connect() as reader:
+                return completed(reader.execution_options(isolation_level="AUTOCOMMIT"))
         with self._lock, store_errors():
-            if self._open is not None or self._writer.dialect.name != "sqlite":
+            if getattr(self._mine, "transaction", None) is not None:
                 return self._commits
             # On the one connection that writes here, SQLite's counter rises only for commits from elsewhere.
             connection = self._writer.raw_connection()
@@ -87,6 +117,10 @@ class SqlLedger:
                 return self._commits + int(cursor.fetchall()[0][0])
             finally:
                 connection.close()
+
+    def duty(self, name: str) -> Duty:
+        """See interface.Ledger."""
+        return Always() if self._embedded else SqlDuty(self._writer, name)
 
     def schema(self) -> tuple[str | None, str]:
         """The schema's revision in the database, and the one this release works with."""
@@ -99,12 +133,13 @@ class SqlLedger:
         self._reader.dispose()
 
 
-def open_ledger(url: str, *, upgrade: bool = False) -> SqlLedger:
+def open_ledger(url: str, *, upgrade: bool = False, password_file: Path | None = None) -> SqlLedger:
     """Open the ledger at `url`, made or brought to this release's schema if `upgrade`.
 
-    Raises LedgerDamaged (naming the command that helps) if the schema is another than this release's; StoreFailed.
+    `password_file`: of the server's login, read for each connection. Raises LedgerDamaged (naming the command that
+    helps) if the schema is another than this release's; StoreFailed.
     """
-    writer, reader = open_engines(url, create=upgrade)
+    writer, reader = open_engines(url, create=upgrade, password_file=password_file)
     if upgrade:
         migrate.upgrade(writer)
     with store_errors(), writer.connect() as connection:

@@ -13,6 +13,7 @@ from alembic.script import ScriptDirectory
 from vonggac_collector.errors import LedgerDamaged
 
 from .database import store_errors
+from .postgres import hold, without_timeouts
 
 
 def _config() -> Config:
@@ -36,9 +37,11 @@ def current(connection: sa.Connection) -> str | None:
 
 
 def upgrade(engine: sa.Engine) -> None:
-    """Run the missing revisions in one transaction."""
+    """Run the missing revisions in one transaction; whoever comes meanwhile waits, and finds nothing left to do."""
     config = _config()
     with store_errors(), engine.connect() as connection, connection.begin():
+        without_timeouts(connection)
+        hold(connection, "schema")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from .. import rows
 from ..tables import audit, refusals, sessions, users
+from .postgres import hold
 from .tree import plain
 
 _NO_HASH: Final = "0" * 64
@@ -68,6 +69,9 @@ class SqlTrail:
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
+
+    def hold(self) -> None:
+        hold(self._connection, "trail")
 
     def head(self) -> tuple[int, str]:
         query = sa.select(audit.c.number, audit.c.hash).order_by(audit.c.number.desc()).limit(1)
