@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from typing import Any, Final, Literal
 
+import sqlalchemy as sa
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -18,6 +19,8 @@ from .errors import SettingsError
 
 PREFIX: Final = "VONGGAC_"
 MAX_FILE_BYTES: Final = 64 * 1024
+CREDENTIAL: Final = "database-password"
+"""Of the ledger's login: LoadCredential= of the service (https://www.freedesktop.org/software/systemd/man/systemd.exec.html)."""
 
 
 class Settings(BaseSettings):
@@ -30,6 +33,11 @@ class Settings(BaseSettings):
     )
     database_url: str = Field(
         "", description="SQLAlchemy URL of the ledger; empty: SQLite in the state folder"
+    )
+    database_password_file: Path | None = Field(
+        None,
+        description="file with the password of database_url, its owner's alone; also found as the systemd credential "
+        "database-password",
     )
     listen: str = Field("127.0.0.1:8440", description="address and port, such as 0.0.0.0:8440")
     public_url: str = Field("", description="address that agents and people use; empty: made from listen")
@@ -63,6 +71,19 @@ class Settings(BaseSettings):
     @classmethod
     def _listen(cls, value: str) -> str:
         split_listen(value)
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_url(cls, value: str) -> str:
+        # Settings are shown, and an environment is inherited and logged: no place for a password.
+        example = "(example: postgresql://vonggac@db.example/vonggac?sslmode=verify-full)"
+        try:
+            url = sa.make_url(value) if value else None
+        except (sa.exc.ArgumentError, ValueError):
+            raise ValueError(f"is no URL {example}") from None
+        if url is not None and (url.password is not None or {"password", "sslpassword"} & set(url.query)):
+            raise ValueError(f"must not hold a password; name its file by database_password_file {example}")
         return value
 
     @field_validator("public_url")
@@ -104,6 +125,13 @@ class Settings(BaseSettings):
     def ledger_url(self) -> str:
         """SQLAlchemy URL of the ledger."""
         return self.database_url or f"sqlite:///{self.state_dir}/ledger.db"
+
+    @property
+    def ledger_password_file(self) -> Path | None:
+        """The file with the password of the ledger's server: the setting's, or the service's credential."""
+        credentials = os.environ.get("CREDENTIALS_DIRECTORY", "")
+        given = Path(credentials, CREDENTIAL) if credentials else None
+        return self.database_password_file or (given if given is not None and given.is_file() else None)
 
     @property
     def url(self) -> str:

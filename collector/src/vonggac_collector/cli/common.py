@@ -15,7 +15,7 @@ import msgspec
 from vonggac_collector.auth import Caller
 from vonggac_collector.errors import Invalid
 from vonggac_collector.ledger.interface import Ledger
-from vonggac_collector.ledger.sql.ledger import open_ledger
+from vonggac_collector.ledger.sql.ledger import SqlLedger, open_ledger
 from vonggac_collector.settings import Settings, load_settings
 
 GOOD, REFUSED, WRONG_USE = 0, 1, 2
@@ -45,11 +45,16 @@ class Commands:
 def opened(args: argparse.Namespace) -> Iterator[tuple[Settings, Ledger]]:
     """The settings and the ledger, closed in the end."""
     settings = load_settings(args.config)
-    ledger = open_ledger(settings.ledger_url)
+    ledger = open_by(settings)
     try:
         yield settings, ledger
     finally:
         ledger.close()
+
+
+def open_by(settings: Settings, *, upgrade: bool = False) -> SqlLedger:
+    """The ledger that the settings name."""
+    return open_ledger(settings.ledger_url, upgrade=upgrade, password_file=settings.ledger_password_file)
 
 
 def utc_now() -> datetime:

@@ -13,7 +13,6 @@ from vonggac_collector.app import create_app
 from vonggac_collector.auth.passwords import make_password
 from vonggac_collector.board import BoardMaker
 from vonggac_collector.ledger.interface import Ledger
-from vonggac_collector.ledger.sql.ledger import open_ledger
 from vonggac_collector.log import configure_log
 from vonggac_collector.people import add_user
 from vonggac_collector.rollup import Worker
@@ -25,7 +24,7 @@ from vonggac_collector.state import load_key, make_state, write_secret
 from vonggac_collector.structure import NewUnit, add_units
 from vonggac_rules.builtin import default_rulebook_bytes
 
-from .common import GOOD, Commands, actor, opened, show_json, show_table, utc_now
+from .common import GOOD, Commands, actor, open_by, opened, show_json, show_table, utc_now
 
 
 def add_commands(commands: Commands) -> None:
@@ -74,7 +73,7 @@ def _init(args: argparse.Namespace) -> int:
     settings = load_settings(args.config)
     if make_state(settings.state_dir):
         print(f"made the collector's key in {settings.state_dir}")
-    ledger = open_ledger(settings.ledger_url, upgrade=True)
+    ledger = open_by(settings, upgrade=True)
     try:
         _first_rows(args, ledger)
     finally:
@@ -130,7 +129,7 @@ def _work(args: argparse.Namespace) -> int:
 
 def _migrate(args: argparse.Namespace) -> int:
     settings = load_settings(args.config)
-    ledger = open_ledger(settings.ledger_url, upgrade=True)
+    ledger = open_by(settings, upgrade=True)
     print(f"the ledger's schema is {ledger.schema()[0]}")
     ledger.close()
     return GOOD
