@@ -1,0 +1,3 @@
+"""tests/unit/collector/test_enrolment.py on PostgreSQL."""
+
+from tests.unit.collector.test_enrolment import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""tests/unit/collector/test_ingest.py on PostgreSQL."""
+
+from tests.unit.collector.test_ingest import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""tests/unit/collector/test_outbox.py on PostgreSQL."""
+
+from tests.unit.collector.test_outbox import *  # noqa: F403

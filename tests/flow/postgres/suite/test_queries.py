@@ -1,0 +1,3 @@
+"""tests/unit/collector/test_queries.py on PostgreSQL."""
+
+from tests.unit.collector.test_queries import *  # noqa: F403
