@@ -6,9 +6,11 @@ Exit codes: 0 good, 1 findings or refusals, 2 wrong use or environment.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import fnmatch
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from .builtin import default_rulebook_bytes
 from .errors import Place, RuleError
 from .evaluate import View, decide_rule
 from .explain import Language
-from .folder import CASES_SUFFIX, RULE_SUFFIX
+from .folder import CASES_SUFFIX, PROFILE_SUFFIX, RULE_SUFFIX
 from .pack import compile_pack, load_pack, pack_of, read_clauses, rule_of
 from .paragraph import explain, parameter
 from .rulebook import Rulebook, load_rulebook
@@ -49,8 +51,12 @@ def main(argv: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return GOOD
     except (ContractError, OSError) as e:
-        hint = e.hint if isinstance(e, ContractError) else "check the path and its permissions"
-        print(f"vonggac-rules: {e}\n  {hint}", file=sys.stderr)
+        words, hint = str(e), "check the path and its permissions"
+        if isinstance(e, ContractError):
+            hint = e.hint
+        elif e.strerror and e.filename:
+            words = f"{e.filename}: {e.strerror}"
+        print(f"vonggac-rules: {words}\n  {hint}", file=sys.stderr)
         return WRONG_USE
     return code
 
@@ -167,6 +173,8 @@ def _names_a_rule(path: Path) -> bool:
         return True
     if path.exists():
         hint = f"name a folder, or a rule's file, which ends in {RULE_SUFFIX}"
+        if path.name.endswith(PROFILE_SUFFIX):
+            hint = "name the folder of packs, and the profile's own folder by --profiles DIR"
         raise ContractError(f"{path.name} is no file of a rule", hint=hint)
     return False
 
@@ -293,7 +301,9 @@ def _compile(args: argparse.Namespace) -> int:
 
 def _eval(args: argparse.Namespace) -> int:
     book = _rulebook(args.rulebook)
-    snapshot = snapshot_from_value(bounded_json(_read(args.facts, MAX_FACTS_BYTES), maximum=MAX_FACTS_BYTES))
+    raw = _read(args.facts, MAX_FACTS_BYTES)
+    with _made_by(args.facts, "vonggac-agent scan --save-facts"):
+        snapshot = snapshot_from_value(bounded_json(raw, maximum=MAX_FACTS_BYTES))
     asked = book.profile_rules(args.profile)
     if args.rule:
         asked = [(rule, values) for rule, values in asked if rule.id == args.rule]
@@ -327,7 +337,20 @@ def _print_finding(trace: Trace, traced: bool) -> None:
 
 
 def _rulebook(path: Path | None) -> Rulebook:
-    return load_rulebook(_read(path, limits.MAX_UNPACKED_BYTES) if path else default_rulebook_bytes())
+    if path is None:
+        return load_rulebook(default_rulebook_bytes())
+    raw = _read(path, limits.MAX_UNPACKED_BYTES)
+    with _made_by(path, "vonggac-rules compile"):
+        return load_rulebook(raw)
+
+
+@contextlib.contextmanager
+def _made_by(path: Path, program: str) -> Iterator[None]:
+    """What the contract says of bytes from another machine, said of a file that was named here."""
+    try:
+        yield
+    except ContractError as e:
+        raise ContractError(f"{path}: {e}", hint=f"name a file that `{program}` of this release made") from e
 
 
 def _read(path: Path, maximum: int) -> bytes:

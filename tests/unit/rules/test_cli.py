@@ -165,3 +165,47 @@ def test_compile_takes_this_releases_rulebook_where_no_folder_is_named(tmp_path:
     [change] = book.profile("a").changes
     assert (change.rule, change.before, change.after) == ("linux.tls.expires-soon", "-P30D", "-P45D")
     assert main(["compile", "--out", str(out)]) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "hint"),
+    [
+        (
+            ["show", "x", "--rulebook", "{}"],
+            "not a JSON object",
+            "that `vonggac-rules compile` of this release",
+        ),
+        (
+            ["eval", "--facts", "{}", "--profile", "x"],
+            "not JSON",
+            "`vonggac-agent scan --save-facts` of this",
+        ),
+        (["check", "{}"], "example-level3.profile.yaml is no file of a rule", "--profiles DIR"),
+        (
+            ["show", "x", "--rulebook", "{}/x"],
+            "example-level3.profile.yaml/x: Not a directory",
+            "check the path",
+        ),
+        (["show", "x", "--rulebook", "{}.x"], "profile.yaml.x: No such file or directory", "check the path"),
+    ],
+)
+def test_a_file_of_another_kind_is_wrong_use_and_the_right_kind_is_named(
+    folder: Path, capsys: Said, arguments: list[str], message: str, hint: str
+) -> None:
+    path = str(folder / "example-level3.profile.yaml")
+    assert main([a.format(path) for a in arguments]) == 2
+    said = capsys.readouterr().err
+    assert path in said or "check" in arguments
+    assert message in said
+    assert hint in said
+    assert "Errno" not in said
+
+
+def test_check_of_a_rules_file_of_cases_is_check_of_the_rule(folder: Path, capsys: Said) -> None:
+    assert main(["check", str(folder / "linux.ssh.example.cases.yaml")]) == 0
+    assert capsys.readouterr().out == "1 rule, 3 cases: all hold\n"
+    (folder / "linux.ssh.example.rule.yml").write_text(RULE, encoding="utf-8")
+    assert main(["check", str(folder / "linux.ssh.example.rule.yml")]) == 2
+    assert "a rule's file, which ends in .rule.yaml" in capsys.readouterr().err
+    assert main(["check", str(folder), "--only", "linux.ssh.example"]) == 0
+    assert "linux.ssh.example.rule.yml:1:1: warning: this file is not read" in capsys.readouterr().err
