@@ -13,6 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from vonggac_contract.finding import Evidence
+from vonggac_contract.rule import Direction
 
 Class = Literal["A", "B", "C", "D", "E"]
 
@@ -168,6 +169,8 @@ class ProfileChangeRow(msgspec.Struct, frozen=True):
     before: dict[str, str] = {}
     after: dict[str, str] = {}
     reason: dict[str, str] = {}
+    direction: Direction = ""
+    """Of a threshold: whether it refuses less than before (looser), more, or can't be told."""
 
 
 class LocalProfile(msgspec.Struct, frozen=True):

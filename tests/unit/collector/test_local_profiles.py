@@ -40,7 +40,7 @@ def with_local(replaces: bool, **changed: Any) -> bytes:
     rules = dict(file.profiles[1].rules) | {RULE: {"days": 45}}
     del rules["linux.test.rule-13"]
     changes = [
-        ProfileChange("set", RULE, "days", 60, 45),
+        ProfileChange("set", RULE, "days", 60, 45, direction="tighter"),
         ProfileChange("dropped", "linux.test.rule-13", reason=REASON),
     ]
     values: dict[str, Any] = {"extends": "level-3", "replaces": replaces, "changes": changes}
@@ -82,6 +82,7 @@ def test_the_pages_are_told_what_it_extends_and_each_change_in_words(desk: Desk,
     )
     assert (changed.kind, changed.about["en"]) == ("set", "Days")
     assert (changed.before["vi"], changed.after["en"]) == ("60 ngày", "45 days")
+    assert (changed.direction, dropped.direction) == ("tighter", "")
     assert queries.unit(ADMIN, "ha-noi/so-y-te").local == [local]
     assert queries.unit(ADMIN, "hue/so-y-te").local == []
     [of_rule] = queries.rule(ADMIN, RULE).local

@@ -453,6 +453,7 @@ def local_profile(*, changes: int = 3, title: str = "") -> LocalProfile:
             {"vi": "Chu kỳ cài bản vá", "en": "Cycle of patching"},
             {"vi": "1 tháng", "en": "1 month"},
             {"vi": "2 tuần", "en": "2 weeks"},
+            direction="tighter",
         ),
         ProfileChangeRow("added", *ids[0]),
     ]

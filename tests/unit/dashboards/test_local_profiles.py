@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from tests.unit.dashboards import sample
 from tests.unit.dashboards.house import SampleQueries, make_app, signed_in
 from tests.unit.dashboards.test_pages import LARGEST, shown_text, weight
 
 from vonggac_collector import views
+from vonggac_contract.rule import Direction
 from vonggac_dashboards.language import language
 from vonggac_dashboards.words import profile_name
 
@@ -41,6 +43,26 @@ def test_a_host_and_its_unit_name_the_profile_what_it_extends_and_each_change(pa
     )
     assert "Cycle of patching: from 1 month to 2 weeks" in en
     assert "An administrator made these changes; they do not come from the standard." in en
+
+
+@pytest.mark.parametrize(
+    ("direction", "vi", "en"),
+    [
+        ("looser", "từ 1 tháng thành 2 tuần (lỏng hơn)", "from 1 month to 2 weeks (looser)"),
+        ("tighter", "từ 1 tháng thành 2 tuần (chặt hơn)", "from 1 month to 2 weeks (tighter)"),
+        ("other", "từ 1 tháng thành 2 tuần (có thể lỏng hơn)", "from 1 month to 2 weeks (may be looser)"),
+        ("", "từ 1 tháng thành 2 tuần", "from 1 month to 2 weeks"),
+    ],
+)
+def test_a_looser_threshold_is_shown_as_such(direction: Direction, vi: str, en: str) -> None:
+    local = sample.local_profile()
+    rows = [msgspec.structs.replace(c, direction=direction) for c in local.changes]
+    changed = msgspec.structs.replace(local, changes=rows)
+    for page in (HOST, UNIT, RULE):
+        found = text_of(page, "vi", changed)
+        assert vi in found
+        assert ("hơn)" in found) is bool(direction)
+        assert en in text_of(page, "en", changed)
 
 
 def test_a_rules_page_names_the_local_profile_among_the_thresholds_and_its_change_of_this_rule() -> None:

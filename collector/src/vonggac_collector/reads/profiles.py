@@ -74,4 +74,5 @@ def _change(book: Rulebook, change: ProfileChange) -> views.ProfileChangeRow:
         before=words(change.before),
         after=words(change.after),
         reason={} if change.reason is None else both(change.reason),
+        direction=change.direction,
     )
