@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from .ingest.projection import outcomes_of
+from .ingest.outcomes import vectors_at
 from .ingest.quarters import newest_known
 from .judging import GRACE, Bench, Books, Judge, Judged
 from .ledger.interface import Ledger, Transaction
@@ -189,14 +189,14 @@ class BoardMaker:
             if judge is not None:
                 judges[host.id] = judge
         new = [looks[h].digest for h, judge in judges.items() if self._bench.known(looks[h], judge) is None]
-        outcomes = tx.chain.outcomes(new)
+        vectors = vectors_at(tx, new)
         found: dict[str, Judged] = {}
         for host in hosts:
             if host.id in judges:
                 look, judge = looks[host.id], judges[host.id]
                 known = self._bench.known(look, judge)
                 if known is None:
-                    known = self._bench.judge(host, look, outcomes_of(outcomes[look.digest]), judge)
+                    known = self._bench.judge(host, look, vectors[look.digest], judge)
                 found[host.id] = known
         return found
 

@@ -172,8 +172,17 @@ def _add(tx: Transaction, request: EnrolmentRequest, keyid: str, token: Token, n
     if before is None:
         tx.agents.add(Agent(agent_id, "active", epoch, 0, None, None, version, now))
     else:
-        tx.agents.set_status(agent_id, "active")
-        tx.agents.set_head(agent_id, epoch, 0, None, None)
+        tx.agents.put(
+            msgspec.structs.replace(
+                before,
+                status="active",
+                epoch=epoch,
+                head_sequence=0,
+                head_digest=None,
+                head_content=None,
+                aside=0,
+            )
+        )
     tx.agents.add_key(keyid, agent_id, request.public_key, epoch, now)
     tx.outbox.add("host", [agent_id], now)
     audit.record(tx, now, f"token {token.id}", "enrolled", agent_id, f"epoch {epoch}, key {keyid}")

@@ -18,7 +18,7 @@ from vonggac_contract.finding import Outcome
 from vonggac_rules.rulebook import Rulebook
 
 from .errors import NotFound
-from .ingest.projection import HeldOutcome
+from .ingest.vector import Vector
 from .ledger.rows import Host, LookHead
 from .rulebooks import Shelf
 from .score.host import complete, host_score
@@ -86,23 +86,23 @@ class Bench:
         """What was judged before of a look with these outcomes."""
         return self._scores.get(self._key(look, judge))
 
-    def judge(self, host: Host, look: LookHead, outcomes: list[HeldOutcome], judge: Judge) -> Judged:
-        """Complete the look's outcomes to the judge's full list, and score them."""
+    def judge(self, host: Host, look: LookHead, vector: Vector, judge: Judge) -> Judged:
+        """Complete the look's answers to the judge's full list, and score them."""
         full = self.full_list(judge, host.platform)
         alike = self._alike_rules(judge, Judge(look.rulebook, look.profile), host.platform)
         weights = {w.rule: w for w in full}
         said = [
             RuleOutcome(
-                o.rule,
-                weights[o.rule].domain,
-                weights[o.rule].severity,
-                Outcome(o.outcome),
-                o.passed,
-                o.of,
-                o.reason,
+                a.rule,
+                weights[a.rule].domain,
+                weights[a.rule].severity,
+                Outcome(s.outcome),
+                s.passed,
+                s.of,
+                s.reason,
             )
-            for o in outcomes
-            if o.rule in alike and o.rule in weights
+            for a, s in zip(vector.asked, vector.said, strict=True)
+            if a.rule in alike and a.rule in weights
         ]
         rules = complete(full, said)
         caps = tuple(

@@ -220,6 +220,13 @@ class UnitPage(msgspec.Struct, frozen=True):
     """What is not known of the hosts' last looks, by reason; what concerns most hosts first."""
 
 
+class LookRow(msgspec.Struct, frozen=True):
+    """A look and the outcome that it began."""
+
+    at: datetime
+    outcome: str
+
+
 class FindingRow(msgspec.Struct, frozen=True):
     """One finding of a host with the rule's texts. `since`: when it began to be what it is."""
 
@@ -239,6 +246,10 @@ class FindingRow(msgspec.Struct, frozen=True):
     points: int
     """What it deducts from the host's score."""
     waived_until: date | None = None
+    mended: datetime | None = None
+    """Of one that fails again: the look that had found it mended."""
+    looks: list[LookRow] = []
+    """The newest looks that changed it."""
 
 
 class ReportRow(msgspec.Struct, frozen=True):

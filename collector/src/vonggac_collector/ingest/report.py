@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import zlib
 from datetime import datetime, timedelta
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec.structs import replace
 
 from vonggac_collector import audit
 from vonggac_collector.errors import Refused
 from vonggac_collector.ledger.interface import Transaction
+from vonggac_collector.ledger.rows import Agent, EnvelopeHead, KeyHolder, shelf_of
 from vonggac_collector.ledger.rows import Envelope as EnvelopeRow
-from vonggac_collector.ledger.rows import EnvelopeHead, EnvelopeState, KeyHolder
-from vonggac_contract.envelope import RECEIPT, Envelope, envelope_from_bytes
+from vonggac_contract.envelope import RECEIPT, Envelope
 from vonggac_contract.report import (
     SECTION_TOPICS,
     Statement,
@@ -25,6 +25,8 @@ from vonggac_contract.report import (
 from . import projection
 from .answer import Answer, pending, refusal, sealed
 from .judgement import receipt_payload
+from .outcomes import vector_at
+from .vector import NOTHING, differences, pack_rules, vector_of
 
 MAX_PENDING: Final = 1_000
 """Reports of one agent that may wait for an earlier one; the project's own figure, ten days of a changing host."""
@@ -37,29 +39,32 @@ def take(
 ) -> Answer:
     """Find a verified report's place. Raises Refused or ContractError, before anything is written."""
     digest, agent = envelope.digest, holder.agent
-    known = tx.chain.find(digest)
-    if known is not None and known.agent == agent.id:
-        return _again(tx, known, holder, key)
     statement = statement_from_envelope(envelope)
+    if agent.aside or (statement.sequence, statement.previous) != (
+        agent.head_sequence + 1,
+        agent.head_digest,
+    ):
+        # Nothing kept can have the next number and follow the head, unless something is kept beside the chain.
+        known = tx.chain.find(digest)
+        if known is not None and known.agent == agent.id:
+            return _again(tx, known, holder, key)
     _check(statement, holder)
-    row = _row(statement, envelope, raw, now)
-    others = tx.chain.at(agent.id, statement.epoch, statement.sequence)
-    if others:
-        return _fork(tx, row, f"sequence {row.sequence} is {others[0].digest[:16]}… here", now)
+    row = _row(statement, envelope, digest, raw, holder, now)
+    if row.sequence <= agent.head_sequence or agent.aside:
+        others = tx.chain.at(agent.id, statement.epoch, statement.sequence)
+        if others:
+            return _fork(tx, row, agent, f"sequence {row.sequence} is {others[0].digest[:16]}… here", now)
     if row.sequence > agent.head_sequence + 1:
         if tx.chain.count(agent.id, "pending") >= MAX_PENDING:
             raise Refused("too-far-ahead", f"{MAX_PENDING} reports wait for number {agent.head_sequence + 1}")
         tx.chain.add(row)
+        tx.agents.put(replace(agent, aside=agent.aside + 1))
         return _missing(tx, holder)
     if row.previous != agent.head_digest:
-        return _fork(
-            tx,
-            row,
-            f"it follows {_short(row.previous)}, here the chain ends in {_short(agent.head_digest)}",
-            now,
-        )
-    payload = _commit(tx, statement, row, holder, now, first_seen=True)
-    _join_pending(tx, statement, holder, now)
+        return _fork(tx, row, agent, _not_the_head(row, agent), now)
+    payload, agent = _commit(tx, statement, row, holder, agent, now, first_seen=True)
+    if agent.aside:
+        _join_pending(tx, holder, agent, now)
     return sealed(tx, RECEIPT, payload, key, agent=agent.id)
 
 
@@ -99,9 +104,11 @@ def _check(statement: Statement, holder: KeyHolder) -> None:
         projection.in_utc(moment)
 
 
-def _row(statement: Statement, envelope: Envelope, raw: bytes, now: datetime) -> EnvelopeRow:
+def _row(
+    statement: Statement, envelope: Envelope, digest: str, raw: bytes, holder: KeyHolder, now: datetime
+) -> EnvelopeRow:
     return EnvelopeRow(
-        digest=envelope.digest,
+        digest=digest,
         agent=statement.agent_id,
         epoch=statement.epoch,
         sequence=statement.sequence,
@@ -112,8 +119,9 @@ def _row(statement: Statement, envelope: Envelope, raw: bytes, now: datetime) ->
         received_at=now,
         committed_at=None,
         size=len(raw),
-        raw=zlib.compress(raw, 1),
+        raw=projection.pack_raw(raw),
         receipt=None,
+        shelf=shelf_of(now, holder.level),
     )
 
 
@@ -122,99 +130,90 @@ def _commit(
     statement: Statement,
     row: EnvelopeRow,
     holder: KeyHolder,
+    agent: Agent,
     now: datetime,
     *,
     first_seen: bool,
-) -> bytes:
-    """Make the report the head of its agent's chain. Returns the receipt's payload."""
+) -> tuple[bytes, Agent]:
+    """Make the report the head of its agent's chain. Returns the receipt's payload, and the agent as it is then."""
     report = statement.report
     payload = receipt_payload(holder, row.digest, row.received_at, sequence=row.sequence)
-    before = tx.chain.newest_look(row.agent, now)
-    flags = _flags(statement, row.received_at, tx, row.agent)
-    look = projection.project(statement, row.digest, now, row.received_at, before, flags)
+    vector = vector_of(report.findings)
+    rules, packed = pack_rules(vector.asked)
+    before = None if agent.vector is None else vector_at(tx, agent.vector)
+    look = projection.project(statement, row, vector, rules, now, _flags(statement, row, tx))
     if first_seen:
-        tx.chain.add(_settled(row, "committed", now, payload))
+        tx.chain.add(replace(row, state="committed", committed_at=now, receipt=payload))
     else:
         tx.chain.settle(row.digest, "committed", now, payload)
+    if before is None or before.asked != vector.asked:
+        tx.findings.add_rules(rules, packed)
     tx.chain.add_look(look)
+    found = differences(look, vector.by_rule(), NOTHING if before is None else before.by_rule())
+    tx.findings.differ(row.agent, found.wrong, found.mended, found.changes)
     for section in projection.section_rows(statement, look.looked_at):
-        tx.chain.add_section(section)
-    tx.agents.set_head(row.agent, row.epoch, row.sequence, row.digest, report.content)
-    if report.agent_version != holder.agent.agent_version:
-        tx.agents.set_version(row.agent, report.agent_version[:200])
+        tx.chain.put_section(section)
+    agent = replace(
+        agent,
+        head_sequence=row.sequence,
+        head_digest=row.digest,
+        head_content=report.content,
+        agent_version=report.agent_version[:200],
+        vector=look.vector,
+        aside=agent.aside if first_seen else agent.aside - 1,
+    )
+    tx.agents.put(agent)
     os, hostname = projection.os_name(statement), projection.host_name(statement)
     if os is not None and hostname is not None:
         tx.tree.describe_host(row.agent, hostname, os)
     tx.outbox.add("look", [row.agent], now)
-    return payload
+    return payload, agent
 
 
-def _settled(
-    row: EnvelopeRow, state: EnvelopeState, at: datetime | None, receipt: bytes | None
-) -> EnvelopeRow:
-    return EnvelopeRow(
-        row.digest,
-        row.agent,
-        row.epoch,
-        row.sequence,
-        row.previous,
-        state,
-        row.keyid,
-        row.sealed_at,
-        row.received_at,
-        at,
-        row.size,
-        row.raw,
-        receipt,
-    )
-
-
-def _flags(statement: Statement, received_at: datetime, tx: Transaction, agent: str) -> str:
+def _flags(statement: Statement, row: EnvelopeRow, tx: Transaction) -> str:
     flags = []
-    if statement.report.finished_at - received_at > CLOCK_AHEAD:
+    if statement.report.finished_at - row.received_at > CLOCK_AHEAD:
         flags.append("clock-ahead")
-    if received_at - statement.report.finished_at > CARRIED_LATE:
+    if row.received_at - statement.report.finished_at > CARRIED_LATE:
         flags.append("carried-late")
     named = {(n, s.digest) for n, s in statement.report.sections.items() if s.digest and s.content is None}
-    if named and named - tx.chain.held(agent):
+    if named and named - tx.chain.held(row.agent):
         flags.append("section-missing")
     return " ".join(flags)
 
 
-def _join_pending(tx: Transaction, statement: Statement, holder: KeyHolder, now: datetime) -> None:
+def _join_pending(tx: Transaction, holder: KeyHolder, agent: Agent, now: datetime) -> None:
     """Reports that waited join the chain one by one, as long as each follows the one before."""
-    head, sequence = None, statement.sequence
     while True:
-        agent = tx.agents.get(holder.agent.id)
-        waiting = tx.chain.at(holder.agent.id, statement.epoch, sequence + 1)
-        if agent is None or not waiting:
-            return
-        head, sequence = agent.head_digest, sequence + 1
-        row = tx.chain.envelope(waiting[0].digest)
+        here = tx.chain.at(agent.id, agent.epoch, agent.head_sequence + 1)
+        waiting = [e for e in here if e.state == "pending"]
+        row = tx.chain.envelope(waiting[0].digest) if waiting else None
         if row is None:
             return
-        if row.previous != head:
+        if row.previous != agent.head_digest:
             tx.chain.settle(row.digest, "fork", None, None)
-            _quarantine(
-                tx, row, f"it follows {_short(row.previous)}, here the chain ends in {_short(head)}", now
-            )
+            _quarantine(tx, row, agent, _not_the_head(row, agent), now)
             return
-        joined = statement_from_envelope(envelope_from_bytes(zlib.decompress(row.raw)))
-        _commit(tx, joined, row, holder, now, first_seen=False)
+        statement = projection.statement_of(row)
+        _, agent = _commit(tx, statement, row, holder, agent, now, first_seen=False)
 
 
-def _fork(tx: Transaction, row: EnvelopeRow, why: str, now: datetime) -> Answer:
+def _not_the_head(row: EnvelopeRow, agent: Agent) -> str:
+    return f"it follows {_short(row.previous)}, here the chain ends in {_short(agent.head_digest)}"
+
+
+def _fork(tx: Transaction, row: EnvelopeRow, agent: Agent, why: str, now: datetime) -> Answer:
     """Keep the report as evidence, quarantine the agent, refuse."""
-    tx.chain.add(_settled(row, "fork", None, None))
-    _quarantine(tx, row, why, now)
+    tx.chain.add(replace(row, state="fork"))
+    _quarantine(tx, row, replace(agent, aside=agent.aside + 1), why, now)
     audit.record_refusal(
         tx, now, "seq-fork", actor=f"agent {row.agent}", subject=row.agent, detail=f"{row.digest}: {why}"
     )
     return _fork_answer(row, why)
 
 
-def _quarantine(tx: Transaction, row: EnvelopeRow, why: str, now: datetime) -> None:
-    tx.agents.set_status(row.agent, "quarantined")
+def _quarantine(tx: Transaction, row: EnvelopeRow, agent: Agent, why: str, now: datetime) -> None:
+    tx.agents.put(replace(agent, status="quarantined"))
     audit.record(tx, now, "collector", "quarantined", row.agent, f"report {row.sequence} {row.digest}: {why}")
     tx.outbox.add("host", [row.agent], now)
 

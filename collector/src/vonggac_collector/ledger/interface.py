@@ -48,11 +48,8 @@ class Agents(Protocol):
     def keys(self, agent: str) -> dict[str, bytes]:
         """Every key it ever had, by key id."""
 
-    def set_status(self, agent: str, status: rows.AgentStatus) -> None: ...
-    def set_head(
-        self, agent: str, epoch: int, sequence: int, digest: str | None, content: str | None
-    ) -> None: ...
-    def set_version(self, agent: str, agent_version: str) -> None: ...
+    def put(self, agent: rows.Agent) -> None:
+        """Replace the agent's row, which was read in this transaction."""
 
 
 class Chain(Protocol):
@@ -83,16 +80,37 @@ class Chain(Protocol):
     def newest_looks(self, as_of: datetime) -> list[rows.LookHead]:
         """Of each agent, the newest by epoch and sequence of those committed by then."""
 
-    def outcomes(self, digests: Sequence[str]) -> dict[str, bytes]:
-        """The packed outcomes of looks."""
+    def vectors(self, digests: Sequence[str]) -> dict[str, bytes]:
+        """The packed answers of looks."""
 
-    def add_section(self, section: rows.Section) -> None:
-        """Nothing if the agent's section of that name and digest is held already."""
+    def put_section(self, section: rows.Section) -> None:
+        """Takes the place of the content before, if there is one."""
 
     def held(self, agent: str) -> set[tuple[str, str]]:
         """Names and digests of the sections held."""
 
-    def section(self, agent: str, name: str, digest: str) -> rows.Section | None: ...
+    def sections(self, agent: str) -> list[rows.Section]: ...
+
+
+class Findings(Protocol):
+    """What is wrong now, and what became of it. Passes are in the vectors of looks."""
+
+    def add_rules(self, digest: str, packed: bytes) -> None:
+        """A list of rules that vectors answer; nothing if it is there."""
+
+    def rules(self, digest: str) -> bytes | None: ...
+    def differ(
+        self, agent: str, wrong: Sequence[rows.Failing], mended: Sequence[str], changes: Sequence[rows.Change]
+    ) -> None:
+        """Write what a look changed. Where the outcome is the same as before, `since` stays what it was."""
+
+    def current(self, agents: Sequence[str]) -> dict[str, list[rows.Failing]]:
+        """What is wrong with each of them, by rule; an agent with nothing wrong has no entry."""
+
+    def history(
+        self, agent: str, rule: str | None = None, *, after: tuple[int, int] = (0, 0), limit: int = 10_000
+    ) -> list[rows.Change]:
+        """In order of looks, then rules: of one rule or all, those of looks after that epoch and sequence."""
 
 
 class Heartbeats(Protocol):
@@ -239,6 +257,8 @@ class Transaction(Protocol):
     def agents(self) -> Agents: ...
     @property
     def chain(self) -> Chain: ...
+    @property
+    def findings(self) -> Findings: ...
     @property
     def heartbeats(self) -> Heartbeats: ...
     @property

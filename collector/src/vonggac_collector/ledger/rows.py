@@ -1,15 +1,17 @@
-"""The ledger's rows as values. Times are UTC; bytes are as received or as packed by `ingest.projection`."""
+"""The ledger's rows as values. Times are UTC; bytes are as received or as packed by `ingest`."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 UnitKind = Literal["root", "province", "agency"]
 AgentStatus = Literal["active", "quarantined", "revoked"]
 EnvelopeState = Literal["committed", "pending", "fork"]
+WRONG: Final = frozenset({"fail", "partial", "unknown"})
+"""Outcomes that a row is kept of while they last; pass and not-applicable are in the look's vector only."""
 OutboxKind = Literal["look", "host", "scores", "rulebook"]
 """A newer look; a host's name, place, system or state; a day's scores; every text and what hosts are judged by."""
 
@@ -62,7 +64,11 @@ class Placement(msgspec.Struct, frozen=True):
 
 
 class Agent(msgspec.Struct, frozen=True):
-    """The agent of the host with the same id, and the head of its chain (sequence 0: nothing committed yet)."""
+    """The agent of the host with the same id, and the head of its chain (sequence 0: nothing committed yet).
+
+    `vector`: that of its newest look, of an epoch before if this one has none yet. `aside`: how many envelopes of this
+    epoch are kept beside the chain, pending or forked; 0 says that nothing stands in the way of the next one.
+    """
 
     id: str
     status: AgentStatus
@@ -72,6 +78,8 @@ class Agent(msgspec.Struct, frozen=True):
     head_content: str | None
     agent_version: str
     enrolled_at: datetime
+    vector: bytes | None = None
+    aside: int = 0
 
 
 class KeyHolder(msgspec.Struct, frozen=True):
@@ -93,7 +101,10 @@ class KeyHolder(msgspec.Struct, frozen=True):
 
 
 class Envelope(msgspec.Struct, frozen=True):
-    """One received report. `raw` as sent, packed with zlib; `receipt` as answered; `size`: bytes as sent."""
+    """One received report. `raw` as sent, packed with zlib; `receipt` as answered; `size`: bytes as sent.
+
+    `shelf`: what is thrown away together one day, see `shelf_of`.
+    """
 
     digest: str
     agent: str
@@ -108,6 +119,7 @@ class Envelope(msgspec.Struct, frozen=True):
     size: int
     raw: bytes
     receipt: bytes | None
+    shelf: str
 
 
 class EnvelopeHead(msgspec.Struct, frozen=True):
@@ -127,10 +139,10 @@ class EnvelopeHead(msgspec.Struct, frozen=True):
 
 
 class Look(msgspec.Struct, frozen=True):
-    """What a committed report says, as far as scores and pages need it; see `ingest.projection` for the packed parts.
+    """What a committed report says, as far as scores need it; the rest is read from its envelope.
 
     `looked_at`: the earlier of the agent's time of finishing and the time of receipt. `outcomes_digest` names outcomes
-    without their times: equal digests score alike.
+    without their times: equal digests score alike. `vector`: see `ingest.vector`. `shelf`: that of its envelope.
     """
 
     digest: str
@@ -145,10 +157,47 @@ class Look(msgspec.Struct, frozen=True):
     platform: str
     content: str
     outcomes_digest: str
-    outcomes: bytes
-    findings: bytes
-    sections: bytes
+    vector: bytes
     flags: str
+    shelf: str
+
+
+class Failing(msgspec.Struct, frozen=True):
+    """A rule that an agent's newest look has as fail, partial or unknown, with severity and domain as reported.
+
+    `since`: the first look that had this outcome, of those that followed on each other. `epoch`, `sequence`: of the
+    look that wrote the row.
+    """
+
+    agent: str
+    rule: str
+    outcome: str
+    reason: str
+    passed: int
+    of: int
+    severity: str
+    domain: str
+    since: datetime
+    epoch: int
+    sequence: int
+
+
+class Change(msgspec.Struct, frozen=True):
+    """A look in which a rule's outcome became fail, partial or unknown, or ended being so.
+
+    `before` and `after`: outcomes, "" for a rule that the look did not answer. `reason`: that of the new outcome.
+    """
+
+    agent: str
+    epoch: int
+    sequence: int
+    rule: str
+    looked_at: datetime
+    committed_at: datetime
+    before: str
+    after: str
+    reason: str
+    shelf: str
 
 
 class LookHead(msgspec.Struct, frozen=True):
@@ -164,7 +213,7 @@ class LookHead(msgspec.Struct, frozen=True):
 
 
 class Section(msgspec.Struct, frozen=True):
-    """One inventory section's content (zlib JSON), held since `since`."""
+    """The newest content of one inventory section (zlib JSON), so since `since`; earlier ones are in envelopes."""
 
     agent: str
     name: str
@@ -306,3 +355,8 @@ class Lag(msgspec.Struct, frozen=True):
     waiting: int
     oldest: datetime | None
     dead: int
+
+
+def shelf_of(received_at: datetime, level: int) -> str:
+    """The month of receipt and the level of the host's system: what has the same time to be kept."""
+    return f"{received_at:%Y-%m}-L{level}"

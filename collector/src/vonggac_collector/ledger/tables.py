@@ -60,8 +60,16 @@ def _table(name: str, *items: Any, **options: Any) -> sa.Table:
 _Column = sa.Column
 _HOST: Final = sa.String(36)
 _DIGEST: Final = sa.String(64)
+_RULE: Final = sa.String(120)
 _NUMBER: Final = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 """Counted by the database; SQLite counts only what it calls INTEGER."""
+_SHELVED: Final = {"postgresql_partition_by": "LIST (shelf)"}
+"""What is thrown away a shelf at a time is one partition a shelf on PostgreSQL (`sql.shelves`)."""
+
+
+def _shelf() -> sa.Column[str]:
+    return _Column("shelf", sa.String(16), primary_key=True)
+
 
 units = _table(
     "units",
@@ -124,6 +132,8 @@ agents = _table(
     _Column("head_content", _DIGEST),
     _Column("agent_version", sa.String(200), nullable=False),
     _Column("enrolled_at", Instant, nullable=False),
+    _Column("vector", sa.LargeBinary),
+    _Column("aside", sa.Integer, nullable=False),
 )
 
 agent_keys = _table(
@@ -165,12 +175,14 @@ envelopes = _table(
     _Column("size", sa.Integer, nullable=False),
     _Column("raw", sa.LargeBinary, nullable=False),
     _Column("receipt", sa.LargeBinary),
+    _shelf(),
     sa.Index("ix_envelopes_chain", "agent", "epoch", "sequence"),
+    **_SHELVED,
 )
 
 looks = _table(
     "looks",
-    _Column("digest", _DIGEST, sa.ForeignKey("envelopes.digest"), primary_key=True),
+    _Column("digest", _DIGEST, primary_key=True),
     _Column("agent", _HOST, sa.ForeignKey("agents.id"), nullable=False),
     _Column("epoch", sa.BigInteger, nullable=False),
     _Column("sequence", sa.BigInteger, nullable=False),
@@ -182,18 +194,54 @@ looks = _table(
     _Column("platform", sa.String(40), nullable=False),
     _Column("content", _DIGEST, nullable=False),
     _Column("outcomes_digest", _DIGEST, nullable=False),
-    _Column("outcomes", sa.LargeBinary, nullable=False),
-    _Column("findings", sa.LargeBinary, nullable=False),
-    _Column("sections", sa.LargeBinary, nullable=False),
+    _Column("vector", sa.LargeBinary, nullable=False),
     _Column("flags", sa.String(200), nullable=False),
-    sa.UniqueConstraint("agent", "epoch", "sequence", name="uq_looks_chain"),
+    _shelf(),
+    sa.UniqueConstraint("agent", "epoch", "sequence", "shelf", name="uq_looks_chain"),
+    **_SHELVED,
+)
+
+rule_lists = _table(
+    "rule_lists",
+    _Column("digest", _DIGEST, primary_key=True),
+    _Column("rules", sa.LargeBinary, nullable=False),
+)
+
+failings = _table(
+    "failings",
+    _Column("agent", _HOST, sa.ForeignKey("agents.id"), primary_key=True),
+    _Column("rule", _RULE, primary_key=True),
+    _Column("outcome", sa.String(16), nullable=False),
+    _Column("reason", sa.String(80), nullable=False),
+    _Column("passed", sa.BigInteger, nullable=False),
+    _Column("of", sa.BigInteger, nullable=False),
+    _Column("severity", sa.String(16), nullable=False),
+    _Column("domain", sa.String(20), nullable=False),
+    _Column("since", Instant, nullable=False),
+    _Column("epoch", sa.BigInteger, nullable=False),
+    _Column("sequence", sa.BigInteger, nullable=False),
+)
+
+changes = _table(
+    "changes",
+    _Column("agent", _HOST, sa.ForeignKey("agents.id"), primary_key=True),
+    _Column("epoch", sa.BigInteger, primary_key=True),
+    _Column("sequence", sa.BigInteger, primary_key=True),
+    _Column("rule", _RULE, primary_key=True),
+    _Column("looked_at", Instant, nullable=False),
+    _Column("committed_at", Instant, nullable=False),
+    _Column("before", sa.String(16), nullable=False),
+    _Column("after", sa.String(16), nullable=False),
+    _Column("reason", sa.String(80), nullable=False),
+    _shelf(),
+    **_SHELVED,
 )
 
 sections = _table(
     "sections",
     _Column("agent", _HOST, sa.ForeignKey("agents.id"), primary_key=True),
     _Column("name", sa.String(40), primary_key=True),
-    _Column("digest", _DIGEST, primary_key=True),
+    _Column("digest", _DIGEST, nullable=False),
     _Column("since", Instant, nullable=False),
     _Column("content", sa.LargeBinary, nullable=False),
 )

@@ -7,13 +7,14 @@ from typing import Any, Final
 
 from vonggac_collector import views
 from vonggac_collector.board import HostAt
+from vonggac_collector.history import Past, pasts_of
 from vonggac_collector.ingest.answer import receipt_digest
-from vonggac_collector.ingest.projection import findings_of, outcomes_of, sections_of, unpack_json
+from vonggac_collector.ingest.projection import statement_of, unpack_json
 from vonggac_collector.ledger.interface import Transaction
 from vonggac_collector.ledger.rows import Look
-from vonggac_collector.ledger.tables import from_microseconds
 from vonggac_collector.score.freshness import effective_host
 from vonggac_contract.finding import SEVERITIES, Evidence, Finding, Outcome
+from vonggac_contract.report import Report
 
 from .profiles import local_profile
 from .sight import Sight, link, system_row
@@ -21,6 +22,8 @@ from .texts import Texts, both
 from .units import deduction_row
 
 REPORTS: Final = 50
+LOOKS: Final = 6
+"""Changes of one rule that are shown."""
 _ORDER: Final = {
     Outcome.FAIL: 0,
     Outcome.PARTIAL: 1,
@@ -34,8 +37,9 @@ def host_page(tx: Transaction, sight: Sight, host_id: str, texts: Texts) -> view
     """What is wrong with a host and how to fix it. Raises NotFound."""
     board, host = sight.board, sight.host(host_id)
     look = tx.chain.look(host.look.digest) if host.look is not None else None
+    report = _report(tx, look)
     effective = effective_host(host.placed, board.now, board.parameters)
-    sections, times = _sections(tx, look)
+    sections, times = _sections(tx, look, report)
     system = board.systems.get(host.place.system or "")
     reports = tx.chain.of_agent(host_id, REPORTS)
     return views.HostPage(
@@ -52,7 +56,7 @@ def host_page(tx: Transaction, sight: Sight, host_id: str, texts: Texts) -> view
         effective=None if host.judged is None else effective.score,
         domains={} if host.judged is None else {d.domain: d.score for d in host.judged.score.domains},
         deductions=[deduction_row(d, texts) for d in sorted(effective.deductions, key=lambda d: -d.points)],
-        findings=_findings(host, look, _family(sections), texts),
+        findings=_findings(host, report, _pasts(tx, look), _family(sections), texts),
         sections=sections,
         section_times=times,
         reports=[
@@ -82,11 +86,30 @@ def host_page(tx: Transaction, sight: Sight, host_id: str, texts: Texts) -> view
     )
 
 
-def _findings(host: HostAt, look: Look | None, family: str, texts: Texts) -> list[views.FindingRow]:
-    if host.judged is None or look is None:
+def _report(tx: Transaction, look: Look | None) -> Report | None:
+    """What the look's envelope says: evidence is kept there only."""
+    row = None if look is None else tx.chain.envelope(look.digest)
+    return None if row is None else statement_of(row).report
+
+
+def _pasts(tx: Transaction, look: Look | None) -> dict[str, Past]:
+    """By rule, as of that look."""
+    if look is None:
+        return {}
+    until = (look.epoch, look.sequence)
+    failings = tx.findings.current([look.agent]).get(look.agent, [])
+    return pasts_of(
+        (c for c in tx.findings.history(look.agent) if (c.epoch, c.sequence) <= until),
+        (f for f in failings if (f.epoch, f.sequence) <= until),
+    )
+
+
+def _findings(
+    host: HostAt, report: Report | None, pasts: dict[str, Past], family: str, texts: Texts
+) -> list[views.FindingRow]:
+    if host.judged is None or report is None:
         return []
-    reported: dict[str, Finding] = {f.rule: f for f in findings_of(look)}
-    since = {(o.rule, o.outcome): o.since for o in outcomes_of(look.outcomes)}
+    reported: dict[str, Finding] = {f.rule: f for f in report.findings if f.outcome is not Outcome.PASS}
     points = {d.what: d.points for d in host.judged.score.deductions}
     rows = []
     for verdict in host.judged.input.rules:
@@ -95,7 +118,9 @@ def _findings(host: HostAt, look: Look | None, family: str, texts: Texts) -> lis
         if found is not None and found.outcome is not verdict.outcome:
             found = None
         rule = texts.rule(verdict.rule)
-        began = since.get((verdict.rule, verdict.outcome.value))
+        past = pasts.get(verdict.rule)
+        if past is not None and past.outcome != verdict.outcome:
+            past = None
         evidence: list[Evidence] = [] if found is None else found.evidence
         rows.append(
             views.FindingRow(
@@ -111,8 +136,10 @@ def _findings(host: HostAt, look: Look | None, family: str, texts: Texts) -> lis
                 evidence=evidence,
                 passed=verdict.passed,
                 of=verdict.of,
-                since=None if began is None else from_microseconds(began),
+                since=None if past is None else past.since,
                 points=points.get(verdict.rule, 0),
+                mended=past.mended if past is not None and past.regressed else None,
+                looks=[] if past is None else [views.LookRow(at, o) for at, o in past.looks[-LOOKS:]],
             )
         )
     return sorted(
@@ -133,19 +160,22 @@ def _family(sections: dict[str, Any]) -> str:
     return family if isinstance(family, str) else "any"
 
 
-def _sections(tx: Transaction, look: Look | None) -> tuple[dict[str, Any], dict[str, datetime]]:
+def _sections(
+    tx: Transaction, look: Look | None, report: Report | None
+) -> tuple[dict[str, Any], dict[str, datetime]]:
     """Content as reported, or {"unavailable": why}; with fields that the owner withholds, {"content", "withheld"}."""
     contents: dict[str, Any] = {}
     times: dict[str, datetime] = {}
-    if look is None:
+    if look is None or report is None:
         return contents, times
-    for name, held in sections_of(look).items():
-        row = tx.chain.section(look.agent, name, held.digest) if held.digest else None
+    held = {(s.name, s.digest): s for s in tx.chain.sections(look.agent)}
+    for name, said in report.sections.items():
+        row = held.get((name, said.digest))
         times[name] = look.looked_at if row is None else row.since
         if row is None:
-            contents[name] = {"unavailable": held.unavailable or "not-held", "detail": held.detail}
-        elif held.withheld:
-            contents[name] = {"content": unpack_json(row.content), "withheld": list(held.withheld)}
+            contents[name] = {"unavailable": said.unavailable or "not-held", "detail": said.detail}
+        elif said.withheld:
+            contents[name] = {"content": unpack_json(row.content), "withheld": list(said.withheld)}
         else:
             contents[name] = unpack_json(row.content)
     return contents, times

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from ..duty import Always
 from .agents import MemoryAgents, MemoryTokens
 from .chain import MemoryChain, MemoryHeartbeats
+from .findings import MemoryFindings
 from .outbox import MemoryOutbox
 from .people import MemoryPeople, MemoryTrail
 from .store import Store
@@ -28,6 +29,7 @@ class MemoryTransaction:
         self.tree = MemoryTree(store)
         self.agents = MemoryAgents(store)
         self.chain = MemoryChain(store)
+        self.findings = MemoryFindings(store)
         self.heartbeats = MemoryHeartbeats(store)
         self.tokens = MemoryTokens(store)
         self.rulebooks = MemoryRulebooks(store)

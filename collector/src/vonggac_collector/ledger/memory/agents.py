@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
@@ -58,19 +57,8 @@ class MemoryAgents:
     def keys(self, agent: str) -> dict[str, bytes]:
         return {keyid: key for keyid, (of, key, *_) in self._store.keys.items() if of == agent}
 
-    def set_status(self, agent: str, status: rows.AgentStatus) -> None:
-        self._change(agent, status=status)
-
-    def set_head(
-        self, agent: str, epoch: int, sequence: int, digest: str | None, content: str | None
-    ) -> None:
-        self._change(agent, epoch=epoch, head_sequence=sequence, head_digest=digest, head_content=content)
-
-    def set_version(self, agent: str, agent_version: str) -> None:
-        self._change(agent, agent_version=agent_version)
-
-    def _change(self, agent: str, **values: Any) -> None:
-        self._store.agents[agent] = msgspec.structs.replace(self._store.agents[agent], **values)
+    def put(self, agent: rows.Agent) -> None:
+        self._store.agents[agent.id] = agent
 
 
 class MemoryTokens:

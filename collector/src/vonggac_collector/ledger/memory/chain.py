@@ -98,17 +98,17 @@ class MemoryChain:
             if x is not None
         ]
 
-    def outcomes(self, digests: Sequence[str]) -> dict[str, bytes]:
-        return {d: self._store.looks[d].outcomes for d in digests if d in self._store.looks}
+    def vectors(self, digests: Sequence[str]) -> dict[str, bytes]:
+        return {d: self._store.looks[d].vector for d in digests if d in self._store.looks}
 
-    def add_section(self, section: rows.Section) -> None:
-        self._store.sections.setdefault((section.agent, section.name, section.digest), section)
+    def put_section(self, section: rows.Section) -> None:
+        self._store.sections[section.agent, section.name] = section
 
     def held(self, agent: str) -> set[tuple[str, str]]:
-        return {(name, digest) for of, name, digest in self._store.sections if of == agent}
+        return {(s.name, s.digest) for s in self._store.sections.values() if s.agent == agent}
 
-    def section(self, agent: str, name: str, digest: str) -> rows.Section | None:
-        return self._store.sections.get((agent, name, digest))
+    def sections(self, agent: str) -> list[rows.Section]:
+        return [s for _, s in sorted(self._store.sections.items()) if s.agent == agent]
 
 
 class MemoryHeartbeats:

@@ -22,7 +22,10 @@ class Store:
         self.tokens: dict[str, rows.Token] = {}
         self.envelopes: dict[str, rows.Envelope] = {}
         self.looks: dict[str, rows.Look] = {}
-        self.sections: dict[tuple[str, str, str], rows.Section] = {}
+        self.rules: dict[str, bytes] = {}
+        self.failings: dict[tuple[str, str], rows.Failing] = {}
+        self.changes: dict[tuple[str, int, int, str], rows.Change] = {}
+        self.sections: dict[tuple[str, str], rows.Section] = {}
         self.heartbeats: dict[tuple[str, date], rows.HeartbeatDay] = {}
         self.late: dict[tuple[str, int, int], rows.LateHeartbeat] = {}
         self.books: dict[str, rows.PublishedRulebook] = {}

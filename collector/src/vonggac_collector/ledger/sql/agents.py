@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from .. import rows
 from ..tables import agent_keys, agents, enrolment_tokens, placements, rulebooks, system_levels, systems
+from .prepared import Prepared
 from .tree import plain
 
 _HIGHEST_LEVEL: Final = (
@@ -44,6 +45,8 @@ _HOLDER: Final = (
     .where(agent_keys.c.keyid == sa.bindparam("keyid"))
     .with_for_update(of=agents)
 )
+_SET: Final = ", ".join(f"{c.name} = :{c.name}" for c in agents.c if not c.primary_key)
+_PUT: Final = Prepared(sa.text(f"UPDATE agents SET {_SET} WHERE id = :id"))  # noqa: S608  names of columns
 
 
 class SqlAgents:
@@ -88,22 +91,8 @@ class SqlAgents:
         query = sa.select(agent_keys.c.keyid, agent_keys.c.public_key).where(agent_keys.c.agent == agent)
         return {r.keyid: r.public_key for r in self._connection.execute(query)}
 
-    def set_status(self, agent: str, status: rows.AgentStatus) -> None:
-        self._connection.execute(agents.update().where(agents.c.id == agent).values(status=status))
-
-    def set_head(
-        self, agent: str, epoch: int, sequence: int, digest: str | None, content: str | None
-    ) -> None:
-        self._connection.execute(
-            agents.update()
-            .where(agents.c.id == agent)
-            .values(epoch=epoch, head_sequence=sequence, head_digest=digest, head_content=content)
-        )
-
-    def set_version(self, agent: str, agent_version: str) -> None:
-        self._connection.execute(
-            agents.update().where(agents.c.id == agent).values(agent_version=agent_version)
-        )
+    def put(self, agent: rows.Agent) -> None:
+        _PUT.run(self._connection, plain(agent))
 
 
 class SqlTokens:

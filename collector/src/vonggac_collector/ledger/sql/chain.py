@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from .. import rows
 from ..tables import envelopes, looks, sections
+from .prepared import Prepared
 from .tree import _IN_CHUNK, plain
 
 _HEAD: Final = sa.select(
@@ -42,7 +43,18 @@ _FIRST_PENDING: Final = sa.select(sa.func.min(envelopes.c.sequence)).where(
     envelopes.c.epoch == sa.bindparam("epoch"),
     envelopes.c.state == "pending",
 )
-_HELD: Final = sa.select(sections.c.name, sections.c.digest).where(sections.c.agent == sa.bindparam("agent"))
+_HELD: Final = Prepared(
+    sa.select(sections.c.name, sections.c.digest).where(sections.c.agent == sa.bindparam("of"))
+)
+_ADD: Final = Prepared(envelopes.insert())
+_ADD_LOOK: Final = Prepared(looks.insert())
+_PUT_SECTION: Final = Prepared(
+    sa.text(
+        "INSERT INTO sections (agent, name, digest, since, content)"
+        " VALUES (:agent, :name, :digest, :since, :content) ON CONFLICT (agent, name)"
+        " DO UPDATE SET digest = excluded.digest, since = excluded.since, content = excluded.content"
+    )
+)
 
 
 class SqlChain:
@@ -71,7 +83,7 @@ class SqlChain:
         return self._connection.execute(query).scalar_one()
 
     def add(self, envelope: rows.Envelope) -> None:
-        self._connection.execute(envelopes.insert(), plain(envelope))
+        _ADD.run(self._connection, plain(envelope))
 
     def settle(
         self, digest: str, state: rows.EnvelopeState, committed_at: datetime | None, receipt: bytes | None
@@ -106,7 +118,7 @@ class SqlChain:
         return [rows.Envelope(*r) for r in self._connection.execute(query)]
 
     def add_look(self, look: rows.Look) -> None:
-        self._connection.execute(looks.insert(), plain(look))
+        _ADD_LOOK.run(self._connection, plain(look))
 
     def look(self, digest: str) -> rows.Look | None:
         row = self._connection.execute(sa.select(looks).where(looks.c.digest == digest)).first()
@@ -137,30 +149,21 @@ class SqlChain:
         query = sa.select(*list(ranked.c)[:-1]).where(ranked.c.place == 1)
         return [rows.LookHead(*r) for r in self._connection.execute(query)]
 
-    def outcomes(self, digests: Sequence[str]) -> dict[str, bytes]:
+    def vectors(self, digests: Sequence[str]) -> dict[str, bytes]:
         found: dict[str, bytes] = {}
         for start in range(0, len(digests), _IN_CHUNK):
-            query = sa.select(looks.c.digest, looks.c.outcomes).where(
+            query = sa.select(looks.c.digest, looks.c.vector).where(
                 looks.c.digest.in_(digests[start : start + _IN_CHUNK])
             )
-            found |= {r.digest: r.outcomes for r in self._connection.execute(query)}
+            found |= {r.digest: r.vector for r in self._connection.execute(query)}
         return found
 
-    def add_section(self, section: rows.Section) -> None:
-        here = sa.select(sections.c.name).where(
-            sections.c.agent == section.agent,
-            sections.c.name == section.name,
-            sections.c.digest == section.digest,
-        )
-        if self._connection.execute(here).first() is None:
-            self._connection.execute(sections.insert(), plain(section))
+    def put_section(self, section: rows.Section) -> None:
+        _PUT_SECTION.run(self._connection, plain(section))
 
     def held(self, agent: str) -> set[tuple[str, str]]:
-        return {(r.name, r.digest) for r in self._connection.execute(_HELD, {"agent": agent})}
+        return {(row.name, row.digest) for row in _HELD.run(self._connection, {"of": agent})}
 
-    def section(self, agent: str, name: str, digest: str) -> rows.Section | None:
-        query = sa.select(sections).where(
-            sections.c.agent == agent, sections.c.name == name, sections.c.digest == digest
-        )
-        row = self._connection.execute(query).first()
-        return None if row is None else rows.Section(*row)
+    def sections(self, agent: str) -> list[rows.Section]:
+        query = sa.select(sections).where(sections.c.agent == agent).order_by(sections.c.name)
+        return [rows.Section(*r) for r in self._connection.execute(query)]

@@ -18,6 +18,7 @@ from .agents import SqlAgents, SqlTokens
 from .chain import SqlChain
 from .database import open_engines, store_errors
 from .duty import SqlDuty
+from .findings import SqlFindings
 from .heartbeats import SqlHeartbeats
 from .outbox import SqlOutbox
 from .people import SqlPeople, SqlTrail
@@ -34,6 +35,7 @@ class SqlTransaction:
         self.tree = SqlTree(connection)
         self.agents = SqlAgents(connection)
         self.chain = SqlChain(connection)
+        self.findings = SqlFindings(connection)
         self.heartbeats = SqlHeartbeats(connection)
         self.tokens = SqlTokens(connection)
         self.rulebooks = SqlRulebooks(connection)

@@ -1,0 +1,258 @@
+"""What is wrong, its history, and vectors: whatever arrives in whatever order, they say what the envelopes say."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.collector.conftest import NOW, Desk, plant
+from tests.unit.collector.keeping import assert_consistent, committed
+from tests.unit.collector.machines import Machine, findings
+
+from vonggac_collector.board import BoardMaker
+from vonggac_collector.history import past_of
+from vonggac_collector.ingest.outcomes import vector_at
+from vonggac_collector.ingest.vector import (
+    Vector,
+    outcomes_digest,
+    pack_rules,
+    pack_vector,
+    rules_of,
+    unpack_rules,
+    unpack_vector,
+    vector_of,
+)
+from vonggac_collector.ledger.interface import Ledger
+from vonggac_collector.ledger.memory import MemoryLedger
+from vonggac_collector.ledger.rows import WRONG, Change
+from vonggac_collector.rulebooks import Shelf
+from vonggac_collector.score.parameters import load_parameters
+from vonggac_contract.finding import Finding, Outcome
+
+HOUR = timedelta(hours=1)
+OUTCOMES = st.sampled_from([*Outcome])
+FINDINGS = st.lists(
+    st.builds(
+        Finding,
+        st.sampled_from([f"linux.test.rule-{n:02}" for n in range(8)]),
+        OUTCOMES,
+        st.sampled_from(["critical", "low"]),
+        st.sampled_from(["tls", "access"]),
+        st.sampled_from(["", "timed-out"]),
+        st.just(""),
+        st.integers(0, 3),
+        st.integers(0, 3),
+    ),
+    max_size=10,
+)
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["next", "skip", "again", "late", "fork", "epoch", "beat"]), FINDINGS),
+    max_size=10,
+)
+
+
+@given(FINDINGS)
+def test_a_vector_says_what_the_report_said(found: list[Finding]) -> None:
+    vector = vector_of(found)
+    digest, packed = pack_rules(vector.asked)
+    kept = pack_vector(digest, vector.said)
+    assert rules_of(kept) == digest
+    back = unpack_vector(kept, unpack_rules(packed))
+    assert back == vector
+    assert outcomes_digest(back) == outcomes_digest(vector)
+    assert [(s.outcome, s.passed, s.of, s.reason) for s in back.said] == [
+        (f.outcome.value, f.passed, f.of, f.reason) for f in found
+    ]
+
+
+def test_more_answers_than_a_byte_tells_apart_are_kept_as_well() -> None:
+    found = [Finding(f"r{n}", Outcome.PARTIAL, "low", "tls", passed=n, of=1_000) for n in range(600)]
+    vector = vector_of(found)
+    digest, packed = pack_rules(vector.asked)
+    assert unpack_vector(pack_vector(digest, vector.said), unpack_rules(packed)) == vector
+
+
+def test_a_look_at_two_hundred_rules_takes_some_two_hundred_bytes() -> None:
+    found = [f for n in range(14) for f in findings({n}, rules=14)]
+    vector: Vector = vector_of(found)
+    assert len(pack_vector(pack_rules(vector.asked)[0], vector.said)) < 250
+
+
+class Road:
+    """A machine whose reports arrive as the steps say."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        plant(ledger)
+        self.desk = Desk(ledger)
+        self.machine = self.desk.enrol(Machine())
+        self.at = NOW
+        self.kept_back: list[bytes] = []
+        self.sent: list[bytes] = []
+
+    def step(self, what: str, found: list[Finding]) -> None:
+        self.at += HOUR
+        if what == "beat":
+            self.desk.accept(self.machine.heartbeat(self.at), self.at)
+        elif what == "again" and self.sent:
+            self.desk.accept(self.sent[len(found) % len(self.sent)], self.at)
+        elif what == "late" and self.kept_back:
+            self.send(self.kept_back.pop())
+        elif what == "fork":
+            statement = self.machine.statement(self.at, findings=found or findings({1}))
+            twin = Machine()
+            vars(twin).update(vars(self.machine))
+            if statement.sequence > 1:
+                twin.sequence, twin.previous = (
+                    statement.sequence - 2,
+                    None if statement.sequence == 2 else "d" * 64,
+                )
+            self.send(twin.report(self.at, findings=found or findings({2})))
+        elif what == "epoch":
+            token = self.desk.token(host=self.machine.agent_id, now=self.at)
+            new = Machine(seed=self.machine.epoch + 1)
+            self.machine, self.kept_back = self.desk.enrol(new, token, now=self.at), []
+        else:
+            raw = self.machine.report(self.at, findings=found or findings({3}))
+            if what == "skip":
+                self.kept_back.append(raw)
+            else:
+                self.send(raw)
+
+    def send(self, raw: bytes) -> None:
+        self.sent.append(raw)
+        self.desk.accept(raw, self.at)
+
+
+@given(STEPS)
+def test_whatever_arrives_the_ledger_keeps_what_the_envelopes_say(
+    steps: list[tuple[str, list[Finding]]],
+) -> None:
+    ledger = MemoryLedger()
+    road = Road(ledger)
+    for step in steps:
+        road.step(*step)
+        assert_consistent(ledger, road.machine.agent_id)
+
+
+@given(STEPS, st.integers(-1, 12))
+def test_scores_of_any_past_moment_are_those_of_the_envelopes_committed_by_then(
+    steps: list[tuple[str, list[Finding]]], hours: int
+) -> None:
+    ledger = MemoryLedger()
+    road = Road(ledger)
+    for step in steps:
+        road.step(*step)
+    as_of = NOW + hours * HOUR
+    agent = road.machine.agent_id
+    board = BoardMaker(ledger, Shelf(ledger), load_parameters()).at(max(as_of, NOW))
+    with ledger.read() as tx:
+        times = [r.committed_at for r in tx.chain.walk(agent, (0, 0), 100)]
+        known = [r for r, at in zip(committed(tx, agent), times, strict=True) if at and at <= max(as_of, NOW)]
+    host = board.hosts[agent]
+    if not known:
+        assert host.judged is None
+        return
+    place, _, answers = known[-1]
+    assert host.judged is not None
+    assert host.look is not None
+    said = {r.rule: r.outcome.value for r in host.judged.input.rules if r.reason != "not-reported"}
+    assert {rule: said[rule] for rule in answers if rule in said} == {
+        rule: _possible(answer) for rule, answer in answers.items() if rule in said
+    }
+    with ledger.read() as tx:
+        look = tx.chain.look(host.look.digest)
+        assert look is not None
+        assert (look.epoch, look.sequence) == place
+        assert vector_at(tx, look.vector).by_rule().keys() == answers.keys()
+
+
+def _possible(answer: tuple[object, ...]) -> str:
+    outcome, passed, of, *_ = answer
+    assert isinstance(passed, int)
+    assert isinstance(of, int)
+    return "unknown" if outcome == "partial" and not 0 < passed < of else str(outcome)
+
+
+def test_a_changed_report_writes_only_what_differs(desk: Desk, machine: Machine) -> None:
+    desk.accept(machine.report(NOW, {1, 2, 3}))
+    desk.accept(machine.report(NOW + HOUR, {2, 3, 4}), NOW + HOUR)
+    with desk.ledger.read() as tx:
+        rows = tx.findings.current([machine.agent_id])[machine.agent_id]
+        changes = tx.findings.history(machine.agent_id)
+        later = tx.findings.history(machine.agent_id, after=(1, 1))
+        of_rule = tx.findings.history(machine.agent_id, "linux.test.rule-01")
+        assert tx.findings.current(["nobody"]) == {}
+    assert [(r.rule[-2:], r.since, r.sequence) for r in rows] == [
+        ("02", NOW, 1),
+        ("03", NOW, 1),
+        ("04", NOW + HOUR, 2),
+    ]
+    assert [(c.sequence, c.rule[-2:], c.before, c.after) for c in changes] == [
+        (1, "01", "", "fail"),
+        (1, "02", "", "fail"),
+        (1, "03", "", "fail"),
+        (2, "01", "fail", "pass"),
+        (2, "04", "pass", "fail"),
+    ]
+    assert later == changes[3:]
+    assert [c.sequence for c in of_rule] == [1, 2]
+
+
+def test_another_reason_or_fraction_is_no_new_beginning(desk: Desk, machine: Machine) -> None:
+    first = [Finding("linux.test.rule-01", Outcome.PARTIAL, "low", "tls", passed=1, of=9)]
+    second = [Finding("linux.test.rule-01", Outcome.PARTIAL, "high", "tls", passed=2, of=9)]
+    for n, found in enumerate((first, second)):
+        desk.accept(machine.report(NOW + n * HOUR, findings=found), NOW + n * HOUR)
+    with desk.ledger.read() as tx:
+        (row,) = tx.findings.current([machine.agent_id])[machine.agent_id]
+        assert (row.passed, row.severity, row.since, row.sequence) == (2, "high", NOW, 2)
+        assert len(tx.findings.history(machine.agent_id)) == 1
+
+
+def change(hour: int, before: str, after: str) -> Change:
+    at = NOW + hour * HOUR
+    return Change("a", 1, hour + 1, "r", at, at, before, after, "", "2026-11-L1")
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "since", "mended", "regressed"),
+    [
+        (["fail"], 0, None, False),
+        (["fail", "pass"], 1, 1, False),
+        (["fail", "pass", "fail"], 2, 1, True),
+        (["fail", "pass", "partial", "not-applicable", "fail"], 4, 3, True),
+        (["fail", "unknown", "pass", "fail"], 3, 2, True),
+        (["fail", "unknown", "fail"], 2, None, False),
+        (["unknown", "pass", "fail"], 2, None, False),
+        (["fail", "", "fail"], 2, None, False),
+        (["fail", "pass", "unknown"], 2, 1, False),
+    ],
+)
+def test_what_was_mended_and_fails_again_has_regressed(
+    outcomes: list[str], since: int, mended: int | None, regressed: bool
+) -> None:
+    changes = [change(n, b, a) for n, (b, a) in enumerate(zip(["", *outcomes], outcomes, strict=False))]
+    past = past_of(changes)
+    assert past is not None
+    assert past.since == NOW + since * HOUR
+    assert past.mended == (None if mended is None else NOW + mended * HOUR)
+    assert past.regressed is regressed
+    assert [outcome for _, outcome in past.looks] == outcomes
+
+
+@given(st.lists(OUTCOMES.map(lambda o: o.value), min_size=1, max_size=8))
+def test_the_past_of_a_rule_is_that_of_its_looks(outcomes: list[str]) -> None:
+    ledger = MemoryLedger()
+    road = Road(ledger)
+    for outcome in outcomes:
+        road.step("next", [Finding("linux.test.rule-01", Outcome(outcome), "low", "tls", passed=1, of=2)])
+    with ledger.read() as tx:
+        past = past_of(tx.findings.history(road.machine.agent_id))
+    began = len(outcomes) - 1
+    while began and (outcomes[began - 1] == outcomes[-1]):
+        began -= 1
+    if outcomes[-1] in WRONG:
+        assert past is not None
+        assert (past.outcome, past.since) == (outcomes[-1], NOW + (began + 1) * HOUR)
