@@ -225,6 +225,7 @@ def test_paths_are_compared_without_the_links_above_them(tmp_path: Path) -> None
             "usr/bin/su": "",
             "bin": Link("usr/bin"),
             "run": Link("var/run"),
+            "var/run/lock": "",
             "etc/audit/rules.d/a.rules": "-w /bin/su -p x\n-w /var/run/utmp -p w\n",
         },
     )

@@ -222,7 +222,7 @@ def test_each_way_to_log_in_without_typing_is_seen(
         },
         {"etc/systemd/system/x.service": "[Service]\nExecStart=/sbin/agetty --autologin an\n"},
         {"etc/greetd/config.toml": '[default_session]\ncommand = "agreety"\n'},
-        {},
+        {"etc/hostname": "a\n"},
     ],
 )  # fmt: skip
 def test_what_is_switched_off_or_meant_for_others_logs_nobody_in(files: Files, tmp_path: Path) -> None:

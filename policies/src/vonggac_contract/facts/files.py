@@ -136,10 +136,11 @@ class Unsearched(msgspec.Struct, frozen=True):
     path: Annotated[str, about("Its path; of an ordinary user's home the home")]
     owner: Annotated[str, about("Name of the owner, its number if it has no name")]
     why: Annotated[
-        Literal["deep", "large", "closed"],
+        Literal["deep", "large", "closed", "absent"],
         about(
             "deep: over 1,000 folders inside one another, or a path of over 4,096 bytes; large: a home of over a "
-            "million entries, or more folders than can be remembered; closed: it could not be listed"
+            "million entries, or more folders than can be remembered; closed: it could not be listed; absent: no "
+            "program is where every system has some, as where a disk was not mounted"
         ),
     ]
     system: Annotated[bool, about("It holds, or may hold, folders of programs and libraries")]

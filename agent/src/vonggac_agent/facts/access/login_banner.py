@@ -12,6 +12,7 @@ from typing import Final, Literal
 from vonggac_contract.facts.sessions import Banner, Banners
 
 from ...host import Host
+from ..base import must_be_mounted
 from ..system import os_release
 
 Name = Literal["issue", "issue.net", "motd"]
@@ -36,7 +37,8 @@ def says(text: str) -> bool:
 
 
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[Banners, str]:
-    """Topic login.banner."""
+    """Topic login.banner. Raises CouldNotLook(not-installed) where etc holds nothing."""
+    must_be_mounted(host, "/etc/issue")
     text = next((found for path in os_release.PATHS if (found := host.text(path))), "")
     try:
         told = os_release.parse(text)

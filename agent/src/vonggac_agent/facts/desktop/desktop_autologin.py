@@ -16,6 +16,7 @@ from ...formats import assignments, documents, ini
 from ...formats.ini import Entry
 from ...host import Host
 from ...untrusted import as_text, bounded
+from ..base import must_be_mounted
 from ..system import systemd
 
 GDM: Final = ("etc/gdm3/daemon.conf", "etc/gdm3/custom.conf", "etc/gdm/custom.conf")
@@ -135,7 +136,8 @@ def _gettys(host: Host) -> Iterator[tuple[Found, str]]:
 
 
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[AutomaticLogins, str]:
-    """Topic desktop.autologin."""
+    """Topic desktop.autologin. Raises CouldNotLook(not-installed) where etc holds nothing."""
+    must_be_mounted(host, "/etc/passwd")
     found = [
         AutomaticLogin(by, bounded(account), as_text(path))
         for (by, account), path in (*_managers(host), *_gettys(host))

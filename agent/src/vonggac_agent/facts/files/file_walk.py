@@ -26,6 +26,7 @@ from ...notes import Notes
 from ...untrusted import as_text, bounded
 from ..access import account_files
 from ..access.account_users import NO_SHELLS, UID_MIN
+from ..base import holds
 from ..packages import owning_package
 from . import owners
 from .walk import Walk, Why
@@ -260,6 +261,8 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[FileWalk, str]:
             Reason.TIMED_OUT, f"{seen.entries} entries walked; the next look goes on from there"
         )
     host.deadline = None
+    if not any(holds(host, folder) for folder in ("/usr/bin", "/bin")):
+        seen.miss("/usr/bin", "root", "absent", "")
     programs = [f.path for f in seen.lists.get("privileged", [])]
     return finish(seen, owning_package.of_all(host, programs)), "lstat of every entry"
 

@@ -32,7 +32,7 @@ _FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os
 
 Visit = Callable[[str, list[tuple[str, os.stat_result]]], None]
 """Told of each folder, once or in parts: its path inside the root ("" for that), its entries' names and lstat(2)."""
-Why = Literal["deep", "large", "closed"]
+Why = Literal["deep", "large", "closed", "absent"]
 Miss = Callable[[str, int, Why], None]
 """Told of what is not walked: a folder's path inside the root, its owner's number, and why."""
 

@@ -18,6 +18,7 @@ from vonggac_contract.facts.logs import AuditCall, AuditRule, AuditRules, AuditW
 
 from ...host import Host
 from ...untrusted import as_text, bounded
+from ..base import must_be_mounted
 from ..system import systemd
 from . import audit_state, audit_syntax
 
@@ -122,6 +123,8 @@ def gather_watch(host: Host, selector: tuple[str, ...]) -> tuple[AuditWatch, str
     if not path.startswith("/"):
         raise ValueError(f"{path[:255]!r} is no absolute path")
     there = host.exists(path) or host.lstat(path) is not None
+    if not there:
+        must_be_mounted(host, path)
     everybody, people = audit_syntax.of_path(_resolved(host), _real(host, path), architectures(host))
     return AuditWatch(exists=there, everybody=list(everybody), people=list(people)), "etc/audit"
 

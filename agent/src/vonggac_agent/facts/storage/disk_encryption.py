@@ -15,6 +15,7 @@ from vonggac_contract import limits
 from vonggac_contract.facts.storage import DiskEncryption, EncryptedVolume, StoredFileSystem
 
 from ...host import Host
+from ..base import must_be_mounted
 from . import mount_tables, mounts
 from .mount_tables import Line, Volume
 
@@ -120,7 +121,8 @@ def _volume(host: Host, volume: Volume) -> EncryptedVolume:
 
 
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[DiskEncryption, str]:
-    """Topic disk.encryption."""
+    """Topic disk.encryption. Raises CouldNotLook(not-installed) where etc holds nothing."""
+    must_be_mounted(host, "/etc/fstab")
     volumes = mount_tables.crypttab(host.text(CRYPTTAB) or "")
     if host.live:
         stored = _running(host)

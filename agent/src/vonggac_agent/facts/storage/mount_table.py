@@ -8,6 +8,7 @@ from vonggac_contract import limits
 from vonggac_contract.facts.storage import Mount, MountTable
 
 from ...host import Host
+from ..base import must_be_mounted
 from . import mounts
 
 KERNELS_OWN: Final = frozenset(
@@ -21,7 +22,8 @@ KERNELS_OWN: Final = frozenset(
 
 
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[MountTable, str]:
-    """Topic mount.table."""
+    """Topic mount.table. Raises CouldNotLook(not-installed) where etc holds nothing."""
+    must_be_mounted(host, "/etc/fstab")
     found: list[Mount] = []
     for line in (*mounts.running(host), *mounts.fstab(host)):
         if line.type not in KERNELS_OWN and line.path.startswith("/"):

@@ -43,8 +43,8 @@ def programs(service: Mapping[str, list[str]]) -> list[str]:
 
 
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[SystemdTimers, str]:
-    """Topic systemd.timers."""
-    units = systemd.units(host)
+    """Topic systemd.timers. Raises CouldNotLook as `systemd.units_seen`."""
+    units = systemd.units_seen(host)
     found: list[SystemdTimer] = []
     for name in names(host):
         timer = systemd.sections(units.text(name)).get("Timer", {})
