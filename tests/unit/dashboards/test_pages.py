@@ -647,7 +647,7 @@ def test_a_collector_that_has_heard_nothing_leads_to_the_first_machine() -> None
     empty = sample.overview().insufficient[0]
     standing = msgspec.structs.replace(empty.standing, score=None)
     empty = msgspec.structs.replace(empty, standing=standing, hosts=0)
-    none = {"ranked": [], "tiles": [], "risen": None, "fallen": None}
+    none: dict[str, object] = {"ranked": [], "tiles": [], "risen": None, "fallen": None}
     queries.overview_page = msgspec.structs.replace(sample.overview(), insufficient=[empty], **none)
     page = signed_in(make_app(queries)).get("/?lang=en").text
     assert '<a class="button" href="/enrol">' in page
@@ -658,7 +658,7 @@ def test_a_rules_page_leads_to_what_was_found_on_each_host_and_pages_its_units()
     queries = SampleQueries()
     one = sample.rule().failures[0]
     many = [msgspec.structs.replace(one, unit=sample.province(c[0])) for c in sample.PROVINCES]
-    queries.rule = lambda caller, rule: msgspec.structs.replace(sample.rule(), failures=many)  # type: ignore[method-assign]
+    queries.rule = lambda caller, rule_id: msgspec.structs.replace(sample.rule(), failures=many)  # type: ignore[method-assign]
     client = signed_in(make_app(queries))
     page = client.get("/rules/linux.ssh.root-login?lang=vi").text
     assert f'href="/hosts/{sample.host_row(1).id}?rule=linux.ssh.root-login#chosen"' in page
