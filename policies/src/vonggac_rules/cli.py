@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -20,7 +20,7 @@ from vonggac_contract import limits
 from vonggac_contract.decode import bounded_json
 from vonggac_contract.errors import ContractError
 from vonggac_contract.finding import Outcome
-from vonggac_contract.rule import Rule, Text
+from vonggac_contract.rule import Direction, Rule, Text
 from vonggac_contract.snapshot import snapshot_from_value
 
 from .builtin import default_rulebook_bytes
@@ -245,6 +245,12 @@ def _show(args: argparse.Namespace) -> int:
     return GOOD
 
 
+_WAYS: Final[dict[Language, dict[Direction, str]]] = {
+    "vi": {"": "", "looser": "; lỏng hơn", "tighter": "; chặt hơn", "other": "; có thể lỏng hơn"},
+    "en": {"": "", "looser": "; looser", "tighter": "; tighter", "other": "; may be looser"},
+}
+
+
 def _print_levels(book: Rulebook, rule: Rule, language: Language) -> None:
     """Which profiles ask the rule, with which values, and what a local one changed."""
     print()
@@ -257,7 +263,8 @@ def _print_levels(book: Rulebook, rule: Rule, language: Language) -> None:
         values = ", ".join(f"{n}: {parameter(rule, n, v, language)}" for n, v in given.items())
         changed = [c for c in profile.changes if c.rule == rule.id and c.kind == "set"]
         before = "".join(
-            f"  ({profile.extends}: {parameter(rule, c.parameter, c.before, language)})" for c in changed
+            f"  ({profile.extends}: {parameter(rule, c.parameter, c.before, language)}{_WAYS[language][c.direction]})"
+            for c in changed
         )
         print(f"{profile.id}: {values or '+'}{before}")
 

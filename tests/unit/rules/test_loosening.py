@@ -107,7 +107,7 @@ numbers = st.integers(0, 6)
 machines = st.lists(st.tuples(numbers, numbers, st.lists(numbers, max_size=3)), min_size=8, max_size=24)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(checks(), numbers, numbers, machines)
 def test_the_direction_agrees_with_deciding_machines(
     check: str, before: int, after: int, seen: list[tuple[int, int, list[int]]]
@@ -191,3 +191,16 @@ def test_values_that_are_looser_only_together_are_both_named(tmp_path: Path, cap
         "warning: tries of linux.ssh.example: 6 may let through what is refused with 4 of example-level3"
         in said
     )
+
+
+def test_show_with_levels_says_which_way_a_local_value_goes(folder: Path, capsys: Said) -> None:
+    local = folder.parent / "local" / "health-level3.profile.yaml"
+    local.write_text(LOCAL.replace("tries: 3", "tries: 9"), encoding="utf-8")
+    out = folder.parent / "book.json"
+    main(["compile", str(folder), "--profiles", str(local.parent), "--out", str(out)])
+    for language, word in (("en", "looser"), ("vi", "lỏng hơn")):
+        capsys.readouterr()
+        assert (
+            main(["show", "linux.ssh.example", "--rulebook", str(out), "--levels", "--lang", language]) == 0
+        )
+        assert f"health-level3: tries: 9  (example-level3: 4; {word})\n" in capsys.readouterr().out
