@@ -144,9 +144,7 @@ class Unsearched(msgspec.Struct, frozen=True):
         ),
     ]
     system: Annotated[bool, about("It holds, or may hold, folders of programs and libraries")]
-    seen: Annotated[Literal["yes", "not-seen"], about("What it holds: never seen", unseen=("not-seen",))] = (
-        "not-seen"
-    )
+    seen: Annotated[bool | None, about("What it holds was seen all the same: none, nobody can tell")] = None
 
 
 @topic("file.walk", cadence="daily", privileged=True, in_turns=True)
