@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 import threading
 import zlib
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from vonggac_collector.desk import Desk as WritingDesk
 from vonggac_collector.errors import Busy, LedgerDamaged, StoreFailed
 from vonggac_collector.ledger import apsw_dbapi
 from vonggac_collector.ledger.rows import Unit
-from vonggac_collector.ledger.sql import database
+from vonggac_collector.ledger.sql import database, shelves
 from vonggac_collector.ledger.sql.ledger import SqlLedger, open_ledger
 from vonggac_collector.ledger.tables import METADATA
 from vonggac_collector.verification import verify_ledger
@@ -264,3 +265,12 @@ def test_what_waits_is_committed_together_and_nobody_fails_for_anothers_fault(sq
     writing.stop()
     with sql_ledger.read() as tx:
         assert {"a", "b", "c"} <= {u.code for u in tx.tree.units(NOW)}
+
+
+@pytest.mark.parametrize(
+    ("now", "coming"), [("2026-11-30", ("2026-11", "2026-12")), ("2026-12-01", ("2026-12", "2027-01"))]
+)
+def test_shelves_are_made_a_month_ahead(now: str, coming: tuple[str, str]) -> None:
+    made = shelves.coming(datetime.fromisoformat(now))
+    assert made == [f"{month}-L{level}" for month in coming for level in range(1, 6)]
+    assert shelves.partition_of("looks", made[0]) == f"looks_{coming[0].replace('-', '_')}_l1"

@@ -36,14 +36,14 @@ def current(connection: sa.Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def upgrade(engine: sa.Engine) -> None:
+def upgrade(engine: sa.Engine, revision: str = "head") -> None:
     """Run the missing revisions in one transaction; whoever comes meanwhile waits, and finds nothing left to do."""
     config = _config()
     with store_errors(), engine.connect() as connection, connection.begin():
         without_timeouts(connection)
         hold(connection, "schema")
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
 
 
 def require_head(connection: sa.Connection) -> None:

@@ -1,0 +1,3 @@
+"""tests/unit/collector/test_findings.py on PostgreSQL."""
+
+from tests.unit.collector.test_findings import *  # noqa: F403
