@@ -1,0 +1,136 @@
+"""What is asked, in Elasticsearch's query language, and its answer as a page. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from vonggac_collector.index import schema
+from vonggac_collector.index.asked import (
+    FACET_SIZE,
+    Asked,
+    Begins,
+    Between,
+    Condition,
+    OneOf,
+    Phrases,
+    Under,
+    place,
+)
+from vonggac_collector.index.document import plain
+from vonggac_collector.index.interface import Count, Page, Row
+from vonggac_collector.search.query import Scope
+
+_SHARD_SIZE: Final = 10_000
+"""More than any facet has values (units: 3,355), so that what a shard leaves out makes no count wrong."""
+_TYPES: Final = {
+    "keyword": {"type": "keyword"},
+    "long": {"type": "long"},
+    "float": {"type": "float"},
+    "boolean": {"type": "boolean"},
+    "date": {"type": "date"},
+    "shown": {"type": "keyword", "index": False},
+    # Words are folded and taken apart before they come here.
+    "text": {"type": "text", "analyzer": "whitespace", "norms": False},
+}
+
+
+def mappings(fields: Mapping[str, schema.ColumnType]) -> dict[str, Any]:
+    """The mapping: nothing but these fields is taken. The text can't be read back; nobody needs it."""
+    properties: dict[str, Any] = {}
+    for path, kind in fields.items():
+        *above, name = path.split(".")
+        inside = properties
+        for part in above:
+            inside = inside.setdefault(part, {"properties": {}})["properties"]
+        inside[name] = _TYPES[kind]
+    return {
+        "dynamic": "strict",
+        "_meta": {"schema": schema.DIGEST},
+        "_source": {"excludes": [schema.TEXT]},
+        "properties": properties,
+    }
+
+
+def search_body(asked: Asked, scope: Scope, *, size: int) -> dict[str, Any]:
+    """The request for one page of `size` rows."""
+    order = "desc" if asked.descending else "asc"
+    body: dict[str, Any] = {
+        "query": query_of(asked, scope),
+        "size": size,
+        "sort": [
+            {asked.sort.path: {"order": order, "missing": asked.missing}},
+            {schema.ID: {"order": "asc"}},
+        ],
+        "track_total_hits": True,
+    }
+    if asked.after is not None:
+        body["search_after"] = list(asked.after)
+    if asked.facets:
+        body["aggs"] = {
+            f.name: {"terms": {"field": f.path, "size": FACET_SIZE, "shard_size": _SHARD_SIZE}}
+            for f in asked.facets
+        }
+    return body
+
+
+def query_of(asked: Asked, scope: Scope) -> dict[str, Any]:
+    """The scope first, whatever is asked: nothing outside of it can fit."""
+    within: list[dict[str, Any]] = [
+        {"term": {schema.PATH: scope.unit}},
+        {"term": {schema.KIND: asked.kind}},
+    ]
+    within += [_condition(c) for c in asked.conditions if not c.negated]
+    without = [_condition(c) for c in asked.conditions if c.negated]
+    return {"bool": {"filter": within, "must_not": without}}
+
+
+def _condition(condition: Condition) -> dict[str, Any]:
+    match condition:
+        case Phrases(phrases, prefix):
+            return {"bool": {"should": [_phrase(p, prefix) for p in phrases], "minimum_should_match": 1}}
+        case OneOf(path, values):
+            return {"terms": {path: list(values)}}
+        case Under(units):
+            return {"terms": {schema.PATH: list(units)}}
+        case Begins(path, text):
+            return {"prefix": {path: text}}
+        case Between(path, low, high):
+            ends = {k: v for k, v in (("gte", low), ("lte", high)) if v is not None}
+            if not ends:
+                return {"exists": {"field": path}}
+            return {"range": {path: ends | ({"format": "epoch_millis"} if path in _DATES else {})}}
+
+
+_DATES: Final = {p for fields in schema.OF_ROOM.values() for p, kind in fields.items() if kind == "date"}
+
+
+def _phrase(phrase: tuple[str, ...], prefix: bool) -> dict[str, Any]:
+    if not phrase:
+        return {"match_all": {}}
+    if prefix:
+        last = {"prefix": {schema.TEXT: phrase[-1]}}
+        return {"bool": {"filter": [_phrase(phrase[:-1], False), last]}}
+    if len(phrase) == 1:
+        return {"term": {schema.TEXT: phrase[0]}}
+    return {"match_phrase": {schema.TEXT: {"query": " ".join(phrase), "analyzer": "whitespace"}}}
+
+
+def page_of(asked: Asked, answer: Mapping[str, Any]) -> Page:
+    """The answer to a request for one row more than the page has."""
+    hits = answer["hits"]["hits"]
+    rows = hits[: asked.limit]
+    more = len(hits) > len(rows) and rows
+    found = answer.get("aggregations") or {}
+    return Page(
+        answer["hits"]["total"]["value"],
+        [row_of(h) for h in rows],
+        place(asked, rows[-1]["sort"][0], rows[-1]["sort"][1]) if more else "",
+        {f.name: [Count(b["key"], b["doc_count"]) for b in found[f.name]["buckets"]] for f in asked.facets},
+    )
+
+
+def row_of(hit: Mapping[str, Any]) -> Row:
+    """One document."""
+    source = hit["_source"]
+    return Row(hit["_id"], source[schema.AGENT], plain(source))

@@ -1,0 +1,290 @@
+"""The index in Elasticsearch: see interface.Index for what it does, `layout` for where things are.
+
+A host is written in three steps: its own document under the ticket, which shows everybody that somebody is at it; then
+what differs of its other documents; then its own again, settled. If that meets a higher ticket, somebody overtook, and
+may not have seen what was written here when listing what has to go: so the host has to be put once more.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import msgspec
+from elasticsearch import Elasticsearch
+
+from vonggac_collector.errors import IndexMissing
+from vonggac_collector.index import schema
+from vonggac_collector.index.asked import ask
+from vonggac_collector.index.document import Document, digest_of, documents
+from vonggac_collector.index.interface import (
+    Event,
+    HostState,
+    IndexHealth,
+    Page,
+    Room,
+    Row,
+    Score,
+    Taken,
+)
+from vonggac_collector.search.query import Query, Scope
+
+from .client import Access, Operation, Written, connect, index_errors, send
+from .dsl import page_of, query_of, row_of, search_body
+from .layout import NEXT, Layout
+
+_LISTED: Final = 10_000
+"""Documents listed in one request: index.max_result_window, by default."""
+_EXPORTED: Final = 2_000
+_KEEP: Final = "2m"
+"""How long a point in time is kept for the next request of an export."""
+_BEAT_S: Final = 10.0
+
+
+class ElasticIndex:
+    """See interface.Index. `prefix`: what the names of indices begin with."""
+
+    def __init__(
+        self, access: Access, prefix: str = "vonggac", *, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._client: Elasticsearch = connect(access)
+        self._layout = Layout(self._client, prefix)
+        self._sleep = sleep
+        self._months: set[str] = set()
+
+    def put(self, states: Sequence[HostState], *, thorough: bool = False) -> Taken:
+        taken = [self.put_into(s, states, thorough=thorough) for s in self._layout.suffixes()]
+        refused: dict[str, str] = {}
+        overtaken: frozenset[str] = frozenset()
+        for each in taken:
+            refused |= each.refused
+            overtaken |= each.overtaken
+        return Taken(refused, overtaken)
+
+    def put_into(self, suffix: str, states: Sequence[HostState], *, thorough: bool) -> Taken:
+        """Into one generation: "" the one that serves, NEXT the one that is being made."""
+        heads = self._layout.rooms["hosts"] + suffix
+        settled = {} if thorough else self._settled(heads, [s.agent for s in states])
+        made = {s.agent: documents(s) for s in states}
+        written = self._send([_head(heads, s, made[s.agent], "") for s in states])
+        overtaken = {agent for _, agent in written.conflicts}
+        live = [s for s in states if s.agent not in overtaken]
+        inventories = {s.agent: _inventory(made[s.agent]) for s in live}
+        refused = written.refused
+        for room in schema.ROOMS[1:]:
+            todo = [s for s in live if room == "findings" or settled.get(s.agent) != inventories[s.agent]]
+            refused |= self._put_room(room, suffix, todo, made).refused
+        ends = [_head(heads, s, made[s.agent], inventories[s.agent]) for s in live if s.agent not in refused]
+        overtaken |= {agent for _, agent in self._send(ends).conflicts}
+        return Taken(refused, frozenset(overtaken))
+
+    def _put_room(
+        self, room: Room, suffix: str, states: Sequence[HostState], made: Mapping[str, list[Document]]
+    ) -> Written:
+        alias = self._layout.rooms[room] + suffix
+        held = self._held(alias, [s.agent for s in states])
+        operations = []
+        for state in states:
+            wanted = {d.id: d for d in made[state.agent] if d.room == room}
+            there = held.get(state.agent, {})
+            operations += [
+                Operation("index", alias, i, state.agent, state.ticket, msgspec.json.encode(d.fields))
+                for i, d in wanted.items()
+                if there.get(i) != d.digest
+            ]
+            operations += [
+                Operation("delete", alias, i, state.agent, state.ticket) for i in there.keys() - wanted
+            ]
+        return self._send(operations)
+
+    def _settled(self, heads: str, agents: Sequence[str]) -> dict[str, str]:
+        """Of each host that was written to its end, what its inventory was."""
+        if not agents:
+            return {}
+        with index_errors():
+            answer = self._client.mget(index=heads, ids=list(agents), source=[schema.SETTLED])
+        _raise_missing(answer["docs"])
+        return {d["_id"]: d["_source"].get(schema.SETTLED, "") for d in answer["docs"] if d.get("found")}
+
+    def _held(self, alias: str, agents: Sequence[str]) -> dict[str, dict[str, str]]:
+        """What is there of these hosts: digests by id, by host."""
+        found: dict[str, dict[str, str]] = {}
+        if not agents:
+            return found
+        after: list[Any] | None = None
+        with index_errors():
+            self._client.indices.refresh(index=alias)
+            while True:
+                answer = self._client.search(
+                    index=alias,
+                    query={"terms": {schema.AGENT: list(agents)}},
+                    source=False,
+                    docvalue_fields=[{"field": schema.AGENT}, {"field": schema.DIGEST_FIELD}],
+                    sort=[{schema.ID: "asc"}],
+                    size=_LISTED,
+                    search_after=after,
+                    track_total_hits=False,
+                )
+                hits = answer["hits"]["hits"]
+                for hit in hits:
+                    fields = hit["fields"]
+                    held = found.setdefault(fields[schema.AGENT][0], {})
+                    held[hit["_id"]] = fields[schema.DIGEST_FIELD][0]
+                if len(hits) < _LISTED:
+                    return found
+                after = hits[-1]["sort"]
+
+    def add_events(self, events: Sequence[Event]) -> Mapping[str, str]:
+        for month in sorted({e.month for e in events} - self._months):
+            self._layout.ensure_month(month)
+            self._months.add(month)
+        operations = [
+            Operation(
+                "create",
+                self._layout.month(e.month),
+                e.id,
+                e.id,
+                source=msgspec.json.encode(e.fields),
+                through_alias=False,
+            )
+            for e in events
+        ]
+        return self._send(operations).refused
+
+    def put_scores(self, scores: Sequence[Score], ticket: int) -> Mapping[str, str]:
+        refused: dict[str, str] = {}
+        for suffix in self._layout.suffixes():
+            refused |= self.put_scores_into(suffix, scores, ticket)
+        return refused
+
+    def put_scores_into(self, suffix: str, scores: Sequence[Score], ticket: int) -> dict[str, str]:
+        """Into one generation, as `put_into`."""
+        alias = self._layout.scores + suffix
+        return self._send(
+            [Operation("index", alias, s.id, s.id, ticket, msgspec.json.encode(s.fields)) for s in scores]
+        ).refused
+
+    def search(self, query: Query, scope: Scope, *, after: str = "", limit: int = 50) -> Page:
+        asked = ask(query, after=after, limit=limit)
+        with index_errors():
+            answer = self._client.search(
+                index=self._alias(query), body=search_body(asked, scope, size=asked.limit + 1)
+            )
+        return page_of(asked, answer.body)
+
+    def count(self, query: Query, scope: Scope) -> int:
+        with index_errors():
+            answer = self._client.count(index=self._alias(query), query=query_of(ask(query), scope))
+        return int(answer["count"])
+
+    @contextmanager
+    def export(self, query: Query, scope: Scope) -> Iterator[_Export]:
+        asked = ask(query)
+        with index_errors():
+            opened = self._client.open_point_in_time(index=self._alias(query), keep_alive=_KEEP)
+        export = _Export(self._client, search_body(asked, scope, size=_EXPORTED), opened["id"])
+        try:
+            yield export
+        finally:
+            with index_errors():
+                self._client.options(ignore_status=404).close_point_in_time(id=export.at)
+
+    def refresh(self) -> None:
+        with index_errors():
+            self._client.indices.refresh(index=list(self._layout.rooms.values()))
+
+    def mark(self, ticket: int) -> None:
+        self._layout.note("ticket", {"ticket": ticket}, version=ticket)
+
+    def health(self) -> IndexHealth:
+        return self._layout.health()
+
+    @contextmanager
+    def building(self) -> Iterator[_Build]:
+        self._months.clear()
+        self._layout.make_next()
+        build = _Build(self, self._layout)
+        try:
+            yield build
+        finally:
+            if not build.finished:
+                self._layout.drop_next()
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _alias(self, query: Query) -> str:
+        return self._layout.rooms[schema.ROOM_OF[query.kind]]
+
+    def _send(self, operations: Sequence[Operation]) -> Written:
+        return send(self._client, operations, sleep=self._sleep)
+
+
+class _Build:
+    def __init__(self, index: ElasticIndex, layout: Layout) -> None:
+        self.finished = False
+        self._index = index
+        self._layout = layout
+        self._beaten = time.monotonic()
+
+    def put(self, states: Sequence[HostState]) -> Taken:
+        if time.monotonic() - self._beaten > _BEAT_S:
+            self._layout.beat()
+            self._beaten = time.monotonic()
+        return self._index.put_into(NEXT, states, thorough=False)
+
+    def put_scores(self, scores: Sequence[Score], ticket: int) -> Mapping[str, str]:
+        return self._index.put_scores_into(NEXT, scores, ticket)
+
+    def finish(self, ticket: int) -> None:
+        self._layout.swap()
+        self.finished = True
+        self._index.mark(ticket)
+
+
+class _Export:
+    """Pages of one point in time; the first is asked for at once, for its total."""
+
+    def __init__(self, client: Elasticsearch, body: dict[str, Any], at: str) -> None:
+        self._client = client
+        self._body = {k: v for k, v in body.items() if k != "aggs"}
+        self.at = at
+        self._first = self._ask()
+        self.total: int = self._first["hits"]["total"]["value"]
+
+    def _ask(self, after: list[Any] | None = None) -> dict[str, Any]:
+        body = self._body | {"pit": {"id": self.at, "keep_alive": _KEEP}}
+        if after is not None:
+            body |= {"search_after": after, "track_total_hits": False}
+        with index_errors():
+            answer: dict[str, Any] = self._client.search(body=body).body
+        self.at = answer.get("pit_id", self.at)
+        return answer
+
+    def __iter__(self) -> Iterator[Row]:
+        hits = self._first["hits"]["hits"]
+        while hits:
+            yield from map(row_of, hits)
+            hits = self._ask(hits[-1]["sort"])["hits"]["hits"] if len(hits) == self._body["size"] else []
+
+
+def _head(alias: str, state: HostState, made: Sequence[Document], settled: str) -> Operation:
+    """The host's own document; of a host that is gone, its deletion."""
+    if not made:
+        return Operation("delete", alias, state.agent, state.agent, state.ticket)
+    fields = made[0].fields | {schema.SETTLED: settled}
+    return Operation("index", alias, state.agent, state.agent, state.ticket, msgspec.json.encode(fields))
+
+
+def _inventory(made: Sequence[Document]) -> str:
+    """Names a host's inventory, as its documents have it."""
+    return digest_of(sorted(d.digest for d in made if d.room == "inventory"))
+
+
+def _raise_missing(found: Sequence[Mapping[str, Any]]) -> None:
+    for item in found:
+        error = item.get("error")
+        if error:
+            raise IndexMissing(str(error.get("reason", error.get("type", "")))[:300])

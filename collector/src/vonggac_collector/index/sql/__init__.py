@@ -1,0 +1,1 @@
+"""The index in SQL, for a collector without Elasticsearch: a database of its own beside the ledger's."""

@@ -1,0 +1,121 @@
+"""What is asked, as SQL statements. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from vonggac_collector.index import schema
+from vonggac_collector.index.asked import FACET_SIZE, Asked, Begins, Between, Condition, OneOf, Phrases, Under
+from vonggac_collector.index.interface import Room
+from vonggac_collector.search.query import Scope
+
+from .tables import COMMON_PATHS, column_name, hosts, items, paths, words_of
+
+
+class Statements:
+    """The statements for one question within one scope."""
+
+    def __init__(self, asked: Asked, scope: Scope) -> None:
+        self._asked = asked
+        self._room: Room = schema.ROOM_OF[asked.kind]
+        self._own = hosts if self._room == "hosts" else items[self._room]
+        self._id = hosts.c.agent if self._room == "hosts" else self._own.c.id
+        self._sort = sa.func.coalesce(self._column(asked.sort.path), asked.missing)
+        self._where = [_under((scope.unit,))]
+        if self._room != "hosts":
+            self._where.append(self._own.c.kind == asked.kind)
+        for condition in asked.conditions:
+            # What a document does not have fits nothing, so that the negation is everything else.
+            found = sa.func.coalesce(self._condition(condition), sa.false())
+            self._where.append(sa.not_(found) if condition.negated else found)
+
+    def count(self) -> sa.Select[Any]:
+        """How many fit."""
+        return self._from(sa.select(sa.func.count())).where(*self._where)
+
+    def rows(self) -> sa.Select[Any]:
+        """Sort value, id, host and the parts of the document, in order; those after the page before."""
+        order = self._sort.desc() if self._asked.descending else self._sort.asc()
+        body = hosts.c.own if self._room == "hosts" else self._own.c.body
+        chosen = self._from(sa.select(self._sort, self._id, hosts.c.agent, hosts.c.common, body))
+        chosen = chosen.where(*self._where).order_by(order, self._id)
+        if self._asked.after is not None:
+            value, identifier = self._asked.after
+            beyond = self._sort < value if self._asked.descending else self._sort > value
+            chosen = chosen.where(beyond | ((self._sort == value) & (self._id > identifier)))
+        return chosen
+
+    def counts(self) -> sa.Executable:
+        """How many fit, under "", and the most frequent values by field name: in one pass over what fits."""
+        facets = self._asked.facets
+        columns = {f.name: self._column(f.path).label(f"facet_{n}") for n, f in enumerate(facets)}
+        fitting = (
+            self._from(sa.select(*(columns.values() or [hosts.c.row]))).where(*self._where).cte("fitting")
+        )
+        number = sa.func.count()
+        total = sa.select(sa.literal(""), sa.null(), number).select_from(fitting)
+        if not facets:
+            return total
+        most = [
+            sa.select(sa.literal(name), fitting.c[column.name], number)
+            .where(fitting.c[column.name].is_not(None))
+            .group_by(fitting.c[column.name])
+            .order_by(number.desc(), fitting.c[column.name])
+            .limit(FACET_SIZE)
+            .subquery()
+            for name, column in columns.items()
+        ]
+        return total.union_all(*(sa.select(m) for m in most))
+
+    def _from(self, chosen: sa.Select[Any]) -> sa.Select[Any]:
+        if self._room == "hosts":
+            return chosen.select_from(hosts)
+        return chosen.select_from(self._own.join(hosts, hosts.c.agent == self._own.c.agent))
+
+    def _column(self, path: str) -> sa.ColumnElement[Any]:
+        if path == schema.AGENT:
+            return hosts.c.agent
+        table = hosts if path in COMMON_PATHS else self._own
+        return table.c[column_name(path)]
+
+    def _condition(self, condition: Condition) -> sa.ColumnElement[bool]:
+        match condition:
+            case Phrases(phrases, prefix):
+                return sa.or_(*(self._phrase(p, prefix) for p in phrases))
+            case OneOf(path, values):
+                return self._column(path).in_(values)
+            case Under(units):
+                return _under(units)
+            case Begins(path, text):
+                return sa.func.substr(self._column(path), 1, len(text)) == text
+            case Between(path, low, high):
+                column = self._column(path)
+                return sa.and_(
+                    column.is_not(None),
+                    column >= low if low is not None else sa.true(),
+                    column <= high if high is not None else sa.true(),
+                )
+
+    def _phrase(self, phrase: tuple[str, ...], prefix: bool) -> sa.ColumnElement[bool]:
+        if not phrase:
+            return sa.true()
+        if prefix:
+            return sa.and_(self._phrase(phrase[:-1], False), self._matches(f'"{phrase[-1]}"*'))
+        return self._matches('"' + " ".join(phrase) + '"')
+
+    def _matches(self, wanted: str) -> sa.ColumnElement[bool]:
+        """In the host's words or in the document's own."""
+        return sa.or_(*(_in_words(room, wanted) for room in dict.fromkeys(("hosts", self._room))))
+
+
+def _in_words(room: Any, wanted: str) -> sa.ColumnElement[bool]:
+    table, words = hosts if room == "hosts" else items[room], words_of(room)
+    found = sa.select(words.c.rowid).where(sa.literal_column(words.name).op("MATCH")(wanted))
+    return table.c.row.in_(found)
+
+
+def _under(units: tuple[str, ...]) -> sa.ColumnElement[bool]:
+    inside = sa.select(paths.c.unit).where(paths.c.above.in_(units))
+    return hosts.c[column_name(schema.UNIT)].in_(inside)
