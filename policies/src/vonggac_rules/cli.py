@@ -32,7 +32,7 @@ from .pack import compile_pack, load_pack, pack_of, read_clauses, rule_of
 from .paragraph import explain, parameter
 from .rulebook import Rulebook, load_rulebook
 from .soundness import unsound, unsound_values
-from .trace import Trace, said, trace_rule
+from .trace import Trace, inert, said, trace_rule
 from .types import nearest
 
 GOOD, FINDINGS, WRONG_USE = 0, 1, 2
@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
             hint = e.hint
         elif e.strerror and e.filename:
             words = f"{e.filename}: {e.strerror}"
-        print(f"vonggac-rules: {words}\n  {hint}", file=sys.stderr)
+        print(f"vonggac-rules: {inert(words)}\n  {inert(hint)}", file=sys.stderr)
         return WRONG_USE
     return code
 
@@ -369,7 +369,8 @@ def _report(errors: list[RuleError], warnings: list[RuleError]) -> None:
     """Every error, then every warning, by file, line and column; of very many the first."""
     for told, word, more in ((errors, "", "error"), (warnings, "warning: ", "warning")):
         for error in sorted(told, key=_place)[:MAX_TOLD]:
-            print(f"{error.place}: {word}{error.message}\n    {error.hint}", file=sys.stderr)
+            line = inert(f"{error.place}: {word}{error.message}")
+            print(f"{line}\n    {inert(error.hint)}", file=sys.stderr)
         if len(told) > MAX_TOLD:
             print(f"and {_counted(len(told) - MAX_TOLD, f'more {more}')}", file=sys.stderr)
 

@@ -227,8 +227,12 @@ def _asked(step: Step) -> str:
 
 
 def _value(value: Any) -> str:
-    """As JSON, with nothing in it that a terminal would obey: C0 and C1 controls, bidi marks."""
+    """As JSON, for a terminal."""
     if value is None:
         return "nothing"
-    text = msgspec.json.encode(value).decode("utf-8", "replace")
+    return inert(msgspec.json.encode(value).decode("utf-8", "replace"))
+
+
+def inert(text: str) -> str:
+    """With nothing in it that a terminal would obey: C0 and C1 controls, bidi marks."""
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
