@@ -1,0 +1,26 @@
+"""An index in a real Elasticsearch, under names of its own for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.services.elasticsearch import Server
+
+from vonggac_collector.index.elastic.client import Access
+from vonggac_collector.index.elastic.index import ElasticIndex
+
+
+@pytest.fixture
+def prefix(elasticsearch: Server) -> Iterator[str]:
+    with elasticsearch.prefix() as made:
+        yield made
+
+
+@pytest.fixture
+def index(elasticsearch: Server, prefix: str) -> Iterator[ElasticIndex]:
+    made = ElasticIndex(Access(elasticsearch.url), prefix)
+    with made.building() as build:
+        build.finish(0)
+    yield made
+    made.close()
