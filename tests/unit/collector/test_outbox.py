@@ -144,3 +144,25 @@ def test_a_ticket_is_above_every_number_given_and_a_mark_only_rises(ledger: Ledg
         for ticket in (first, second, first):
             tx.outbox.mark(ticket)
         assert tx.outbox.marked() == second < tx.outbox.ticket()
+
+
+def test_when_the_next_row_is_due_is_known_without_claiming_it(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        assert tx.outbox.due_at() is None
+        tx.outbox.add("look", ["a"], NOW)
+        assert tx.outbox.due_at() == NOW
+    claim(ledger)
+    with ledger.read() as tx:
+        assert tx.outbox.due_at() == NOW + 5 * MINUTE
+
+
+def test_hosts_are_located_where_they_are_at_that_moment(desk: Desk) -> None:
+    machines = [desk.enrol(Machine(f"may-{n}", seed=n)) for n in (1, 2)]
+    ids = [m.agent_id for m in machines]
+    with desk.ledger.read() as tx:
+        found = tx.tree.located([*ids, "nobody"], NOW)
+        assert tx.tree.located(ids, NOW - MINUTE) == {}
+    assert {h: (row.hostname, place.unit) for h, (row, place) in found.items()} == {
+        ids[0]: ("may-1", "ha-noi/so-y-te"),
+        ids[1]: ("may-2", "ha-noi/so-y-te"),
+    }

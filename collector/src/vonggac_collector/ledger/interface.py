@@ -34,6 +34,8 @@ class Tree(Protocol):
         """Hosts expected by then."""
 
     def placements(self, as_of: datetime) -> list[rows.Placement]: ...
+    def located(self, hosts: Sequence[str], as_of: datetime) -> dict[str, tuple[rows.Host, rows.Placement]]:
+        """Those of the hosts that have a place, with it."""
 
 
 class Agents(Protocol):
@@ -213,6 +215,9 @@ class Outbox(Protocol):
 
         Whoever claimed them and dies leaves them to the next after that; so `until` is how long the work may take.
         """
+
+    def due_at(self) -> datetime | None:
+        """When the next row may be claimed; None if there is none."""
 
     def done(self, numbers: Sequence[int]) -> None:
         """The index has taken them."""

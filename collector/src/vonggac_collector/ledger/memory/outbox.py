@@ -29,6 +29,9 @@ class MemoryOutbox:
             self._store.outbox[row.number] = msgspec.structs.replace(row, next_at=until)
         return found
 
+    def due_at(self) -> datetime | None:
+        return min((r.next_at for r in self._store.outbox.values()), default=None)
+
     def done(self, numbers: Sequence[int]) -> None:
         for number in numbers:
             self._store.outbox.pop(number, None)

@@ -54,6 +54,10 @@ class MemoryTree:
     def placements(self, as_of: datetime) -> list[rows.Placement]:
         return list({p.host: p for p in self._store.placements if p.since <= as_of}.values())
 
+    def located(self, hosts: Sequence[str], as_of: datetime) -> dict[str, tuple[rows.Host, rows.Placement]]:
+        found = {p.host: p for p in self.placements(as_of)}
+        return {h: (self._store.hosts[h], found[h]) for h in hosts if h in self._store.hosts and h in found}
+
 
 class MemoryRulebooks:
     """See interface.Rulebooks."""

@@ -41,6 +41,10 @@ class SqlOutbox:
         self._set([r.number for r in found], next_at=until)
         return found
 
+    def due_at(self) -> datetime | None:
+        found: datetime | None = self._connection.execute(sa.select(sa.func.min(outbox.c.next_at))).scalar()
+        return found
+
     def done(self, numbers: Sequence[int]) -> None:
         for chunk in _chunks(numbers):
             self._connection.execute(outbox.delete().where(outbox.c.number.in_(chunk)))

@@ -16,6 +16,17 @@ _IN_CHUNK: Final = 500
 """Values in one IN list: well under SQLite's and PostgreSQL's limits."""
 
 
+_PLACEMENT: Final = (
+    placements.c.host,
+    placements.c.unit,
+    placements.c.system,
+    placements.c.criticality,
+    placements.c.profile,
+    placements.c.since,
+)
+_LOCATED: Final = sa.select(*hosts.c, *_PLACEMENT).join(placements, placements.c.host == hosts.c.id)
+
+
 def _valid(table: sa.Table, as_of: datetime) -> sa.ColumnElement[bool]:
     return (table.c.since <= as_of) & (table.c.until.is_(None) | (table.c.until > as_of))
 
@@ -100,15 +111,17 @@ class SqlTree:
         return [rows.Host(*r) for r in self._connection.execute(query)]
 
     def placements(self, as_of: datetime) -> list[rows.Placement]:
-        query = sa.select(
-            placements.c.host,
-            placements.c.unit,
-            placements.c.system,
-            placements.c.criticality,
-            placements.c.profile,
-            placements.c.since,
-        ).where(_valid(placements, as_of))
+        query = sa.select(*_PLACEMENT).where(_valid(placements, as_of))
         return [rows.Placement(*r) for r in self._connection.execute(query)]
+
+    def located(self, hosts: Sequence[str], as_of: datetime) -> dict[str, tuple[rows.Host, rows.Placement]]:
+        found = {}
+        for start in range(0, len(hosts), _IN_CHUNK):
+            wanted = placements.c.host.in_(hosts[start : start + _IN_CHUNK])
+            for row in self._connection.execute(_LOCATED.where(wanted, _valid(placements, as_of))):
+                width = len(row) - len(_PLACEMENT)
+                found[row[0]] = (rows.Host(*row[:width]), rows.Placement(*row[width:]))
+        return found
 
 
 def parents_first(found: Iterable[rows.Unit]) -> list[rows.Unit]:
