@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from . import limits
-from .decode import bounded_json
+from .decode import as_written, bounded_json
 from .errors import BadSignature, Malformed, TooLarge, UnknownSchema
 
 if TYPE_CHECKING:
@@ -126,6 +126,21 @@ def envelope_from_bytes(raw: bytes) -> Envelope:
 
     Raises TooLarge, Malformed, UnknownSchema (a payload type this release does not know).
     """
+    # As written, the payload's base64 is in its canonical form as well.
+    envelope = as_written(raw, Envelope)
+    if envelope is None or len(envelope.signatures) > limits.MAX_SIGNATURES:
+        envelope = _by_parts(raw)
+    if not envelope.signatures:
+        raise BadSignature("the envelope carries no signature")
+    for signature in envelope.signatures:
+        if len(signature.sig) != SIGNATURE_BYTES or not _is_digest(signature.keyid):
+            raise Malformed("a signature is 64 bytes and its key id 64 hexadecimal digits")
+    if envelope.payload_type not in KINDS:
+        raise UnknownSchema(f"payload type {envelope.payload_type[:100]!r} is not known here")
+    return envelope
+
+
+def _by_parts(raw: bytes) -> Envelope:
     value = bounded_json(raw)
     if not isinstance(value, dict):
         raise Malformed("an envelope is an object with payload, payloadType and signatures")
@@ -136,13 +151,6 @@ def envelope_from_bytes(raw: bytes) -> Envelope:
         envelope = msgspec.convert(value, Envelope)
     except (msgspec.ValidationError, binascii.Error) as e:
         raise Malformed(f"envelope: {e}") from e
-    if not envelope.signatures:
-        raise BadSignature("the envelope carries no signature")
-    for signature in envelope.signatures:
-        if len(signature.sig) != SIGNATURE_BYTES or not _is_digest(signature.keyid):
-            raise Malformed("a signature is 64 bytes and its key id 64 hexadecimal digits")
-    if envelope.payload_type not in KINDS:
-        raise UnknownSchema(f"payload type {envelope.payload_type[:100]!r} is not known here")
     # base64 leaves spare bits in its last sign: two texts, one payload. Only the canonical text is taken.
     if value["payload"] != base64.b64encode(envelope.payload).decode():
         raise Malformed("the payload's base64 is not in its canonical form")

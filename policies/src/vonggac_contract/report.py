@@ -15,12 +15,11 @@ from typing import Annotated, Any, Final, TypeVar, get_args, get_origin, get_typ
 import msgspec
 
 from . import limits
-from .decode import bounded_json, unpack_gzip
+from .decode import as_written, bounded_json, unpack_gzip
 from .envelope import HEARTBEAT, REPORT, Envelope, pack
 from .errors import Malformed, UnknownSchema
 from .finding import Finding
 
-T = TypeVar("T")
 SCHEMA: Final = 1
 
 Sequence = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
@@ -110,6 +109,9 @@ class Heartbeat(msgspec.Struct, frozen=True):
     looked_at: datetime
 
 
+S = TypeVar("S", Statement, Heartbeat)
+
+
 def section_digest(content: object) -> str:
     """SHA-256 of the section's builtins as JSON with sorted keys."""
     return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()
@@ -168,8 +170,7 @@ def statement_from_envelope(envelope: Envelope) -> Statement:
     """
     if envelope.payload_type != REPORT:
         raise UnknownSchema(f"{envelope.payload_type} is no report")
-    value = bounded_json(unpack_gzip(envelope.payload), maximum=limits.MAX_UNPACKED_BYTES)
-    return _convert(value, Statement)
+    return _read(unpack_gzip(envelope.payload), Statement, limits.MAX_UNPACKED_BYTES)
 
 
 def heartbeat_to_payload(heartbeat: Heartbeat) -> bytes:
@@ -181,10 +182,14 @@ def heartbeat_from_envelope(envelope: Envelope) -> Heartbeat:
     """Read a verified heartbeat. Raises TooLarge, Malformed, UnknownSchema."""
     if envelope.payload_type != HEARTBEAT:
         raise UnknownSchema(f"{envelope.payload_type} is no heartbeat")
-    return _convert(bounded_json(envelope.payload, maximum=4 * limits.KIB), Heartbeat)
+    return _read(envelope.payload, Heartbeat, 4 * limits.KIB)
 
 
-def _convert(value: Any, kind: type[T]) -> T:
+def _read(raw: bytes, kind: type[S], maximum: int) -> S:
+    known = as_written(raw, kind, maximum=maximum)
+    if known is not None and known.schema == SCHEMA:
+        return known
+    value = bounded_json(raw, maximum=maximum)
     if not isinstance(value, dict) or value.get("schema") != SCHEMA:
         got = value.get("schema") if isinstance(value, dict) else None
         raise UnknownSchema(f"schema {got!r}; this release reads {SCHEMA}")

@@ -23,8 +23,8 @@ from vonggac_collector.ledger.sql.database import open_engines
 from vonggac_collector.ledger.sql.ledger import open_ledger
 
 
-@pytest.fixture(scope="module")
-def upgraded(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:  # type: ignore[no-redef]
+@pytest.fixture(name="upgraded", scope="module")
+def upgraded_here(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
     file = tmp_path_factory.mktemp("upgraded") / "ledger.db"
     file.write_bytes(gzip.decompress((FOLDER / "0001.db.gz").read_bytes()))
     with postgres.database(empty=True) as url:

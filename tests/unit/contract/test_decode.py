@@ -6,13 +6,14 @@ import gzip
 import json
 import time
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.slowness import slowness
 
 from vonggac_contract import limits
-from vonggac_contract.decode import bounded_json, bounded_members, unpack_gzip
+from vonggac_contract.decode import as_written, bounded_json, bounded_members, unpack_gzip
 from vonggac_contract.errors import Malformed, TooLarge
 
 scalars = (
@@ -71,6 +72,48 @@ def test_members_are_refused_by_what_refuses_the_whole(inside: str) -> None:
             bounded_members(raw, maximum=limits.MIB)
     else:
         assert bounded_members(raw, maximum=limits.MIB).keys() == whole.keys()
+
+
+@given(st.text('\\"a1:,[]{}', max_size=24))
+def test_what_is_read_as_written_is_what_the_scan_lets_through(inside: str) -> None:
+    raw = f'{{"a":[{inside}]}}'.encode()
+    value = as_written(raw, dict)
+    if value is not None:
+        assert value == bounded_json(raw)
+
+
+@given(st.dictionaries(texts, small, max_size=4))
+def test_what_this_encoder_wrote_is_read_as_written(value: dict[str, object]) -> None:
+    assert as_written(msgspec.json.encode(value), dict) == value
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"a":1,"a":1}',
+        b'{"a": 1}',
+        b'{"a":1e2}',
+        b'{"a":"\\u0061"}',
+        b'{"a":"\\u0000"}',
+        b'{"a":9007199254740993}',
+        b'{"a":NaN}',
+        b'{"a":"\xff"}',
+        b'{"a":"\\ud800"}',
+        b'{"a":' + b'["]",' * 70 + b'"["' + b',"["' * 69 + b"]" * 70 + b"}",
+        b'{"a":' + b"[" * limits.MAX_JSON_DEPTH + b"]" * limits.MAX_JSON_DEPTH + b"}",
+        b'{"a":' + b"[" * 1_000_000,
+        b'{"a":"' + b"x" * limits.MAX_JSON_STRING_BYTES + b'"}',
+    ],
+)
+def test_what_is_written_otherwise_or_near_a_bound_is_left_to_the_scan(raw: bytes) -> None:
+    assert as_written(raw, dict, maximum=2 * limits.MIB) is None
+
+
+def test_brackets_within_strings_hide_no_depth() -> None:
+    deepest = limits.MAX_JSON_DEPTH - 1
+    raw = b'{"a":' + b'["]",' * deepest + b'"["' + b"]" * deepest + b"}"
+    assert as_written(raw, dict) == bounded_json(raw)
 
 
 @pytest.mark.parametrize(
