@@ -50,10 +50,14 @@ class Running(NamedTuple):
 
 
 @contextmanager
-def serving(folder: Path, limits: dict[str, float] | None = None, **settings: Any) -> Iterator[Running]:
-    """Serve until the block ends. `limits`: shorter times of `http.protocol.Limits`."""
+def serving(
+    folder: Path, limits: dict[str, float] | None = None, ledger: SqlLedger | None = None, **settings: Any
+) -> Iterator[Running]:
+    """Serve until the block ends. `limits`: shorter times of `http.protocol.Limits`; `ledger`: an empty one, which
+    is closed in the end, instead of a file in `folder`.
+    """
     now = datetime.now(UTC)
-    ledger = open_ledger(f"sqlite:///{folder}/ledger.db", upgrade=True)
+    ledger = ledger or open_ledger(f"sqlite:///{folder}/ledger.db", upgrade=True)
     plant(ledger, now - timedelta(days=2))
     for name, role, unit in (
         ("admin", "administrator", "vn"),

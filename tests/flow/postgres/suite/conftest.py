@@ -10,7 +10,9 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    elsewhere = [i for i in items if HERE in i.path.parents and "ledger" not in getattr(i, "fixturenames", ())]
+    elsewhere = [
+        i for i in items if HERE in i.path.parents and "ledger" not in getattr(i, "fixturenames", ())
+    ]
     if elsewhere:
         config.hook.pytest_deselected(items=elsewhere)
         items[:] = [i for i in items if i not in elsewhere]
