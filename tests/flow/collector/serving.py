@@ -65,6 +65,16 @@ def serving(
         ("kiem", "auditor", "vn"),
     ):
         add_user(ledger, name, role, unit, PASSWORD, now=now, actor="test")
+    with listening(ledger, folder, limits, **settings) as running:
+        yield running
+    ledger.close()
+
+
+@contextmanager
+def listening(
+    ledger: SqlLedger, folder: Path, limits: dict[str, float] | None = None, **settings: Any
+) -> Iterator[Running]:
+    """A collector on that ledger until the block ends, as it is."""
     given = Settings(state_dir=folder, listen="127.0.0.1:0", insecure_cookies=True, **settings)
     app = create_app(given, ledger, KEY, pages=False)
     server = make_server(app, given)
@@ -84,7 +94,6 @@ def serving(
     finally:
         server.should_exit = True
         thread.join()
-        ledger.close()
 
 
 def refusals(ledger: Ledger) -> dict[str, int]:

@@ -55,6 +55,7 @@ _REACHING: Final = {
 }
 """libpq's own, unless the URL says otherwise: a server that is silent is given up after 15 to 25 s."""
 _POOL: Final = {"pool_size": 4, "max_overflow": 8, "pool_timeout": 5.0, "pool_pre_ping": True}
+_DURABLE: Final = ("fsync", "full_page_writes", "synchronous_commit", "server_encoding")
 _AGAIN: Final = ("40001", "40P01", "23505")
 """Serialization failure, deadlock, and a key that somebody else took between our look and our insert."""
 _BUSY: Final = ("55P03", "53300", "57014")
@@ -112,24 +113,30 @@ def _with_password(file: Path) -> Callable[..., None]:
 
 
 def _prepare(settings: dict[str, str]) -> Callable[[psycopg.Connection[Any], Any], None]:
-    names, values = list(settings), list(settings.values())
-
     def prepare(connection: psycopg.Connection[Any], _record: Any) -> None:
-        connection.autocommit = True
-        connection.execute(
-            "SELECT set_config(n, v, false) FROM unnest(%s::text[], %s::text[]) AS s(n, v)", (names, values)
-        )
-        asked = ("fsync", "full_page_writes", "synchronous_commit", "server_encoding")
-        answers = connection.execute(
-            "SELECT current_setting(n) FROM unnest(%s::text[]) WITH ORDINALITY AS s(n, i) ORDER BY i",
-            (list(asked),),
-        ).fetchall()
-        connection.autocommit = False
-        require_durable(
-            connection.info.server_version, {n: a[0] for n, a in zip(asked, answers, strict=True)}
-        )
+        try:
+            connection.autocommit = True
+            _set(connection, settings)
+            require_durable(connection.info.server_version, _asked(connection, _DURABLE))
+            connection.autocommit = False
+        except BaseException:
+            # The pool does not know this connection yet.
+            connection.close()
+            raise
 
     return prepare
+
+
+def _set(connection: psycopg.Connection[Any], settings: dict[str, str]) -> None:
+    connection.execute(
+        "SELECT set_config(n, v, false) FROM unnest(%s::text[], %s::text[]) AS s(n, v)",
+        (list(settings), list(settings.values())),
+    )
+
+
+def _asked(connection: psycopg.Connection[Any], names: tuple[str, ...]) -> dict[str, str]:
+    query = "SELECT n, current_setting(n) FROM unnest(%s::text[]) AS s(n)"
+    return dict(connection.execute(query, (list(names),)).fetchall())
 
 
 def require_durable(version: int, settings: dict[str, str]) -> None:
