@@ -25,6 +25,7 @@ from .desk import Desk
 from .errors import Busy
 from .http.body import BodyLimits
 from .http.refusals import Shell, install_refusals
+from .index.opening import make_consumer, make_index
 from .ledger.interface import Ledger
 from .metrics import Metrics
 from .queries import Queries
@@ -67,15 +68,20 @@ def create_app(
     shelf = Shelf(ledger)
     desk = Desk(ledger)
     worker = Worker(ledger, BoardMaker(ledger, shelf, parameters), now)
+    index = make_index(settings)
+    consumer = make_consumer(ledger, index, shelf, now)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         desk.start()
         if settings.role == "all":
             worker.start()
+            consumer.start()
         yield
+        consumer.stop()
         worker.stop()
         desk.stop()
+        index.close()
 
     app = FastAPI(
         title="Vọng Gác collector",
@@ -94,7 +100,8 @@ def create_app(
     app.state.shelf = shelf
     app.state.desk = desk
     app.state.throttle = Throttle()
-    app.state.metrics = Metrics(ledger)
+    app.state.index = index
+    app.state.metrics = Metrics(ledger, now)
     app.state.queries = Queries(
         ledger, shelf, parameters, now, collector_url=settings.url, collector_keyid=keyid
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.core import CounterMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from .ledger.interface import Ledger
@@ -29,12 +31,39 @@ class _Refusals(Collector):
         return [CounterMetricFamily("vonggac_refused", "Refused inputs by problem code", labels=["reason"])]
 
 
+class _Lag(Collector):
+    """How far search is behind the ledger."""
+
+    _SAID: Final = {
+        "vonggac_index_waiting": "Changes that the search index is yet to be told",
+        "vonggac_index_oldest_seconds": "Since when the oldest of them waits",
+        "vonggac_index_dead_letters": "Changes that it refused for good",
+    }
+
+    def __init__(self, ledger: Ledger, now: Callable[[], datetime]) -> None:
+        self._ledger = ledger
+        self._now = now
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """One gauge each."""
+        with self._ledger.read() as tx:
+            lag = tx.outbox.lag()
+        oldest = 0.0 if lag.oldest is None else max(0.0, (self._now() - lag.oldest).total_seconds())
+        for (name, said), value in zip(self._SAID.items(), (lag.waiting, oldest, lag.dead), strict=True):
+            yield GaugeMetricFamily(name, said, value=value)
+
+    def describe(self) -> list[GaugeMetricFamily]:
+        """Nothing is read when it is registered."""
+        return [GaugeMetricFamily(name, said) for name, said in self._SAID.items()]
+
+
 class Metrics:
     """Counts and times of requests."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, now: Callable[[], datetime]) -> None:
         self.registry = CollectorRegistry()
         self.registry.register(_Refusals(ledger))
+        self.registry.register(_Lag(ledger, now))
         self._requests = Counter(
             "vonggac_http_requests_total", "Answered requests", ["method", "status"], registry=self.registry
         )

@@ -44,10 +44,18 @@ def publish_day(ledger: Ledger, day: date, now: datetime, *, maker: BoardMaker |
     """
     maker = maker or BoardMaker(ledger, Shelf(ledger), load_parameters())
     board = maker.at(min(now, end_of(day)))
+    made = daily_scores(board, day)
     with ledger.write() as tx:
-        tx.scores.put(daily_scores(board, day))
-        tx.outbox.add("scores", [day.isoformat()], now)
+        # What is only later, and the same, is not told to the index: telling is a change that would be published again.
+        differs = {_said(r) for r in tx.scores.day(day)} != {_said(r) for r in made}
+        tx.scores.put(made)
+        if differs:
+            tx.outbox.add("scores", [day.isoformat()], now)
     return board
+
+
+def _said(row: DailyScore) -> tuple[object, ...]:
+    return (row.kind, row.id, row.score, row.with_waivers, row.coverage, row.parameters)
 
 
 def daily_scores(board: Board, day: date) -> list[DailyScore]:

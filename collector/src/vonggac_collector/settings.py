@@ -9,6 +9,7 @@ import ipaddress
 import os
 from pathlib import Path
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 import yaml
@@ -38,6 +39,22 @@ class Settings(BaseSettings):
         None,
         description="file with the password of database_url, its owner's alone; also found as the systemd credential "
         "database-password",
+    )
+    elasticsearch_url: str = Field(
+        "", description="address of the cluster that search runs on; empty: SQLite in the state folder"
+    )
+    elasticsearch_ca: Path | None = Field(
+        None, description="PEM file with the authority of the cluster's certificate; empty: those known here"
+    )
+    elasticsearch_username: str = Field("", description="login at the cluster, with a password's file")
+    elasticsearch_password_file: Path | None = Field(
+        None, description="file with the password of that login, its owner's alone"
+    )
+    elasticsearch_api_key_file: Path | None = Field(
+        None, description="file with an encoded API key, its owner's alone; instead of a login"
+    )
+    elasticsearch_prefix: str = Field(
+        "vonggac", pattern="^[a-z][a-z0-9-]{0,60}$", description="what the names of indices begin with"
     )
     listen: str = Field("127.0.0.1:8440", description="address and port, such as 0.0.0.0:8440")
     public_url: str = Field("", description="address that agents and people use; empty: made from listen")
@@ -86,6 +103,21 @@ class Settings(BaseSettings):
             raise ValueError(f"must not hold a password; name its file by database_password_file {example}")
         return value
 
+    @field_validator("elasticsearch_url")
+    @classmethod
+    def _elasticsearch_url(cls, value: str) -> str:
+        example = "(example: https://search.example:9200)"
+        parts = urlsplit(value)
+        if value and (
+            parts.scheme not in ("https", "http") or not parts.hostname or parts.query or parts.fragment
+        ):
+            raise ValueError(f"must begin with https:// and hold nothing after the path {example}")
+        if parts.username is not None or parts.password is not None:
+            raise ValueError(f"must not hold a login; see elasticsearch_username {example}")
+        if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+            raise ValueError(f"another machine is only asked by https:// {example}")
+        return value.rstrip("/")
+
     @field_validator("public_url")
     @classmethod
     def _public_url(cls, value: str) -> str:
@@ -101,6 +133,10 @@ class Settings(BaseSettings):
             raise ValueError(
                 "listen: other machines would reach it without TLS; set tls_certificate and tls_key, or behind_proxy "
                 "(example: VONGGAC_TLS_CERTIFICATE=/etc/vonggac/collector.pem)"
+            )
+        if bool(self.elasticsearch_username) != (self.elasticsearch_password_file is not None):
+            raise ValueError(
+                "elasticsearch_username: and elasticsearch_password_file go together (example: vonggac)"
             )
         if self.insecure_cookies and not self.on_loopback:
             raise ValueError("insecure_cookies: only for a listen address such as 127.0.0.1:8440")
@@ -119,7 +155,7 @@ class Settings(BaseSettings):
     @property
     def on_loopback(self) -> bool:
         """Whether only this machine reaches it."""
-        return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
+        return _is_loopback(self.host)
 
     @property
     def ledger_url(self) -> str:
@@ -139,6 +175,13 @@ class Settings(BaseSettings):
         scheme = "https" if self.tls_certificate is not None else "http"
         host = f"[{self.host}]" if ":" in self.host else self.host
         return self.public_url or f"{scheme}://{host}:{self.port}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def split_listen(value: str) -> tuple[str, int]:

@@ -86,3 +86,36 @@ def test_a_file_that_is_no_settings_is_refused(tmp_path: Path, text: str) -> Non
 def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="No such file"):
         load_settings(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "search.example:9200",
+        "ftp://search.example",
+        "https://",
+        "https://elastic:secret@search.example:9200",
+        "https://elastic@search.example:9200",
+        "http://search.example:9200",
+        "http://10.0.0.5:9200",
+        "https://search.example/?a=b",
+    ],
+)
+def test_a_cluster_is_reached_by_tls_and_its_login_is_no_part_of_its_address(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("VONGGAC_ELASTICSEARCH_URL", value)
+    with pytest.raises(SettingsError, match=r"VONGGAC_ELASTICSEARCH_URL.*example") as refused:
+        load_settings()
+    assert "secret" not in str(refused.value)
+
+
+def test_a_cluster_may_be_on_this_machine_without_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in ("http://127.0.0.1:9200", "http://localhost:9200/", "http://[::1]:9200", "https://x.vn/es"):
+        monkeypatch.setenv("VONGGAC_ELASTICSEARCH_URL", value)
+        assert load_settings().elasticsearch_url == value.rstrip("/")
+    monkeypatch.setenv("VONGGAC_ELASTICSEARCH_USERNAME", "vonggac")
+    with pytest.raises(SettingsError, match="ELASTICSEARCH_USERNAME"):
+        load_settings()
+    monkeypatch.setenv("VONGGAC_ELASTICSEARCH_PASSWORD_FILE", "/run/credentials/password")
+    assert load_settings().elasticsearch_username == "vonggac"

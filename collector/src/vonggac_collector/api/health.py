@@ -31,6 +31,7 @@ def readyz(request: Request) -> Response:
         have, want = state.ledger.schema()
         with state.ledger.read() as tx:
             published = bool(tx.rulebooks.published(state.now()))
+            lag = tx.outbox.lag()
     except (Busy, StoreFailed) as e:
         return problem_response(e.code, "the ledger does not answer")
     if have != want:
@@ -39,7 +40,9 @@ def readyz(request: Request) -> Response:
         )
     if not published:
         return problem_response("no-rulebook", "no rulebook was published")
-    return Response(msgspec.json.encode({"status": "ready", "schema": have}), media_type=JSON_MEDIA)
+    # Search that is behind is said and nothing else: agents and pages are served all the same.
+    said = {"status": "ready", "schema": have, "search": lag}
+    return Response(msgspec.json.encode(said), media_type=JSON_MEDIA)
 
 
 @router.get("/metrics")

@@ -6,12 +6,17 @@ import argparse
 import signal
 import sys
 import threading
+import time
+from contextlib import closing
 from pathlib import Path
 
 from vonggac_collector import rulebooks
 from vonggac_collector.app import create_app
 from vonggac_collector.auth.passwords import make_password
 from vonggac_collector.board import BoardMaker
+from vonggac_collector.index.opening import make_consumer, make_index
+from vonggac_collector.index.reading import Reader
+from vonggac_collector.index.rebuild import rebuild
 from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.log import configure_log
 from vonggac_collector.people import add_user
@@ -56,6 +61,12 @@ def add_commands(commands: Commands) -> None:
         _work,
         "publish scores without serving (with VONGGAC_ROLE=web elsewhere)",
         "vonggac-collector work",
+    )
+    commands.add(
+        "reindex",
+        _reindex,
+        "make the search index anew from the ledger, while the old one goes on answering",
+        "vonggac-collector reindex",
     )
     commands.add(
         "migrate", _migrate, "bring the ledger's schema to this release", "vonggac-collector migrate"
@@ -115,15 +126,33 @@ def _serve(args: argparse.Namespace) -> int:
 
 
 def _work(args: argparse.Namespace) -> int:
-    with opened(args) as (_, ledger):
+    with opened(args) as (settings, ledger), closing(make_index(settings)) as index:
         configure_log()
-        worker = Worker(ledger, BoardMaker(ledger, Shelf(ledger), load_parameters()), utc_now)
+        shelf = Shelf(ledger)
+        worker = Worker(ledger, BoardMaker(ledger, shelf, load_parameters()), utc_now)
+        consumer = make_consumer(ledger, index, shelf, utc_now)
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         worker.start()
+        consumer.start()
         stop.wait()
+        consumer.stop()
         worker.stop()
+    return GOOD
+
+
+def _reindex(args: argparse.Namespace) -> int:
+    with opened(args) as (settings, ledger), closing(make_index(settings)) as index:
+        reader = Reader(ledger, Shelf(ledger), utc_now)
+        began = time.monotonic()
+
+        def report(done: int, total: int) -> None:
+            print(f"{done} of {total} hosts, {time.monotonic() - began:.0f} s", file=sys.stderr)
+
+        hosts = rebuild(ledger, index, reader, utc_now, report=report)
+        health = index.health()
+        print(f"search has {hosts} hosts, generation {health.generation}")
     return GOOD
 
 

@@ -13,7 +13,17 @@ from typing import Any, Final
 
 import msgspec
 
-from vonggac_collector.ledger.rows import Agent, DailyScore, Host, Placement, System, Unit
+from vonggac_collector.ledger.rows import (
+    Agent,
+    Change,
+    DailyScore,
+    Failing,
+    Host,
+    Look,
+    Placement,
+    System,
+    Unit,
+)
 from vonggac_collector.search.fields import OWN
 from vonggac_collector.search.query import Kind
 from vonggac_contract.finding import SEVERITIES
@@ -21,7 +31,7 @@ from vonggac_contract.rule import Rule
 
 from . import schema
 from .fold import to_text
-from .interface import Fields, HostState, Item, Score, Value
+from .interface import Event, Fields, HostState, Item, Score, Value
 
 MAX_TEXT: Final = 1_000
 """Characters of one value: far under the 32,766 bytes that Elasticsearch takes of a keyword."""
@@ -30,19 +40,6 @@ MAX_ITEMS: Final = 20_000
 _ECS_OUTCOME: Final = {"fail": "failure", "partial": "failure", "unknown": "unknown", "pass": "success"}
 _WEIGHT: Final[dict[str, int]] = {severity: len(SEVERITIES) - n for n, severity in enumerate(SEVERITIES)}
 """event.severity: 4 for critical down to 1 for low; ECS leaves the scale to the source."""
-
-
-class Failing(msgspec.Struct, frozen=True):
-    """A rule whose newest outcome is fail, partial or unknown; `since` when it is so."""
-
-    rule: str
-    outcome: str
-    reason: str
-    passed: int
-    of: int
-    severity: str
-    domain: str
-    since: datetime | None
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -54,7 +51,7 @@ class Standing(msgspec.Struct, frozen=True):
     system: System | None
     level: int
     agent: Agent | None
-    looked_at: datetime | None
+    look: Look | None
 
 
 def host_state(
@@ -73,7 +70,12 @@ def host_state(
         "vonggac.critical": sum(f.severity == "critical" and f.outcome != "unknown" for f in failing),
         "vonggac.unknown": outcomes.count("unknown"),
     }
-    _put(own, "vonggac.looked", None if standing.looked_at is None else iso(standing.looked_at))
+    if standing.look is not None:
+        own |= {
+            "vonggac.looked": iso(standing.look.looked_at),
+            schema.EPOCH: standing.look.epoch,
+            schema.SEQUENCE: standing.look.sequence,
+        }
     _put(own, "agent.version", None if standing.agent is None else _text(standing.agent.agent_version))
     _put(own, "host.ip", _texts(_dict(sections.get("host")).get("addresses")))
     system = [] if standing.system is None else [standing.system.name_vi, standing.system.name_en]
@@ -119,9 +121,9 @@ def _finding(agent: str, failing: Failing, rule: Rule | None) -> Item:
         "event.severity": _WEIGHT.get(failing.severity, 0),
         "vonggac.outcome": failing.outcome,
         "vonggac.severity": failing.severity,
+        "vonggac.since": iso(failing.since),
     }
     _put(fields, "vonggac.reason", failing.reason or None)
-    _put(fields, "vonggac.since", None if failing.since is None else iso(failing.since))
     if failing.of:
         fields |= {"vonggac.passed": failing.passed, "vonggac.of": failing.of}
     texts = [failing.rule]
@@ -207,6 +209,25 @@ _SECTIONS: Final[dict[str, Callable[[str, Any], Iterator[Item]]]] = {
     "tls": _certificates,
     "accounts": _accounts,
 }
+
+
+def event(change: Change, standing: Standing, rule: Rule | None) -> Event:
+    """That a rule's outcome changed. Where the host belongs is as it was when this was written."""
+    common = _common(standing)
+    fields: Fields = {
+        "@timestamp": iso(change.looked_at),
+        "event.kind": "event",
+        "event.outcome": _ECS_OUTCOME.get(change.after, "unknown"),
+        "rule.id": change.rule,
+        "vonggac.outcome": change.after,
+        "vonggac.before": change.before,
+        **{p: common[p] for p in schema.EVENTS if p in common},
+    }
+    _put(fields, "vonggac.reason", change.reason or None)
+    if rule is not None:
+        fields |= {"rule.category": rule.domain, "event.severity": _WEIGHT[rule.severity]}
+    month = change.looked_at.astimezone(UTC).strftime("%Y.%m")
+    return Event(identifier(change.agent, change.epoch, change.sequence, change.rule), month, fields)
 
 
 def score(row: DailyScore, path: Sequence[Unit]) -> Score:

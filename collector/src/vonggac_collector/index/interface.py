@@ -136,6 +136,12 @@ class Index(Protocol):
         `thorough`: compare every document, although the index has noted that nothing changed.
         """
 
+    def looks(self, agents: Sequence[str]) -> Mapping[str, tuple[int, int]] | None:
+        """Epoch and sequence of the look that each of these hosts was last put with; None: no events are kept here.
+
+        The events of all looks up to that one are here if they were added before the host was put.
+        """
+
     def add_events(self, events: Sequence[Event]) -> Mapping[str, str]:
         """What is there already stays. Returns what was refused for good, by id."""
 

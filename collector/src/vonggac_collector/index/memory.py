@@ -50,6 +50,11 @@ class MemoryIndex:
             store[state.agent] = (state, documents(state))
         return Taken(refused)
 
+    def looks(self, agents: Sequence[str]) -> Mapping[str, tuple[int, int]]:
+        with self._lock:
+            own = {a: self._stores[0][a][0].own for a in agents if a in self._stores[0]}
+        return {a: (f[schema.EPOCH], f[schema.SEQUENCE]) for a, f in own.items() if schema.EPOCH in f}  # type: ignore[misc]
+
     def add_events(self, events: Sequence[Event]) -> Mapping[str, str]:
         with self._lock:
             for event in events:
@@ -120,6 +125,11 @@ class MemoryIndex:
         with self._lock:
             self._stores = [self._stores[-1]]
             self._ticket, self._generation = ticket, self._generation + 1
+
+    def lose(self, agent: str) -> None:
+        """A host's documents go missing, as no index should let them."""
+        with self._lock:
+            del self._stores[0][agent]
 
     def put_next(self, states: Sequence[HostState]) -> Taken:
         """Into the generation in the making only."""

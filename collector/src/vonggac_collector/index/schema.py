@@ -23,6 +23,9 @@ KIND: Final = "vonggac.kind"
 TEXT: Final = "vonggac.text"
 DIGEST_FIELD: Final = "vonggac.digest"
 SETTLED: Final = "vonggac.settled"
+EPOCH: Final = "vonggac.epoch"
+SEQUENCE: Final = "vonggac.sequence"
+"""Of the newest look that a host's own document is from."""
 AGENT: Final = "host.id"
 UNIT: Final = "organization.id"
 PATH: Final = "organization.path"
@@ -65,7 +68,7 @@ _SHOWN: Final[dict[Room, dict[str, ColumnType]]] = {
         "vonggac.passed": "long",
         "vonggac.of": "long",
     },
-    "hosts": {SETTLED: "shown"},
+    "hosts": {SETTLED: "shown", EPOCH: "long", SEQUENCE: "long"},
     "inventory": {"tls.server.not_before": "date"},
 }
 

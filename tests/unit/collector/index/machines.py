@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from vonggac_collector.index.documents import Failing, Standing, host_state
+from vonggac_collector.index.documents import Standing, host_state
 from vonggac_collector.index.interface import HostState
-from vonggac_collector.ledger.rows import Agent, Host, Placement, System, Unit
+from vonggac_collector.ledger.rows import Agent, Failing, Host, Look, Placement, System, Unit
 from vonggac_collector.search.fields import FIELDS, OUTCOMES, Field
 from vonggac_collector.search.query import KINDS, Is, Kind, Query, Range, Sort, Starts, Term, Word
 from vonggac_contract.finding import DOMAINS, SEVERITIES
@@ -84,7 +84,7 @@ def a_state(
             system,
             level,
             Agent(identifier, "active", 1, 1, "d" * 64, "c" * 64, "0.1.0", NOW),
-            NOW - number * DAY,
+            a_look(identifier, NOW - number * DAY),
         ),
         failing,
         sections or {},
@@ -92,15 +92,37 @@ def a_state(
     )
 
 
+def a_look(agent: str, looked_at: datetime) -> Look:
+    """Its newest look, as far as documents have something of it."""
+    return Look(
+        digest="d" * 64,
+        agent=agent,
+        epoch=1,
+        sequence=1,
+        looked_at=looked_at,
+        finished_at=looked_at,
+        committed_at=looked_at,
+        rulebook="b" * 64,
+        profile="level-3",
+        platform="linux",
+        content="c" * 64,
+        outcomes_digest="o" * 64,
+        vector=b"",
+        flags="",
+        shelf="2026-11-L3",
+    )
+
+
 def fails(*rules: str, outcome: str = "fail", severity: str = "high") -> list[Failing]:
     """Rules that a host fails."""
-    return [Failing(r, outcome, "", 0, 0, severity, "access", NOW - DAY) for r in rules]
+    return [Failing("", r, outcome, "", 0, 0, severity, "access", NOW - DAY, 1, 1) for r in rules]
 
 
 def a_random_state(rng: random.Random, number: int, ticket: int, tree: Sequence[Unit]) -> HostState:
     """Some host, somewhere in the tree."""
     failing = [
         Failing(
+            "",
             rule,
             rng.choice(OUTCOMES),
             rng.choice(("", "timed-out")),
@@ -108,7 +130,9 @@ def a_random_state(rng: random.Random, number: int, ticket: int, tree: Sequence[
             rng.randrange(4),
             rng.choice(SEVERITIES),
             rng.choice(DOMAINS),
-            rng.choice((None, NOW - rng.randrange(400) * DAY)),
+            NOW - rng.randrange(400) * DAY,
+            1,
+            1,
         )
         for rule in rng.sample([*TITLES, "local.rule"], rng.randrange(5))
     ]

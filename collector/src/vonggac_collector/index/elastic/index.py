@@ -66,7 +66,8 @@ class ElasticIndex:
     def put_into(self, suffix: str, states: Sequence[HostState], *, thorough: bool) -> Taken:
         """Into one generation: "" the one that serves, NEXT the one that is being made."""
         heads = self._layout.rooms["hosts"] + suffix
-        settled = {} if thorough else self._settled(heads, [s.agent for s in states])
+        before = {} if thorough else self._heads(heads, [s.agent for s in states])
+        settled = {agent: noted.get(schema.SETTLED, "") for agent, noted in before.items()}
         made = {s.agent: documents(s) for s in states}
         written = self._send([_head(heads, s, made[s.agent], "") for s in states])
         overtaken = {agent for _, agent in written.conflicts}
@@ -99,14 +100,16 @@ class ElasticIndex:
             ]
         return self._send(operations)
 
-    def _settled(self, heads: str, agents: Sequence[str]) -> dict[str, str]:
-        """Of each host that was written to its end, what its inventory was."""
+    def _heads(self, heads: str, agents: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """What the own documents of these hosts note of how they were put."""
         if not agents:
             return {}
         with index_errors():
-            answer = self._client.mget(index=heads, ids=list(agents), source=[schema.SETTLED])
+            answer = self._client.mget(
+                index=heads, ids=list(agents), source=[schema.SETTLED, schema.EPOCH, schema.SEQUENCE]
+            )
         _raise_missing(answer["docs"])
-        return {d["_id"]: d["_source"].get(schema.SETTLED, "") for d in answer["docs"] if d.get("found")}
+        return {d["_id"]: d["_source"] for d in answer["docs"] if d.get("found")}
 
     def _held(self, alias: str, agents: Sequence[str]) -> dict[str, dict[str, str]]:
         """What is there of these hosts: digests by id, by host."""
@@ -135,6 +138,10 @@ class ElasticIndex:
                 if len(hits) < _LISTED:
                     return found
                 after = hits[-1]["sort"]
+
+    def looks(self, agents: Sequence[str]) -> Mapping[str, tuple[int, int]]:
+        found = self._heads(self._layout.rooms["hosts"] + self._layout.suffixes()[0], agents)
+        return {a: (f[schema.EPOCH], f[schema.SEQUENCE]) for a, f in found.items() if schema.EPOCH in f}
 
     def add_events(self, events: Sequence[Event]) -> Mapping[str, str]:
         for month in sorted({e.month for e in events} - self._months):

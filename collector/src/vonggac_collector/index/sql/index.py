@@ -70,6 +70,9 @@ class SqlIndex:
                     _put_host(connection, state, there, thorough)
         return Taken()
 
+    def looks(self, agents: Sequence[str]) -> None:
+        """No events are kept here."""
+
     def add_events(self, events: Sequence[Event]) -> Mapping[str, str]:
         return {}
 

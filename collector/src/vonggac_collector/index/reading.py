@@ -1,0 +1,130 @@
+"""Reads what the ledger says of hosts, for their documents; in one read transaction, after a ticket was drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime
+from typing import Final
+
+import msgspec
+
+from vonggac_collector.ingest.projection import unpack_json
+from vonggac_collector.ledger.interface import Ledger, Transaction
+from vonggac_collector.ledger.rows import System, Unit
+from vonggac_collector.reads.texts import Texts
+from vonggac_collector.rulebooks import Shelf
+
+from .documents import Standing, event, host_state, score
+from .interface import Event, HostState, Score
+
+_HISTORY: Final = 10_000
+"""Changes of one host that are read at once."""
+
+
+class Read(msgspec.Struct, frozen=True):
+    """Hosts as they are, and those that could not be made into documents, with the reason."""
+
+    states: list[HostState]
+    events: list[Event]
+    broken: dict[str, str]
+
+
+class Reader:
+    """Reads from one ledger. Safe for several threads."""
+
+    def __init__(self, ledger: Ledger, shelf: Shelf, now: Callable[[], datetime]) -> None:
+        self._ledger = ledger
+        self._shelf = shelf
+        self._now = now
+
+    def hosts(self) -> list[str]:
+        """Every host's id, in order."""
+        with self._ledger.read() as tx:
+            return sorted(h.id for h in tx.tree.hosts(self._now()))
+
+    def read(
+        self, agents: Sequence[str], ticket: int, known: Callable[[str], tuple[int, int]] | None
+    ) -> Read:
+        """The hosts' states under the ticket. `known`: up to which look a host's events are told; None: tell none."""
+        now = self._now()
+        found = Read([], [], {})
+        with self._ledger.read() as tx:
+            texts = Texts(self._shelf, [digest for digest, _ in tx.rulebooks.published(now)])
+            standings = _Standings(tx, agents, now)
+            failings = tx.findings.current(agents)
+            for agent in agents:
+                standing = standings.of(agent)
+                if standing is None:
+                    found.states.append(HostState(agent, ticket, gone=True))
+                    continue
+                try:
+                    sections = {s.name: unpack_json(s.content) for s in tx.chain.sections(agent)}
+                    failing = failings.get(agent, [])
+                    found.states.append(host_state(ticket, standing, failing, sections, texts.rule))
+                    if known is not None:
+                        found.events.extend(_events(tx, standing, known(agent), texts))
+                except Exception as e:  # noqa: BLE001  one host that cannot be read must not keep all others out
+                    found.broken[agent] = f"cannot be made into documents: {type(e).__name__}: {e}"
+        return found
+
+    def scores(self, day: date) -> list[Score]:
+        """What was published for that day."""
+        now = self._now()
+        with self._ledger.read() as tx:
+            units = {u.code: u for u in tx.tree.units(now)}
+            unit_of = {s.id: s.unit for s in tx.tree.systems(now)}
+            rows = tx.scores.day(day)
+        return [score(r, path_of(units, r.id if r.kind == "unit" else unit_of.get(r.id, ""))) for r in rows]
+
+
+class _Standings:
+    """Where each of some hosts belongs."""
+
+    def __init__(self, tx: Transaction, agents: Sequence[str], now: datetime) -> None:
+        self._tx = tx
+        self._now = now
+        self._located = tx.tree.located(agents, now)
+        self._units = {u.code: u for u in tx.tree.units(now)}
+        self._systems = {s.id: s for s in tx.tree.systems(now)}
+        self._highest = _highest(self._systems.values())
+
+    def of(self, agent: str) -> Standing | None:
+        """None for a host that has no place."""
+        if agent not in self._located:
+            return None
+        host, place = self._located[agent]
+        system = self._systems.get(place.system or "")
+        level = self._highest.get(place.unit, 1) if system is None else system.level
+        look = self._tx.chain.newest_look(agent, self._now)
+        path = path_of(self._units, place.unit)
+        return Standing(host, place, path, system, level, self._tx.agents.get(agent), look)
+
+
+def _highest(systems: Iterable[System]) -> dict[str, int]:
+    """Of each unit with systems, the highest level."""
+    found: dict[str, int] = {}
+    for system in systems:
+        found[system.unit] = max(system.level, found.get(system.unit, 1))
+    return found
+
+
+def _events(tx: Transaction, standing: Standing, after: tuple[int, int], texts: Texts) -> Iterable[Event]:
+    while True:
+        changes = tx.findings.history(standing.host.id, after=after, limit=_HISTORY)
+        yield from (event(c, standing, texts.rule(c.rule)) for c in changes)
+        if len(changes) < _HISTORY:
+            return
+        # What the limit cut off of the last look comes with the next; unless that look fills all of it.
+        last = changes[-1]
+        before = (last.epoch, last.sequence - 1)
+        after = before if before > after else (last.epoch, last.sequence)
+
+
+def path_of(units: dict[str, Unit], code: str) -> list[Unit]:
+    """The unit and every unit above it, the root first; empty for a unit that there is not."""
+    found: list[Unit] = []
+    unit = units.get(code)
+    while unit is not None:
+        found.append(unit)
+        unit = units.get(unit.parent or "")
+    return found[::-1]

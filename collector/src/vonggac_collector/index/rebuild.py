@@ -1,0 +1,132 @@
+"""Makes the whole index anew from the ledger, while the old one answers and changes go to both."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from vonggac_collector.errors import CollectorError, IndexFailed, IndexMissing
+from vonggac_collector.ledger.interface import Ledger
+from vonggac_collector.ledger.rows import DeadLetter
+
+from .interface import Build, Index, Taken
+from .reading import Reader
+
+ABOUT_HOSTS: Final = frozenset({"look", "host"})
+TOGETHER: Final = 25
+"""Hosts that are read and written at once: some 15,000 documents, a few bulk requests."""
+SCORE_DAYS: Final = 400
+"""Days of published scores that are told again; pages show at most a year."""
+_ATTEMPTS: Final = 8
+_LOG: Final = structlog.get_logger("vonggac.index")
+
+
+class Stopped(CollectorError):
+    """The process is ending; the rebuild begins anew with the next."""
+
+
+def tell(
+    index: Index, reader: Reader, agents: Sequence[str], ticket: int, *, thorough: bool = False
+) -> Taken:
+    """Put the hosts as the ledger has them. Raises IndexFailed."""
+    refused: dict[str, str] = {}
+    overtaken: frozenset[str] = frozenset()
+    for start in range(0, len(agents), TOGETHER):
+        some = agents[start : start + TOGETHER]
+        looks = index.looks(some)
+        known = None if looks is None else lambda agent, looks=looks: looks.get(agent, (0, 0))
+        read = reader.read(some, ticket, known)
+        index.add_events(read.events)
+        taken = index.put(read.states, thorough=thorough)
+        refused |= read.broken | dict(taken.refused)
+        overtaken |= taken.overtaken
+    return Taken(refused, overtaken)
+
+
+def rebuild(
+    ledger: Ledger,
+    index: Index,
+    reader: Reader,
+    now: Callable[[], datetime],
+    *,
+    report: Callable[[int, int], None] = lambda done, total: None,
+    meanwhile: Callable[[], object] = lambda: None,
+    stop: threading.Event | None = None,
+) -> int:
+    """Returns how many hosts the new generation has.
+
+    `report` is given how many are done, of how many; `meanwhile` is called between: what changes must not wait for the
+    end. Raises IndexFailed if the index stays away, Stopped.
+    """
+    stop = stop or threading.Event()
+    hosts = reader.hosts()
+    with index.building() as build:
+        for start in range(0, len(hosts), TOGETHER):
+            if stop.is_set():
+                raise Stopped("the index is not rebuilt yet")
+            some = hosts[start : start + TOGETHER]
+            _patiently(lambda some=some: _put(ledger, index, reader, build, some, now), stop)  # type: ignore[misc]
+            report(min(start + TOGETHER, len(hosts)), len(hosts))
+            try:
+                meanwhile()
+            except IndexMissing:
+                # What is rebuilt is missing.
+                continue
+        _patiently(lambda: _put_scores(ledger, reader, build, now()), stop)
+        with ledger.write() as tx:
+            ticket = tx.outbox.ticket()
+        build.finish(ticket)
+    with ledger.write() as tx:
+        tx.outbox.mark(ticket)
+    return len(hosts)
+
+
+def _put(
+    ledger: Ledger,
+    index: Index,
+    reader: Reader,
+    build: Build,
+    agents: Sequence[str],
+    now: Callable[[], datetime],
+) -> None:
+    with ledger.write() as tx:
+        ticket = tx.outbox.ticket()
+    keeps_events = index.looks([]) is not None
+    read = reader.read(agents, ticket, (lambda _: (0, 0)) if keeps_events else None)
+    index.add_events(read.events)
+    refused = read.broken | dict(build.put(read.states).refused)
+    if refused:
+        with ledger.write() as tx:
+            for agent, why in refused.items():
+                tx.outbox.bury(DeadLetter(tx.outbox.ticket(), "host", agent, why, now()))
+
+
+def _put_scores(ledger: Ledger, reader: Reader, build: Build, now: datetime) -> None:
+    with ledger.write() as tx:
+        ticket, newest = tx.outbox.ticket(), tx.scores.newest_day()
+    for back in range(SCORE_DAYS if newest is not None else 0):
+        scores = reader.scores(newest - timedelta(days=back)) if newest is not None else []
+        if scores:
+            build.put_scores(scores, ticket)
+
+
+def _patiently(work: Callable[[], None], stop: threading.Event) -> None:
+    """Do it, and again after a pause if the index does not answer; not if something of it went missing."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            work()
+        except IndexMissing:
+            raise
+        except IndexFailed as e:
+            if attempt == _ATTEMPTS - 1:
+                raise
+            _LOG.warning("the rebuild waits for the index", detail=str(e))
+            stop.wait(2.0**attempt / 4)
+        else:
+            return
+        if stop.is_set():
+            raise Stopped("the index is not rebuilt yet")

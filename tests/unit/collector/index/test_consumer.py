@@ -1,0 +1,305 @@
+"""What the ledger commits reaches the index, at least once and in the end exactly; whatever fails between."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import pytest
+from tests.unit.collector.conftest import NOW, Desk
+from tests.unit.collector.machines import Machine, a_rulebook
+
+from vonggac_collector import rulebooks
+from vonggac_collector.errors import IndexFailed
+from vonggac_collector.index.consumer import Consumer
+from vonggac_collector.index.interface import HostState, Index, Row, Taken
+from vonggac_collector.index.memory import MemoryIndex
+from vonggac_collector.index.reading import Reader
+from vonggac_collector.index.rebuild import rebuild
+from vonggac_collector.ledger.interface import Ledger
+from vonggac_collector.ledger.rows import Lag
+from vonggac_collector.rollup import day_of, publish_day
+from vonggac_collector.rulebooks import Shelf
+from vonggac_collector.search.query import KINDS, Query, Scope, Word
+from vonggac_contract.report import Section, section_digest
+
+ALL = Scope("vn")
+MINUTE = timedelta(minutes=1)
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.moment = NOW + MINUTE
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def seconds(self) -> float:
+        return (self.moment - NOW).total_seconds()
+
+
+class Failing(MemoryIndex):
+    """An index that stops answering: before it took what it was told, or after."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before = self.after = False
+
+    def put(self, states: Sequence[HostState], *, thorough: bool = False) -> Taken:
+        if self.before:
+            raise IndexFailed("it does not answer")
+        taken = super().put(states, thorough=thorough)
+        if self.after:
+            raise IndexFailed("its answer was lost")
+        return taken
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def make(ledger: Ledger, index: Index, clock: Clock) -> Consumer:
+    reader = Reader(ledger, Shelf(ledger), clock.now)
+    return Consumer(ledger, index, reader, clock.now, clock=clock.seconds)
+
+
+def drain(consumer: Consumer) -> None:
+    while consumer.turn():
+        pass
+
+
+def everything(index: Index) -> list[list[Row]]:
+    """Every row of every kind."""
+    index.refresh()
+    return [index.search(Query(k), ALL, limit=1_000).rows for k in KINDS]
+
+
+def rebuilt(ledger: Ledger, clock: Clock) -> MemoryIndex:
+    """What an index holds that is made from the ledger just now."""
+    made = MemoryIndex()
+    rebuild(ledger, made, Reader(ledger, Shelf(ledger), clock.now), clock.now)
+    return made
+
+
+def lag(ledger: Ledger) -> Lag:
+    with ledger.read() as tx:
+        return tx.outbox.lag()
+
+
+def packages(*names: str) -> dict[str, Section]:
+    content = {"manager": "dpkg", "packages": [[n, "1.0", "amd64", ""] for n in names]}
+    return {"packages": Section(section_digest(content), content)}
+
+
+def rules(index: Index, *words: str) -> list[str]:
+    found = index.search(Query("findings", tuple(Word(w) for w in words)), ALL).rows
+    return sorted(str(r.fields["rule.id"]) for r in found)
+
+
+def test_what_a_machine_reports_is_found_and_what_it_mends_is_not(desk: Desk, clock: Clock) -> None:
+    index = MemoryIndex()
+    consumer = make(desk.ledger, index, clock)
+    machine = desk.enrol(Machine("Máy-chủ"))
+    drain(consumer)
+    assert [r.fields["host.name"] for r in index.search(Query("hosts", (Word("may chu"),)), ALL).rows] == [
+        "Máy-chủ"
+    ]
+    desk.accept(machine.report(NOW, {1, 2}, sections=packages("openssl", "bash")))
+    drain(consumer)
+    assert rules(index) == ["linux.test.rule-01", "linux.test.rule-02"]
+    assert len(index.search(Query("packages"), ALL).rows) == 2
+    desk.accept(machine.report(NOW + MINUTE, {2}, sections=packages("bash")))
+    drain(consumer)
+    assert rules(index) == ["linux.test.rule-02"]
+    assert [r.fields["package.name"] for r in index.search(Query("packages"), ALL).rows] == ["bash"]
+    assert lag(desk.ledger).waiting == 0
+    assert {e.fields["vonggac.outcome"] for e in index.events.values()} == {"fail", "pass"}
+
+
+def test_rows_wait_while_the_index_does_not_answer_and_machines_are_answered_all_the_same(
+    desk: Desk, machine: Machine, clock: Clock
+) -> None:
+    index = Failing()
+    consumer = make(desk.ledger, index, clock)
+    drain(consumer)
+    index.before = True
+    for failing in ({1}, {1, 2}):
+        assert desk.accept(machine.report(NOW, failing)).status == 200
+        with pytest.raises(IndexFailed):
+            consumer.turn()
+    assert lag(desk.ledger).waiting == 2
+    assert lag(desk.ledger).oldest == NOW
+    with desk.ledger.write() as tx:
+        far = clock.moment + timedelta(hours=1)
+        assert {r.error for r in tx.outbox.claim(9, far, clock.moment)} == {"it does not answer"}
+    index.before = False
+    clock.moment += timedelta(minutes=2)
+    drain(consumer)
+    assert rules(index) == ["linux.test.rule-01", "linux.test.rule-02"]
+    assert lag(desk.ledger).waiting == 0
+
+
+def test_what_was_taken_without_an_answer_is_told_again_and_changes_nothing(
+    desk: Desk, machine: Machine, clock: Clock
+) -> None:
+    index = Failing()
+    consumer = make(desk.ledger, index, clock)
+    drain(consumer)
+    desk.accept(machine.report(NOW, {3}))
+    index.after = True
+    with pytest.raises(IndexFailed):
+        consumer.turn()
+    before = everything(index)
+    assert rules(index) == ["linux.test.rule-03"]
+    index.after = False
+    clock.moment += timedelta(minutes=2)
+    drain(consumer)
+    assert everything(index) == before
+    assert lag(desk.ledger).waiting == 0
+
+
+def test_a_host_that_the_index_refuses_becomes_a_dead_letter_and_keeps_nobody_waiting(
+    desk: Desk, clock: Clock
+) -> None:
+    first, second = (desk.enrol(Machine(f"may-{n}", seed=n)) for n in (1, 2))
+    index = MemoryIndex(refuses=lambda state: state.agent == first.agent_id)
+    consumer = make(desk.ledger, index, clock)
+    drain(consumer)
+    desk.accept(first.report(NOW, {1}))
+    desk.accept(second.report(NOW, {2}))
+    drain(consumer)
+    assert rules(index) == ["linux.test.rule-02"]
+    assert lag(desk.ledger).waiting == 0
+    with desk.ledger.read() as tx:
+        letters = tx.outbox.buried(10)
+    assert {(x.subject, x.error) for x in letters} == {(first.agent_id, "refused by the twin")}
+
+
+def test_a_new_rulebook_changes_the_texts_of_every_host(desk: Desk, machine: Machine, clock: Clock) -> None:
+    index = MemoryIndex()
+    consumer = make(desk.ledger, index, clock)
+    desk.accept(machine.report(NOW, {1}))
+    drain(consumer)
+    assert rules(index, "words") == ["linux.test.rule-01"]
+    assert rules(index, "warten") == []
+    raw = a_rulebook(version="2").replace(b'"words"', b'"warten"')
+    rulebooks.publish(desk.ledger, raw, now=NOW + MINUTE, actor="test")
+    clock.moment += 2 * MINUTE
+    drain(consumer)
+    assert rules(index, "warten") == ["linux.test.rule-01"]
+
+
+def test_scores_are_told_when_they_differ_and_telling_them_is_no_reason_to_publish(
+    desk: Desk, machine: Machine, clock: Clock
+) -> None:
+    index = MemoryIndex()
+    consumer = make(desk.ledger, index, clock)
+    desk.accept(machine.report(NOW, {1}))
+    publish_day(desk.ledger, day_of(NOW), NOW + MINUTE)
+    drain(consumer)
+    found = {s.fields["vonggac.id"]: s.fields for s in index.scores.values()}
+    assert found["ha-noi/so-y-te"]["organization.path"] == ["vn", "ha-noi", "ha-noi/so-y-te"]
+    assert found["hsyt"]["organization.id"] == "ha-noi/so-y-te"
+    publish_day(desk.ledger, day_of(NOW), NOW + 2 * MINUTE)
+    assert lag(desk.ledger).waiting == 0
+
+
+def test_who_has_nothing_to_do_commits_nothing(desk: Desk, machine: Machine, clock: Clock) -> None:
+    consumer = make(desk.ledger, MemoryIndex(), clock)
+    drain(consumer)
+    before = desk.ledger.version()
+    for _ in range(5):
+        clock.moment += timedelta(seconds=7)
+        assert not consumer.turn()
+    assert desk.ledger.version() == before
+
+
+@pytest.mark.parametrize("lost", ["everything", "the newest"])
+def test_an_index_that_lost_what_it_was_told_is_noticed_and_rebuilt(
+    desk: Desk, machine: Machine, clock: Clock, lost: str
+) -> None:
+    index = MemoryIndex()
+    drain(make(desk.ledger, index, clock))
+    desk.accept(machine.report(NOW, {1}))
+    drain(make(desk.ledger, index, clock))
+    # Emptied, or restored from a copy that was made before it was told the newest.
+    other = MemoryIndex()
+    if lost == "the newest":
+        other.mark(index.health().ticket - 1)
+    drain(make(desk.ledger, other, clock))
+    assert everything(other) == everything(index)
+    assert other.health().generation == 2
+
+
+def test_an_index_from_the_future_of_a_restored_ledger_is_rebuilt(
+    desk: Desk, machine: Machine, clock: Clock
+) -> None:
+    index = MemoryIndex()
+    consumer = make(desk.ledger, index, clock)
+    drain(consumer)
+    index.mark(1_000_000)
+    desk.accept(machine.report(NOW, {1}))
+    clock.moment += 2 * MINUTE
+    drain(consumer)
+    assert rules(index) == ["linux.test.rule-01"]
+    assert index.health().ticket < 1_000_000
+
+
+def test_what_went_missing_unseen_is_back_within_a_day(desk: Desk, machine: Machine, clock: Clock) -> None:
+    index = MemoryIndex()
+    consumer = make(desk.ledger, index, clock)
+    desk.accept(machine.report(NOW, {1}))
+    drain(consumer)
+    whole = everything(index)
+    index.lose(machine.agent_id)
+    assert everything(index) != whole
+    for _ in range(24):
+        clock.moment += timedelta(hours=1, seconds=1)
+        drain(consumer)
+    assert everything(index) == whole
+
+
+def test_after_any_history_the_index_is_what_a_rebuild_makes_it(desk: Desk, clock: Clock) -> None:
+    rng = random.Random(11)
+    index = Failing()
+    consumers = [make(desk.ledger, index, clock) for _ in range(2)]
+    machines = [desk.enrol(Machine(f"may-{n}", seed=n)) for n in range(1, 5)]
+    for _ in range(60):
+        clock.moment += timedelta(seconds=rng.randrange(1, 200))
+        machine = rng.choice(machines)
+        failing = set(rng.sample(range(14), rng.randrange(5)))
+        sent = machine.report(
+            clock.moment, failing, sections=packages(*rng.sample("abcdef", rng.randrange(6)))
+        )
+        assert desk.accept(sent, clock.moment).status == 200
+        index.before, index.after = rng.random() < 0.2, rng.random() < 0.2
+        try:
+            rng.choice(consumers).turn()
+        except IndexFailed:
+            continue
+    index.before = index.after = False
+    clock.moment += timedelta(hours=1)
+    for consumer in consumers:
+        drain(consumer)
+    fresh = rebuilt(desk.ledger, clock)
+    assert everything(index) == everything(fresh)
+    assert index.events == fresh.events
+    assert lag(desk.ledger) == Lag(0, None, 0)
+
+
+def test_it_stops_when_it_is_told_to(desk: Desk, machine: Machine, clock: Clock) -> None:
+    index = MemoryIndex()
+    reader = Reader(desk.ledger, Shelf(desk.ledger), clock.now)
+    consumer = Consumer(desk.ledger, index, reader, clock.now, pause_s=0.01)
+    consumer.start()
+    desk.accept(machine.report(NOW, {1}))
+    for _ in range(500):
+        if rules(index):
+            break
+        consumer._stop.wait(0.01)
+    consumer.stop()
+    assert rules(index) == ["linux.test.rule-01"]
