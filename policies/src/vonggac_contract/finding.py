@@ -33,8 +33,8 @@ class Outcome(StrEnum):
     NOT_APPLICABLE = "not-applicable"
 
 
-class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One deciding comparison.
+class Evidence(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """One deciding comparison. Never part of a cycle, so the garbage collector need not look at it (as `Finding`).
 
     `fact`: key and field in words; `operator`: the rule's operator; `expected`: its value; `actual`: what was there
     (text is cut at MAX_EVIDENCE_TEXT). For lists: the first MAX_EVIDENCE_ITEMS offenders and the `total` of them.
@@ -48,7 +48,7 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
     total: int = 0
 
 
-class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
+class Finding(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """`passed` of `of` elements passed, for partial. `reason` for unknown and not-applicable: a `Reason`, or
     `no-value` (the fact is known, this field of it is not set), `condition` (the rule's `when` does not hold),
     `platform`, `not-reported` (the collector's word for a rule that the report lacks), `withheld`."""

@@ -7,7 +7,7 @@ from typing import Final
 
 from vonggac_collector.ledger.interface import Transaction
 
-from .vector import Asked, Vector, rules_of, unpack_rules, unpack_vector
+from .vector import Asked, Vector, unpack_rules, unpack_vector
 
 _MAX_LISTS: Final = 1_000
 _LISTS: dict[str, list[Asked]] = {}
@@ -15,7 +15,7 @@ _LISTS: dict[str, list[Asked]] = {}
 
 def vector_at(tx: Transaction, packed: bytes) -> Vector:
     """The answers of a look's vector."""
-    return unpack_vector(packed, _list(tx, rules_of(packed)))
+    return unpack_vector(packed, lambda digest: list_at(tx, digest))
 
 
 def vectors_at(tx: Transaction, digests: Sequence[str]) -> dict[str, Vector]:
@@ -23,7 +23,7 @@ def vectors_at(tx: Transaction, digests: Sequence[str]) -> dict[str, Vector]:
     return {digest: vector_at(tx, packed) for digest, packed in tx.chain.vectors(digests).items()}
 
 
-def _list(tx: Transaction, digest: str) -> list[Asked]:
+def list_at(tx: Transaction, digest: str) -> list[Asked]:
     """A list is what its digest says, so it is read once in a process."""
     if digest not in _LISTS:
         packed = tx.findings.rules(digest)

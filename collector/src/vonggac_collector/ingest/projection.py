@@ -15,7 +15,7 @@ from vonggac_contract.envelope import envelope_from_bytes
 from vonggac_contract.errors import Malformed
 from vonggac_contract.report import Statement, statement_from_envelope
 
-from .vector import Vector, outcomes_digest, pack_vector
+from .vector import Vector, pack_vector
 
 _LEVEL: Final = 1
 """zlib's quickest: ingest is paid for by the sender's patience."""
@@ -48,10 +48,11 @@ def statement_of(row: EnvelopeRow) -> Statement:
 
 
 def project(
-    statement: Statement, row: EnvelopeRow, vector: Vector, rules: str, committed_at: datetime, flags: str
+    statement: Statement, row: EnvelopeRow, vector: Vector, committed_at: datetime, flags: str
 ) -> Look:
-    """The row of a committed statement. `rules`: the digest of the list of rules that `vector` answers."""
+    """The row of a committed statement whose answers `vector` holds."""
     report = statement.report
+    outcomes_digest, packed = pack_vector(vector)
     finished_at = in_utc(report.finished_at)
     return Look(
         digest=row.digest,
@@ -65,8 +66,8 @@ def project(
         profile=report.profile,
         platform=report.platform,
         content=report.content,
-        outcomes_digest=outcomes_digest(vector),
-        vector=pack_vector(rules, vector.said),
+        outcomes_digest=outcomes_digest,
+        vector=packed,
         flags=flags,
         shelf=row.shelf,
     )
@@ -82,12 +83,12 @@ def in_utc(moment: datetime) -> datetime:
         raise Malformed("a time beyond the calendar") from e
 
 
-def section_rows(statement: Statement, looked_at: datetime) -> list[SectionRow]:
-    """The rows of those sections that came with their content."""
+def section_rows(statement: Statement, looked_at: datetime, held: set[tuple[str, str]]) -> list[SectionRow]:
+    """The rows of those sections that came with content that is not held."""
     return [
         SectionRow(statement.agent_id, name, s.digest, looked_at, pack_json(s.content))
         for name, s in statement.report.sections.items()
-        if s.content is not None
+        if s.content is not None and (name, s.digest) not in held
     ]
 
 

@@ -25,8 +25,8 @@ from vonggac_contract.report import (
 from . import projection
 from .answer import Answer, pending, refusal, sealed
 from .judgement import receipt_payload
-from .outcomes import vector_at
-from .vector import NOTHING, differences, pack_rules, vector_of
+from .outcomes import list_at, vector_at
+from .vector import Vector, answers_of, differences, rules_of
 
 MAX_PENDING: Final = 1_000
 """Reports of one agent that may wait for an earlier one; the project's own figure, ten days of a changing host."""
@@ -138,20 +138,22 @@ def _commit(
     """Make the report the head of its agent's chain. Returns the receipt's payload, and the agent as it is then."""
     report = statement.report
     payload = receipt_payload(holder, row.digest, row.received_at, sequence=row.sequence)
-    vector = vector_of(report.findings)
-    rules, packed = pack_rules(vector.asked)
+    rules, packed = rules_of(report.findings)
     before = None if agent.vector is None else vector_at(tx, agent.vector)
-    look = projection.project(statement, row, vector, rules, now, _flags(statement, row, tx))
+    if before is None or before.rules != rules:
+        tx.findings.add_rules(rules, packed)
+    vector = Vector(rules, list_at(tx, rules), answers_of(report.findings))
+    held = tx.chain.held(row.agent)
+    look = projection.project(statement, row, vector, now, _flags(statement, row, held))
     if first_seen:
         tx.chain.add(replace(row, state="committed", committed_at=now, receipt=payload))
     else:
         tx.chain.settle(row.digest, "committed", now, payload)
-    if before is None or before.asked != vector.asked:
-        tx.findings.add_rules(rules, packed)
     tx.chain.add_look(look)
-    found = differences(look, vector.by_rule(), NOTHING if before is None else before.by_rule())
+    found = differences(look, vector, before)
     tx.findings.differ(row.agent, found.wrong, found.mended, found.changes)
-    for section in projection.section_rows(statement, look.looked_at):
+    new = projection.section_rows(statement, look.looked_at, held)
+    for section in new:
         tx.chain.put_section(section)
     agent = replace(
         agent,
@@ -164,20 +166,20 @@ def _commit(
     )
     tx.agents.put(agent)
     os, hostname = projection.os_name(statement), projection.host_name(statement)
-    if os is not None and hostname is not None:
+    if new and os is not None and hostname is not None:
         tx.tree.describe_host(row.agent, hostname, os)
     tx.outbox.add("look", [row.agent], now)
     return payload, agent
 
 
-def _flags(statement: Statement, row: EnvelopeRow, tx: Transaction) -> str:
+def _flags(statement: Statement, row: EnvelopeRow, held: set[tuple[str, str]]) -> str:
     flags = []
     if statement.report.finished_at - row.received_at > CLOCK_AHEAD:
         flags.append("clock-ahead")
     if row.received_at - statement.report.finished_at > CARRIED_LATE:
         flags.append("carried-late")
     named = {(n, s.digest) for n, s in statement.report.sections.items() if s.digest and s.content is None}
-    if named and named - tx.chain.held(row.agent):
+    if named - held:
         flags.append("section-missing")
     return " ".join(flags)
 

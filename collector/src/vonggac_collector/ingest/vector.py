@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from sys import byteorder
 from typing import Final
 
@@ -48,21 +48,20 @@ class Packed(msgspec.Struct, frozen=True, array_like=True):
     places: bytes
 
 
-Answers = Mapping[str, tuple[Asked, Said]]
-"""By rule."""
-NOTHING: Final[Answers] = {}
+Answer = tuple[Asked, Said]
 _RULES: Final = msgspec.msgpack.Decoder(list[Asked])
 _VECTOR: Final = msgspec.msgpack.Decoder(Packed)
 _ENCODER: Final = msgspec.msgpack.Encoder()
 
 
 class Vector(msgspec.Struct, frozen=True):
-    """A look's answers, in the order of the report."""
+    """A look's answers, in the order of the report. `rules`: the digest of `asked`."""
 
+    rules: str
     asked: list[Asked]
     said: list[Said]
 
-    def by_rule(self) -> Answers:
+    def by_rule(self) -> dict[str, Answer]:
         """A rule that is answered twice is not known, as in scoring (`score.host.complete`)."""
         found = {a.rule: (a, s) for a, s in zip(self.asked, self.said, strict=True)}
         if len(found) < len(self.asked):
@@ -72,51 +71,50 @@ class Vector(msgspec.Struct, frozen=True):
         return found
 
 
-def vector_of(findings: Sequence[Finding]) -> Vector:
-    """The answers of a report; equal ones are one object."""
-    seen: dict[tuple[str, int, int, str], Said] = {}
-    said = []
-    for f in findings:
-        key = (f.outcome, f.passed, f.of, f.reason)
-        answer = seen.get(key)
-        if answer is None:
-            answer = seen[key] = Said(f.outcome.value, f.passed, f.of, f.reason)
-        said.append(answer)
-    return Vector([Asked(f.rule, f.severity, f.domain) for f in findings], said)
-
-
-def pack_rules(asked: Sequence[Asked]) -> tuple[str, bytes]:
-    """The list of rules and its digest."""
-    packed = _ENCODER.encode(asked)
+def rules_of(findings: Sequence[Finding]) -> tuple[str, bytes]:
+    """The list of the report's rules, packed, and its digest."""
+    packed = _ENCODER.encode([(f.rule, f.severity, f.domain) for f in findings])
     return hashlib.sha256(packed).hexdigest(), packed
 
 
 def unpack_rules(packed: bytes) -> list[Asked]:
-    """What `pack_rules` packed. Only for the ledger's own bytes."""
+    """What `rules_of` packed. Only for the ledger's own bytes."""
     return _RULES.decode(packed)
 
 
-def pack_vector(rules: str, said: Sequence[Said]) -> bytes:
-    """The answers to the rules of the list with that digest."""
-    places: dict[Said, int] = {}
-    order = [places.setdefault(s, len(places)) for s in said]
-    if len(places) <= _ONE_BYTE:
+def answers_of(findings: Sequence[Finding]) -> list[Said]:
+    """What a report says of its rules, in that order; equal answers are one object."""
+    seen: dict[tuple[int, int, int, str], Said] = {}
+    said = []
+    for f in findings:
+        # An outcome is hashed in Python, its identity is not.
+        key = (id(f.outcome), f.passed, f.of, f.reason)
+        answer = seen.get(key)
+        if answer is None:
+            answer = seen[key] = Said(f.outcome.value, f.passed, f.of, f.reason)
+        said.append(answer)
+    return said
+
+
+def pack_vector(vector: Vector) -> tuple[str, bytes]:
+    """The digest of a look's answers, which names what scores depend on, and the vector as it is kept."""
+    which = [id(s) for s in vector.said]
+    answers = dict(zip(which, vector.said, strict=True))
+    places = {identity: place for place, identity in enumerate(answers)}
+    order = [places[w] for w in which]
+    if len(answers) <= _ONE_BYTE:
         codes = bytes(order)
     else:
         wide = array("I", order)
         if byteorder == "big":
             wide.byteswap()
         codes = wide.tobytes()
-    return zlib.compress(_ENCODER.encode(Packed(bytes.fromhex(rules), list(places), codes)), 1)
+    packed = _ENCODER.encode(Packed(bytes.fromhex(vector.rules), [*answers.values()], codes))
+    return hashlib.sha256(packed).hexdigest(), zlib.compress(packed, 1)
 
 
-def rules_of(vector: bytes) -> str:
-    """The digest of the list of rules that it answers."""
-    return _VECTOR.decode(zlib.decompress(vector)).rules.hex()
-
-
-def unpack_vector(vector: bytes, asked: list[Asked]) -> Vector:
-    """What `pack_vector` packed. Only for the ledger's own bytes."""
+def unpack_vector(vector: bytes, lists: Callable[[str], list[Asked]]) -> Vector:
+    """What `pack_vector` packed; `lists` finds a list of rules by its digest. Only for the ledger's own bytes."""
     packed = _VECTOR.decode(zlib.decompress(vector))
     codes: Sequence[int] = packed.places
     if len(packed.answers) > _ONE_BYTE:
@@ -124,15 +122,8 @@ def unpack_vector(vector: bytes, asked: list[Asked]) -> Vector:
         if byteorder == "big":
             wide.byteswap()
         codes = wide
-    return Vector(asked, [packed.answers[c] for c in codes])
-
-
-def outcomes_digest(vector: Vector) -> str:
-    """Names what scores depend on."""
-    fields = [
-        (a.rule, s.outcome, s.passed, s.of, s.reason) for a, s in zip(vector.asked, vector.said, strict=True)
-    ]
-    return hashlib.sha256(_ENCODER.encode(fields)).hexdigest()
+    rules = packed.rules.hex()
+    return Vector(rules, lists(rules), [packed.answers[c] for c in codes])
 
 
 class Differences(msgspec.Struct, frozen=True):
@@ -143,15 +134,12 @@ class Differences(msgspec.Struct, frozen=True):
     changes: list[Change]
 
 
-def differences(look: Look, after: Answers, before: Answers) -> Differences:
-    """From the answers of the look before (`NOTHING` if there is none) to this one's."""
+def differences(look: Look, after: Vector, before: Vector | None) -> Differences:
+    """From the answers of the look before, if there is one, to those of `look`."""
     wrong: list[Failing] = []
     mended: list[str] = []
     changes: list[Change] = []
-    for rule in [*after, *(r for r in before if r not in after)]:
-        now, then = after.get(rule), before.get(rule)
-        if now == then:
-            continue
+    for rule, then, now in _unlike(after, before):
         is_now, was = "" if now is None else now[1].outcome, "" if then is None else then[1].outcome
         if now is not None and is_now in WRONG:
             wrong.append(_failing(look, *now))
@@ -159,21 +147,29 @@ def differences(look: Look, after: Answers, before: Answers) -> Differences:
             mended.append(rule)
         if is_now != was and (is_now in WRONG or was in WRONG):
             reason = "" if now is None else now[1].reason
-            changes.append(
-                Change(
-                    look.agent,
-                    look.epoch,
-                    look.sequence,
-                    rule,
-                    look.looked_at,
-                    look.committed_at,
-                    was,
-                    is_now,
-                    reason,
-                    look.shelf,
-                )
-            )
+            changes.append(_change(look, rule, was, is_now, reason))
     return Differences(wrong, mended, changes)
+
+
+def _unlike(after: Vector, before: Vector | None) -> Iterator[tuple[str, Answer | None, Answer | None]]:
+    """Rules with what was said of them before and now, where the two differ."""
+    if before is not None and before.rules == after.rules:
+        places = [n for n, (a, b) in enumerate(zip(after.said, before.said, strict=True)) if a != b]
+        rules = {after.asked[n].rule for n in places}
+        if sum(a.rule in rules for a in after.asked) == len(places):
+            for n in places:
+                asked = after.asked[n]
+                yield asked.rule, (asked, before.said[n]), (asked, after.said[n])
+            return
+    now, then = after.by_rule(), {} if before is None else before.by_rule()
+    for rule in [*now, *(r for r in then if r not in now)]:
+        if now.get(rule) != then.get(rule):
+            yield rule, then.get(rule), now.get(rule)
+
+
+def _change(look: Look, rule: str, before: str, after: str, reason: str) -> Change:
+    place = (look.agent, look.epoch, look.sequence)
+    return Change(*place, rule, look.looked_at, look.committed_at, before, after, reason, look.shelf)
 
 
 def _failing(look: Look, asked: Asked, said: Said) -> Failing:

@@ -188,7 +188,7 @@ looks = _table(
     _Column("sequence", sa.BigInteger, nullable=False),
     _Column("looked_at", Instant, nullable=False),
     _Column("finished_at", Instant, nullable=False),
-    _Column("committed_at", Instant, nullable=False, index=True),
+    _Column("committed_at", Instant, nullable=False),
     _Column("rulebook", _DIGEST, nullable=False),
     _Column("profile", sa.String(120), nullable=False),
     _Column("platform", sa.String(40), nullable=False),
@@ -220,6 +220,7 @@ failings = _table(
     _Column("since", Instant, nullable=False),
     _Column("epoch", sa.BigInteger, nullable=False),
     _Column("sequence", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 changes = _table(
@@ -234,6 +235,7 @@ changes = _table(
     _Column("after", sa.String(16), nullable=False),
     _Column("reason", sa.String(80), nullable=False),
     _shelf(),
+    sqlite_with_rowid=False,
     **_SHELVED,
 )
 

@@ -8,7 +8,16 @@ from typing import Final
 import sqlalchemy as sa
 
 from .. import rows
-from ..tables import agent_keys, agents, enrolment_tokens, placements, rulebooks, system_levels, systems
+from ..tables import (
+    agent_keys,
+    agents,
+    enrolment_tokens,
+    from_microseconds,
+    placements,
+    rulebooks,
+    system_levels,
+    systems,
+)
 from .prepared import Prepared
 from .tree import plain
 
@@ -25,7 +34,7 @@ _NEWEST_BOOK: Final = (
     .limit(1)
     .subquery()
 )
-_HOLDER: Final = (
+_HOLDER: Final = Prepared(
     sa.select(
         agent_keys.c.public_key,
         agent_keys.c.until,
@@ -72,12 +81,14 @@ class SqlAgents:
         )
 
     def holder(self, keyid: str) -> rows.KeyHolder | None:
-        row = self._connection.execute(_HOLDER, {"keyid": keyid}).first()
+        row = _HOLDER.run(self._connection, {"keyid": keyid}).first()
         if row is None:
             return None
-        public_key, until, unit, profile, level, rulebook, levels, *agent = row
+        public_key, until, unit, profile, level, rulebook, levels, *values = tuple(row)
+        known = dict(zip(agents.c.keys(), values, strict=True))
+        agent = rows.Agent(**known | {"enrolled_at": from_microseconds(known["enrolled_at"])})
         return rows.KeyHolder(
-            keyid, public_key, until is not None, rows.Agent(*agent), unit, profile, level, rulebook, levels
+            keyid, public_key, until is not None, agent, unit, profile, level, rulebook, levels
         )
 
     def get(self, agent: str) -> rows.Agent | None:

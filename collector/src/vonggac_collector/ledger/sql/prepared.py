@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -19,31 +19,45 @@ class Prepared:
 
     def __init__(self, statement: sa.Executable) -> None:
         self._statement = statement
-        self._made: dict[str, tuple[str, tuple[str, ...], bool]] = {}
+        self._made: dict[str, _Compiled] = {}
 
-    def run(self, connection: sa.Connection, values: Mapping[str, Any]) -> sa.CursorResult[tuple[Any, ...]]:
+    def run(self, connection: sa.Connection, values: Mapping[str, Any]) -> sa.CursorResult[Any]:
         """Once."""
-        text, names, positional = self._for(connection)
-        return connection.exec_driver_sql(text, _given(names, positional, values))
+        compiled = self._for(connection)
+        return connection.exec_driver_sql(compiled.text, compiled.given(values))
 
     def run_each(self, connection: sa.Connection, several: Iterable[Mapping[str, Any]]) -> None:
         """Once for each set of values, in that order; not at all for none."""
-        text, names, positional = self._for(connection)
-        given = [_given(names, positional, values) for values in several]
+        compiled = self._for(connection)
+        given = [compiled.given(values) for values in several]
         if given:
-            connection.exec_driver_sql(text, given)
+            connection.exec_driver_sql(compiled.text, given)
 
-    def _for(self, connection: sa.Connection) -> tuple[str, tuple[str, ...], bool]:
+    def _for(self, connection: sa.Connection) -> _Compiled:
         dialect = connection.dialect
         if dialect.name not in self._made:
             statement: Any = self._statement
             compiled = statement.compile(dialect=dialect)
-            positional = compiled.positiontup is not None
-            names = tuple(compiled.positiontup or compiled.binds)
-            self._made[dialect.name] = (str(compiled), names, positional)
+            fixed = {name: value for name, value in compiled.params.items() if value is not None}
+            self._made[dialect.name] = _Compiled(
+                str(compiled),
+                tuple(compiled.positiontup or compiled.binds),
+                compiled.positiontup is not None,
+                fixed,
+            )
         return self._made[dialect.name]
 
 
-def _given(names: tuple[str, ...], positional: bool, values: Mapping[str, Any]) -> Any:
-    found = [to_microseconds(v) if isinstance(v := values[n], datetime) else v for n in names]
-    return tuple(found) if positional else dict(zip(names, found, strict=True))
+class _Compiled(NamedTuple):
+    """As one dialect has it. `fixed`: values that the statement brings along."""
+
+    text: str
+    names: tuple[str, ...]
+    positional: bool
+    fixed: dict[str, Any]
+
+    def given(self, values: Mapping[str, Any]) -> Any:
+        if self.fixed:
+            values = {**self.fixed, **values}
+        found = [to_microseconds(v) if isinstance(v := values[n], datetime) else v for n in self.names]
+        return tuple(found) if self.positional else dict(zip(self.names, found, strict=True))

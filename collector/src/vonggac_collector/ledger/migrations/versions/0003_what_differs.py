@@ -105,7 +105,6 @@ def _create() -> None:
         sa.UniqueConstraint("agent", "epoch", "sequence", "shelf", name="uq_looks_chain"),
         **shelved,
     )
-    op.create_index(op.f("ix_looks_committed_at"), "looks", ["committed_at"], unique=False)
     op.create_table(
         "rule_lists",
         sa.Column("digest", digest, nullable=False),
@@ -127,6 +126,7 @@ def _create() -> None:
         sa.Column("sequence", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["agent"], ["agents.id"], name=op.f("fk_failings_agent")),
         sa.PrimaryKeyConstraint("agent", "rule", name=op.f("pk_failings")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "changes",
@@ -142,6 +142,7 @@ def _create() -> None:
         shelf(),
         sa.ForeignKeyConstraint(["agent"], ["agents.id"], name=op.f("fk_changes_agent")),
         sa.PrimaryKeyConstraint("agent", "epoch", "sequence", "rule", "shelf", name=op.f("pk_changes")),
+        sqlite_with_rowid=False,
         **shelved,
     )
     op.create_table(
