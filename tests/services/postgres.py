@@ -213,7 +213,7 @@ def running() -> Iterator[Server]:
             yield Server(own.admin, own)
         finally:
             if (own.data / "postmaster.pid").exists():
-                own.stop("immediate")
+                own.stop()
     finally:
         shutil.rmtree(folder)
 

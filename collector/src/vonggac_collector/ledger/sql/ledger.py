@@ -142,8 +142,13 @@ def open_ledger(url: str, *, upgrade: bool = False, password_file: Path | None =
     helps) if the schema is another than this release's; StoreFailed.
     """
     writer, reader = open_engines(url, create=upgrade, password_file=password_file)
-    if upgrade:
-        migrate.upgrade(writer)
-    with store_errors(), writer.connect() as connection:
-        migrate.require_head(connection)
-    return SqlLedger(writer, reader)
+    ledger = SqlLedger(writer, reader)
+    try:
+        if upgrade:
+            migrate.upgrade(writer)
+        with store_errors(), writer.connect() as connection:
+            migrate.require_head(connection)
+    except BaseException:
+        ledger.close()
+        raise
+    return ledger
