@@ -41,7 +41,7 @@ class Prepared:
             fixed = {name: value for name, value in compiled.params.items() if value is not None}
             self._made[dialect.name] = _Compiled(
                 str(compiled),
-                tuple(compiled.positiontup or compiled.binds),
+                tuple(compiled.positiontup or compiled.params),
                 compiled.positiontup is not None,
                 fixed,
             )
