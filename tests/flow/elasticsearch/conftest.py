@@ -6,9 +6,19 @@ from collections.abc import Iterator
 
 import pytest
 from tests.services.elasticsearch import Server
+from tests.unit.collector.conftest import desk, machine
 
 from vonggac_collector.index.elastic.client import Access
 from vonggac_collector.index.elastic.index import ElasticIndex
+from vonggac_collector.ledger.interface import Ledger
+from vonggac_collector.ledger.memory import MemoryLedger
+
+__all__ = ["desk", "machine"]
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    return MemoryLedger()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import pytest
@@ -78,10 +78,10 @@ def everything(index: Index) -> list[list[Row]]:
     return [index.search(Query(k), ALL, limit=1_000).rows for k in KINDS]
 
 
-def rebuilt(ledger: Ledger, clock: Clock) -> MemoryIndex:
+def rebuilt(ledger: Ledger, now: Callable[[], datetime]) -> MemoryIndex:
     """What an index holds that is made from the ledger just now."""
     made = MemoryIndex()
-    rebuild(ledger, made, Reader(ledger, Shelf(ledger), clock.now), clock.now)
+    rebuild(ledger, made, Reader(ledger, Shelf(ledger), now), now)
     return made
 
 
@@ -285,7 +285,7 @@ def test_after_any_history_the_index_is_what_a_rebuild_makes_it(desk: Desk, cloc
     clock.moment += timedelta(hours=1)
     for consumer in consumers:
         drain(consumer)
-    fresh = rebuilt(desk.ledger, clock)
+    fresh = rebuilt(desk.ledger, clock.now)
     assert everything(index) == everything(fresh)
     assert index.events == fresh.events
     assert lag(desk.ledger) == Lag(0, None, 0)

@@ -54,14 +54,13 @@ class Operation(msgspec.Struct, frozen=True):
     owner: str
     version: int | None = None
     source: bytes = b""
-    through_alias: bool = True
 
     def lines(self) -> list[bytes]:
         """As a bulk request has it."""
         head: dict[str, Any] = {"_index": self.index, "_id": self.id}
         if self.version is not None:
             head |= {"version": self.version, "version_type": "external_gte"}
-        if self.through_alias and self.action != "delete":
+        if self.action != "delete":
             # Or a document that is written while its index is away would make another, with guessed fields.
             head["require_alias"] = True
         line = msgspec.json.encode({self.action: head})

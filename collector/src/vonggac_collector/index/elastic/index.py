@@ -33,7 +33,7 @@ from vonggac_collector.search.query import Query, Scope
 
 from .client import Access, Operation, Written, connect, index_errors, send
 from .dsl import page_of, query_of, row_of, search_body
-from .layout import NEXT, Layout
+from .layout import NEXT, WRITTEN, Layout
 
 _LISTED: Final = 10_000
 """Documents listed in one request: index.max_result_window, by default."""
@@ -150,11 +150,10 @@ class ElasticIndex:
         operations = [
             Operation(
                 "create",
-                self._layout.month(e.month),
+                self._layout.month(e.month) + WRITTEN,
                 e.id,
                 e.id,
                 source=msgspec.json.encode(e.fields),
-                through_alias=False,
             )
             for e in events
         ]
@@ -217,7 +216,7 @@ class ElasticIndex:
             yield build
         finally:
             if not build.finished:
-                self._layout.drop_next()
+                self._layout.drop_others()
 
     def close(self) -> None:
         self._client.close()

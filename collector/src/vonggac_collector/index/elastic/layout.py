@@ -24,6 +24,9 @@ from .client import index_errors
 from .dsl import mappings
 
 NEXT: Final = "-next"
+WRITTEN: Final = "-write"
+GRACE_S: Final = 300.0
+"""How long the generation before is kept after a swap: searches and exports that began with it may end."""
 STALLED_S: Final = 120.0
 """A build that was not heard of for so long was left halfway."""
 _GENERATION: Final = re.compile(r"-(\d{6})$")
@@ -59,7 +62,7 @@ class Layout:
         return made | {self.scores: schema.SCORES}
 
     def month(self, month: str) -> str:
-        """The index of that month's events."""
+        """The index of that month's events; written through the alias with `WRITTEN`."""
         return f"{self._prefix}-events-{month}"
 
     def serving(self) -> Serving:
@@ -102,6 +105,8 @@ class Layout:
         if lost:
             return IndexHealth("missing", ticket, generation, f"there is no {', '.join(lost)}")
         self.ensure_templates()
+        if time.time() - float(layout.get("since", 0)) > GRACE_S:
+            self.drop_others()
         return IndexHealth("ready", ticket, generation)
 
     def ensure_templates(self) -> None:
@@ -129,21 +134,21 @@ class Layout:
     def ensure_month(self, month: str) -> None:
         """Make that month's index of events, unless it is there, and note that it has to be."""
         name = self.month(month)
-        self._create(name, schema.EVENTS)
+        self._create(name, schema.EVENTS, alias=name + WRITTEN)
         self.note(f"month-{month}", {"month": name})
 
     def make_next(self) -> None:
         """Make the next generation's indices, empty; one that was left halfway is dropped."""
         self.ensure_state()
         self.ensure_templates()
-        self.drop_next()
+        self.drop_others()
         self.beat()
         number = 1 + max((_number(i) for n in self.aliases for i in self._existing(f"{n}-*")), default=0)
         for name, fields in self.aliases.items():
             self._create(f"{name}-{number:06}", fields, alias=name + NEXT)
 
-    def drop_next(self) -> None:
-        """Drop what was made of a next generation."""
+    def drop_others(self) -> None:
+        """Drop every generation but the one that serves."""
         aliases = self.serving().aliases
         serving = {i for name in self.aliases for i in aliases.get(name, [])}
         left = {i for name in self.aliases for i in self._existing(f"{name}-*")} - serving
@@ -161,13 +166,14 @@ class Layout:
                 {"remove": {"index": made[0], "alias": name + NEXT, "must_exist": True}},
                 {"add": {"index": made[0], "alias": name}},
             ]
-            old = set(aliases.get(name, [])) | set(self._existing(name))
-            actions += [{"remove_index": {"index": index}} for index in sorted(old)]
+            actions += [{"remove": {"index": i, "alias": name}} for i in aliases.get(name, [])]
+            # Something else made an index by the alias's name.
+            actions += [{"remove_index": {"index": i}} for i in self._existing(name)]
         with index_errors():
             self._client.indices.refresh(index=[name + NEXT for name in self.aliases])
             self._client.indices.update_aliases(actions=actions)
         number = _number(next(iter(aliases[self.scores + NEXT])))
-        self.note("layout", {"generation": number, "schema": schema.DIGEST})
+        self.note("layout", {"generation": number, "schema": schema.DIGEST, "since": time.time()})
 
     def ensure_state(self) -> None:
         """Make the index of notes, unless it is there."""
