@@ -1,30 +1,34 @@
 """`make fuzz [ONLY=pattern] [SECONDS=n]`: coverage-guided fuzzing (atheris, libFuzzer) of every target, one by one.
 
-What is found stays under build/fuzz: inputs that reach something new, and any that broke a target. Afterwards the
-inputs are replayed to prove that the target was reached: its functions that ran, and how many inputs it took. A target
-that took none, or of which too little ran, counts as failed like one that broke.
+It begins where the tests of a topic lead (`record`). What is found stays under build/fuzz: inputs that reach something
+new, and any that broke a target. Afterwards the inputs are replayed to prove that the target was reached: its functions
+that ran, and how many inputs it took. A target that took none, or of which too little ran, counts as failed like one
+that broke; at the end all functions that no target of the round came to are named.
 """
 
 from __future__ import annotations
 
 import argparse
 import fnmatch
-import inspect
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from types import FrameType
-from typing import Any
+from types import CodeType
 
-from tests.fuzz.targets import SEPARATOR, TARGETS, Target
+from tests.fuzz import record
+from tests.fuzz.machines import SEPARATOR
+from tests.fuzz.reach import ROOMS, leads_to, ran
+from tests.fuzz.targets import TARGETS, Target
 from tests.unit.facts.test_any_machine import WORDS
+
+from vonggac_agent.facts import GATHERERS
 
 BUILD = Path("build/fuzz")
 FIXTURES = Path("tests/fixtures")
-LONGEST = 4096
+LONGEST = 16 * 1024
 """Bytes of an input: what is longer shows nothing that is not in it already."""
 RSS_MB = 1024
 INPUT_S = 5
@@ -41,17 +45,26 @@ def main() -> int:
     if not chosen:
         print(f"no target is called {args.only}; there is: {', '.join(TARGETS)}", file=sys.stderr)
         return 2
-    bad = [name for name, target in chosen.items() if not fuzz(name, target, args.seconds)]
+    record.collect()
+    reached: set[CodeType] = set()
+    bad = [name for name, target in chosen.items() if not fuzz(name, target, args.seconds, reached)]
+    topics = [name.removeprefix("topic:") for name in chosen if name.startswith("topic:")]
+    wanted = frozenset[CodeType]().union(*(leads_to(GATHERERS[topic], ROOMS) for topic in topics))
+    print(f"{len(wanted & reached)} of {len(wanted)} functions ran that these topics may come to; not:")
+    print(
+        "\n".join(sorted(f"  {Path(code.co_filename).stem}.{code.co_qualname}" for code in wanted - reached))
+    )
     print(f"{len(chosen)} targets, {len(bad)} to look at" + (f": {', '.join(bad)}" if bad else ""))
     return 1 if bad else 0
 
 
-def fuzz(name: str, target: Target, seconds: int) -> bool:
-    """Fuzz one target in a process of its own; print a line; whether all is well."""
+def fuzz(name: str, target: Target, seconds: int, reached: set[CodeType]) -> bool:
+    """Fuzz one target in a process of its own; print a line; add to `reached` what ran; whether all is well."""
     folder = BUILD / name.replace(":", "-")
     corpus = folder / "corpus"
     corpus.mkdir(parents=True, exist_ok=True)
-    for number, seed in enumerate(seeds(target.seeds)):
+    machines = [m for m in record.machines(name.removeprefix("topic:")) if len(m) <= LONGEST]
+    for number, seed in enumerate([*seeds(target.seeds), *machines]):
         (corpus / f"seed-{number:03}").write_bytes(seed)
     words = folder / "words"
     words.write_text("".join(f'"{escaped(w)}"\n' for w in WORDS))
@@ -72,58 +85,20 @@ def fuzz(name: str, target: Target, seconds: int) -> bool:
     executed = re.search(r"stat::number_of_executed_units: (\d+)", told)
     covered = re.findall(r"cov: (\d+)", told)
     inputs = [path.read_bytes() for path in sorted(corpus.iterdir())]
-    taken, ran, functions = reach(target, inputs)
-    well = done.returncode == 0 and taken > 0 and len(ran) >= target.least * len(functions)
+    taken, came = ran(target.run, inputs)
+    reached |= came
+    wanted = {code for code in target.functions if code.co_qualname not in target.beyond}
+    missed = sorted(code.co_qualname for code in wanted - came)
+    well = done.returncode == 0 and taken > 0 and len(missed) <= (1 - target.least) * len(wanted)
     print(
         f"{name:<34} {executed[1] if executed else '?':>9} runs  cov {covered[-1] if covered else '?':>6}  "
-        f"{len(inputs):>5} inputs, {taken} taken  {len(ran)}/{len(functions)} functions  "
-        + (
-            ""
-            if well
-            else f"LOOK: {folder}"
-            if done.returncode
-            else f"not reached: {', '.join(functions - ran)}"
-        ),
+        f"{len(inputs):>5} inputs, {taken} taken  {len(wanted) - len(missed)}/{len(wanted)} functions  "
+        + ("" if well else f"LOOK: {folder}" if done.returncode else f"not reached: {', '.join(missed)}"),
         flush=True,
     )
     if done.returncode:
         print("\n".join(told.splitlines()[-30:]), file=sys.stderr)
     return well
-
-
-def reach(target: Target, inputs: Iterable[bytes]) -> tuple[int, set[str], set[str]]:
-    """Replay: how many inputs were taken, which functions of the target's module ran, which it has."""
-    module = sys.modules[target.module]
-    file = module.__file__
-    functions = {
-        code.co_qualname for _, member in inspect.getmembers(module) for code in codes(member, target.module)
-    }
-    ran: set[str] = set()
-
-    def profile(frame: FrameType, event: str, argument: Any) -> None:
-        if event == "call" and frame.f_code.co_filename == file:
-            ran.add(frame.f_code.co_qualname)
-
-    sys.setprofile(profile)
-    try:
-        taken = sum(target.run(data) for data in inputs)
-    finally:
-        sys.setprofile(None)
-    return taken, ran & functions, functions
-
-
-def codes(member: object, module: str) -> Iterable[Any]:
-    """The code of a function, or of a class's methods, that `module` itself defines."""
-    if inspect.isfunction(member) and member.__module__ == module:
-        yield member.__code__
-    elif inspect.isclass(member) and member.__module__ == module:
-        for inner in vars(member).values():
-            if (
-                inspect.isfunction(inner)
-                and inner.__module__ == module
-                and inner.__code__.co_filename.endswith(".py")
-            ):
-                yield inner.__code__
 
 
 def seeds(pattern: str) -> Iterable[bytes]:

@@ -5,11 +5,12 @@ A target takes bytes and may raise only what its callers expect; anything else, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import ModuleType
+from collections.abc import Callable, Mapping
+from types import CodeType, ModuleType
 from typing import Any, Final, NamedTuple
 
-from tests.unit.facts.imagined import ImaginedHost, keys_of
+from tests.fuzz.machines import host_and_selector
+from tests.fuzz.reach import leads_to, of_module
 from tests.unit.facts.test_any_machine import OF_THIS_MACHINE, assert_fits
 
 from vonggac_agent.facts import GATHERERS
@@ -21,40 +22,40 @@ from vonggac_contract.facts import TOPICS, CouldNotLook
 from vonggac_rules import rulebook, source
 from vonggac_rules.errors import RuleError
 
-SEPARATOR: Final = b"\xff\xfe"
-"""Between the parts of an input that become different files of the imagined machine."""
-
 
 class Target(NamedTuple):
-    """`run` gives True if the input was taken, not refused; `module` is where the work is done.
+    """`run` gives True if the input was taken, not refused; `functions` are where the work is done.
 
-    `least`: the share of the module's functions that must have run for the target to count as reached.
+    `least`: the share of them, without those `beyond`, that must have run for the target to count as reached.
     """
 
     run: Callable[[bytes], bool]
-    module: str
+    functions: frozenset[CodeType]
     least: float = 0.5
     seeds: str = "host/**/*"
     """Files under tests/fixtures to begin with."""
+    beyond: Mapping[str, str] = {}
+    """Functions, by their qualified names, that no input can reach, and why."""
+
+
+BEYOND: Final[dict[str, dict[str, str]]] = {}
+"""By topic: functions that no input can reach, and why."""
 
 
 def topic(name: str) -> Target:
     """Look for one topic on a machine whose files hold the parts of the input."""
-    declared = TOPICS[name]
-    keys = keys_of(name)
 
     def run(data: bytes) -> bool:
-        parts = data.split(SEPARATOR)[:8]
-        live = declared.live or len(data) % 2 == 0
-        key = keys[len(data) % len(keys)]
+        host, selector = host_and_selector(name, data)
         try:
-            value, _ = GATHERERS[name](ImaginedHost(parts, live=live), key.selector)
+            value, _ = GATHERERS[name](host, selector)
         except (CouldNotLook, ValueError, OSError):
             return False
-        assert_fits(value, declared.value)
+        assert_fits(value, TOPICS[name].value)
         return True
 
-    return Target(run, GATHERERS[name].__module__)
+    gather = GATHERERS[name]
+    return Target(run, leads_to(gather, (gather.__module__,)), 0.8, beyond=BEYOND.get(name, {}))
 
 
 def reading(module: ModuleType, read: Callable[[str], Any]) -> Target:
@@ -67,7 +68,7 @@ def reading(module: ModuleType, read: Callable[[str], Any]) -> Target:
             return False
         return True
 
-    return Target(run, module.__name__)
+    return Target(run, of_module(module))
 
 
 def taking(module: ModuleType, read: Callable[[bytes], Any], seeds: str = "wire/**/*") -> Target:
@@ -80,7 +81,7 @@ def taking(module: ModuleType, read: Callable[[bytes], Any], seeds: str = "wire/
             return False
         return True
 
-    return Target(run, module.__name__, 0.1, seeds)
+    return Target(run, of_module(module), 0.1, seeds)
 
 
 def _reversible(text: str) -> None:
