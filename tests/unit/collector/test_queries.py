@@ -56,6 +56,21 @@ def test_since_when_a_rule_fails_is_carried_from_report_to_report(desk: Desk, ma
     }
 
 
+def test_a_page_says_what_fails_again_after_it_was_mended(desk: Desk, machine: Machine) -> None:
+    for n, failing in enumerate(({1, 2}, {2}, {1, 2}, {1, 2, 3})):
+        desk.accept(machine.report(NOW + n * HOUR, failing), NOW + n * HOUR)
+    page = queries_of(desk.ledger, NOW + 4 * HOUR).host(ADMIN, machine.agent_id)
+    failing_now = {f.rule[-2:]: (f.since, f.mended) for f in page.findings if f.outcome == "fail"}
+    assert failing_now == {
+        "01": (NOW + 2 * HOUR, NOW + HOUR),
+        "02": (NOW, None),
+        "03": (NOW + 3 * HOUR, None),
+    }
+    looks = {f.rule[-2:]: [(x.at, x.outcome) for x in f.looks] for f in page.findings}
+    assert looks["01"] == [(NOW, "fail"), (NOW + HOUR, "pass"), (NOW + 2 * HOUR, "fail")]
+    assert looks["04"] == []
+
+
 def test_a_report_cut_short_scores_no_better_than_the_whole_one(desk: Desk, machine: Machine) -> None:
     whole = machine.statement(NOW, {0}).report.findings
     desk.accept(machine.report(NOW, findings=whole[1:]))

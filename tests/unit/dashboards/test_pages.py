@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
 
@@ -16,7 +17,7 @@ from starlette.testclient import TestClient
 from tests.unit.dashboards import sample
 from tests.unit.dashboards.house import PASSWORD, SampleQueries, client_of, make_app, signed_in
 
-from vonggac_collector.views import DeductionRow, HostPage
+from vonggac_collector.views import DeductionRow, HostPage, LookRow
 from vonggac_dashboards import static_files
 from vonggac_dashboards.language import language
 from vonggac_dashboards.pages.enrol import ended, two_lines, usable
@@ -443,6 +444,26 @@ def test_a_host_page_loses_no_finding_however_much_is_wrong(failing: int) -> Non
     assert sum(g.count for g in groups) == len(findings)
     assert all(g.in_full <= g.count for g in groups)
     assert groups[0].in_full > 0 or not failing
+
+
+def test_a_finding_that_fails_again_says_so_with_the_looks_that_changed_it() -> None:
+    queries = SampleQueries()
+    looks = [
+        LookRow(sample.NOW - timedelta(days=n), o)
+        for n, o in ((9, "fail"), (5, "pass"), (2, ""), (1, "fail"))
+    ]
+    row = msgspec.structs.replace(sample.finding(1, "fail"), mended=looks[1].at, looks=looks)
+    queries.host_page = msgspec.structs.replace(sample.host(), findings=[row])
+    client = signed_in(make_app(queries))
+    page = client.get(f"/hosts/{queries.host_page.id}").text
+    for told in ("Tái diễn", "đã từng khắc phục xong", "Các lần thay đổi", "không báo cáo"):
+        assert told in page
+    queries.host_page = msgspec.structs.replace(
+        sample.host(), findings=[msgspec.structs.replace(row, mended=None, looks=looks[:1])]
+    )
+    page = client.get(f"/hosts/{queries.host_page.id}").text
+    assert "Tái diễn" not in page
+    assert "Các lần thay đổi" not in page
 
 
 def test_a_finding_that_is_only_named_opens_with_its_evidence_by_one_click() -> None:
