@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import CodeType
 
-from tests.fuzz import record
+from tests.fuzz import record, running
 from tests.fuzz.machines import SEPARATOR
 from tests.fuzz.reach import ROOMS, leads_to, ran
 from tests.fuzz.targets import TARGETS, Target
@@ -63,9 +63,8 @@ def fuzz(name: str, target: Target, seconds: int, reached: set[CodeType]) -> boo
     folder = BUILD / name.replace(":", "-")
     corpus = folder / "corpus"
     corpus.mkdir(parents=True, exist_ok=True)
-    machines = [m for m in record.machines(name.removeprefix("topic:")) if len(m) <= LONGEST]
-    for number, seed in enumerate([*seeds(target.seeds), *machines]):
-        (corpus / f"seed-{number:03}").write_bytes(seed)
+    for number, seed in enumerate([*seeds(target.seeds), *machines(name)]):
+        (corpus / f"seed-{number:04}").write_bytes(seed)
     words = folder / "words"
     words.write_text("".join(f'"{escaped(w)}"\n' for w in WORDS))
     options = [
@@ -99,6 +98,14 @@ def fuzz(name: str, target: Target, seconds: int, reached: set[CodeType]) -> boo
     if done.returncode:
         print("\n".join(told.splitlines()[-30:]), file=sys.stderr)
     return well
+
+
+def machines(name: str) -> list[bytes]:
+    """What the tests of a topic look at, and running systems with the same files."""
+    kind, _, topic = name.partition(":")
+    found = record.machines(topic) if kind == "topic" else []
+    found += running.beside(topic, found) if kind == "topic" else []
+    return [machine for machine in found if len(machine) <= LONGEST]
 
 
 def seeds(pattern: str) -> Iterable[bytes]:

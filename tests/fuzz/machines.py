@@ -133,7 +133,7 @@ def states(told: bytes) -> Iterable[tuple[str, os.stat_result]]:
 
 
 def _status(mode: int, uid: int = 0, gid: int = 0, size: int = 0, mtime: int = 0) -> os.stat_result:
-    return os.stat_result((mode, 1, 1, 1, uid, gid, size, mtime, mtime, mtime))
+    return os.stat_result((mode, 1, 1, 1, uid, gid, size, mtime, mtime, mtime), {"st_rdev": 0xFD00})
 
 
 def at(path: str | Path) -> str:
