@@ -99,7 +99,7 @@ def create_app(
     app.state.now = now
     app.state.shelf = shelf
     app.state.desk = desk
-    app.state.throttle = Throttle()
+    app.state.throttle = Throttle(ledger)
     app.state.index = index
     app.state.metrics = Metrics(ledger, now)
     app.state.queries = Queries(

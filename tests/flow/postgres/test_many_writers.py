@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from datetime import timedelta
 from functools import partial
@@ -18,7 +18,7 @@ from tests.unit.collector.machines import Machine
 from tests.unit.collector.test_chain_properties import ARRIVALS, MINUTE, Side
 
 from vonggac_collector.auth import sessions
-from vonggac_collector.auth.throttle import Throttle
+from vonggac_collector.auth.throttle import PER_PAIR, Throttle
 from vonggac_collector.board import BoardMaker
 from vonggac_collector.desk import Desk as WritingDesk
 from vonggac_collector.enrolment import create_token, enrol
@@ -54,7 +54,7 @@ def add_unit(ledger: SqlLedger, code: str) -> None:
         tx.tree.add_unit(Unit(code, "vn", "agency", code, code, False, NOW))
 
 
-def at_once(works: list[Callable[[], object]]) -> None:
+def at_once(works: Sequence[Callable[[], object]]) -> None:
     threads = [threading.Thread(target=work) for work in works]
     for thread in threads:
         thread.start()
@@ -249,10 +249,23 @@ def test_a_session_begun_at_one_collector_is_good_at_another_until_it_ends_anywh
     ledgers: list[SqlLedger],
 ) -> None:
     add_user(ledgers[0], "lan", "officer", "hue", PASSWORD, now=NOW, actor="test")
-    secret = sessions.sign_in(ledgers[0], Throttle(), "lan", PASSWORD, now=NOW, peer="p")
+    secret = sessions.sign_in(ledgers[0], Throttle(ledgers[0]), "lan", PASSWORD, now=NOW, peer="p")
     assert sessions.find(ledgers[1], secret, NOW) is not None
     sessions.sign_out(ledgers[2], secret, now=NOW)
     assert sessions.find(ledgers[0], secret, NOW) is None
+
+
+@pytest.mark.db
+@pytest.mark.hostile
+def test_guesses_at_several_collectors_at_once_are_as_few_as_at_one(ledgers: list[SqlLedger]) -> None:
+    begun: list[bool] = []
+    guesses = [
+        partial(lambda throttle: begun.append(throttle.begin("lan", "p", NOW)), Throttle(ledger))
+        for ledger in ledgers
+        for _ in range(5)
+    ]
+    at_once(guesses)
+    assert sum(begun) == PER_PAIR
 
 
 @pytest.mark.db

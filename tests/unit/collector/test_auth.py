@@ -12,7 +12,7 @@ from tests.unit.collector.conftest import NOW, Desk
 from vonggac_collector.auth import sessions
 from vonggac_collector.auth.caller import ROLES, Caller, require
 from vonggac_collector.auth.passwords import fits, hash_password, make_password
-from vonggac_collector.auth.throttle import PER_PAIR, PER_PEER, WINDOW, Throttle
+from vonggac_collector.auth.throttle import PER_PAIR, PER_PEER, WINDOW, Throttle, _keys
 from vonggac_collector.errors import Forbidden, Invalid, Refused
 from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.people import add_user, set_password
@@ -27,7 +27,7 @@ def lan(desk: Desk) -> Ledger:
 
 
 def begin(ledger: Ledger, password: str = PASSWORD, name: str = "lan") -> str:
-    return sessions.sign_in(ledger, Throttle(), name, password, now=NOW, peer="p")
+    return sessions.sign_in(ledger, Throttle(ledger), name, password, now=NOW, peer="p")
 
 
 def test_a_session_says_who_it_is_until_it_ends(lan: Ledger) -> None:
@@ -74,8 +74,8 @@ def test_whoever_does_not_fit_is_told_the_same(lan: Ledger, name: str, password:
         begin(lan, password, name)
 
 
-def test_guessing_is_throttled_by_pair_and_by_peer_and_forgotten() -> None:
-    throttle = Throttle()
+def test_guessing_is_throttled_by_pair_and_by_peer_and_forgotten(ledger: Ledger) -> None:
+    throttle = Throttle(ledger)
     for _ in range(PER_PAIR):
         assert throttle.begin("lan", "p", NOW)
     assert not throttle.begin("lan", "p", NOW)
@@ -86,8 +86,8 @@ def test_guessing_is_throttled_by_pair_and_by_peer_and_forgotten() -> None:
     assert not throttle.begin("yet another", "q", NOW)
 
 
-def test_who_signs_in_again_and_again_is_not_throttled() -> None:
-    throttle = Throttle()
+def test_who_signs_in_again_and_again_is_not_throttled(ledger: Ledger) -> None:
+    throttle = Throttle(ledger)
     for _ in range(3 * PER_PEER):
         assert throttle.begin("lan", "p", NOW)
         throttle.succeeded("lan", "p")
@@ -95,7 +95,7 @@ def test_who_signs_in_again_and_again_is_not_throttled() -> None:
 
 @pytest.mark.hostile
 def test_guesses_at_once_are_as_few_as_guesses_in_turn(lan: Ledger) -> None:
-    throttle, told = Throttle(), []
+    throttle, told = Throttle(lan), []
 
     def guess(n: int) -> None:
         with pytest.raises(Refused, match=r".") as refused:
@@ -111,11 +111,16 @@ def test_guesses_at_once_are_as_few_as_guesses_in_turn(lan: Ledger) -> None:
 
 
 @pytest.mark.hostile
-def test_tries_that_are_refused_take_no_memory() -> None:
-    throttle = Throttle()
-    for n in range(2_000):
+def test_tries_that_are_refused_leave_nothing_and_the_others_no_longer_than_they_count(
+    ledger: Ledger,
+) -> None:
+    throttle = Throttle(ledger)
+    for n in range(5 * PER_PEER):
         throttle.begin(f"account {n}", "p", NOW)
-    assert len(throttle._tries) <= 2 * PER_PEER + 1
+    with ledger.write() as tx:
+        every = [key for n in range(5 * PER_PEER) for key in _keys(f"account {n}", "p")]
+        assert sum(tx.people.tries(every, NOW - WINDOW).values()) == 3 * PER_PEER
+        assert tx.people.tries(every, NOW) == {}
 
 
 def test_passwords_are_argon2id_and_made_ones_are_long() -> None:

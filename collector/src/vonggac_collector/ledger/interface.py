@@ -185,6 +185,16 @@ class People(Protocol):
     def touch(self, hashed: str, seen_at: datetime) -> None: ...
     def close_session(self, hashed: str) -> None: ...
     def close_expired(self, now: datetime) -> None: ...
+    def tries(self, keys: Sequence[str], since: datetime) -> dict[str, int]:
+        """How many tries each key has, of those after `since`; older ones are forgotten. Until the transaction ends
+        nobody else counts.
+        """
+
+    def add_tries(self, keys: Sequence[str], at: datetime) -> None:
+        """One more for each key."""
+
+    def forgive(self, keys: Sequence[str]) -> None:
+        """One less for each key: the newest."""
 
 
 class Trail(Protocol):

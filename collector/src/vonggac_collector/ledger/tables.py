@@ -332,6 +332,14 @@ refusals = _table(
     _Column("in_hour", sa.BigInteger, nullable=False),
 )
 
+tries = _table(
+    "tries",
+    _Column("number", _NUMBER, primary_key=True, autoincrement=True),
+    _Column("key", _DIGEST, nullable=False, index=True),
+    _Column("at", Instant, nullable=False),
+    sqlite_autoincrement=True,
+)
+
 outbox = _table(
     "outbox",
     _Column("number", _NUMBER, primary_key=True, autoincrement=True),

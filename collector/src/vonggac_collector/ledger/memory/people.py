@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -52,6 +54,19 @@ class MemoryPeople:
 
     def close_expired(self, now: datetime) -> None:
         self._drop(lambda s: s.expires_at <= now)
+
+    def tries(self, keys: Sequence[str], since: datetime) -> dict[str, int]:
+        self._store.tries = [t for t in self._store.tries if t[1] > since]
+        return dict(Counter(key for key, _ in self._store.tries if key in keys))
+
+    def add_tries(self, keys: Sequence[str], at: datetime) -> None:
+        self._store.tries += [(key, at) for key in keys]
+
+    def forgive(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            newest = max((n for n, t in enumerate(self._store.tries) if t[0] == key), default=None)
+            if newest is not None:
+                del self._store.tries[newest]
 
     def _drop(self, unwanted: Any) -> None:
         self._store.sessions = {h: s for h, s in self._store.sessions.items() if not unwanted(s)}

@@ -32,6 +32,7 @@ class Store:
         self.scores: dict[tuple[str, str, date], rows.DailyScore] = {}
         self.users: dict[str, rows.User] = {}
         self.sessions: dict[str, rows.Session] = {}
+        self.tries: list[tuple[str, datetime]] = []
         self.audit: list[rows.AuditRow] = []
         self.refusals: dict[str, tuple[int, int, int]] = {}
         self.outbox: dict[int, rows.OutboxRow] = {}

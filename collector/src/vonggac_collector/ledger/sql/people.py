@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 import sqlalchemy as sa
 
 from .. import rows
-from ..tables import audit, refusals, sessions, users
+from ..tables import audit, refusals, sessions, tries, users
 from .postgres import hold
 from .tree import plain
 
@@ -62,6 +63,19 @@ class SqlPeople:
 
     def close_expired(self, now: datetime) -> None:
         self._connection.execute(sessions.delete().where(sessions.c.expires_at <= now))
+
+    def tries(self, keys: Sequence[str], since: datetime) -> dict[str, int]:
+        hold(self._connection, "tries")
+        self._connection.execute(tries.delete().where(tries.c.at <= since))
+        query = sa.select(tries.c.key, sa.func.count()).where(tries.c.key.in_(keys)).group_by(tries.c.key)
+        return {r[0]: r[1] for r in self._connection.execute(query)}
+
+    def add_tries(self, keys: Sequence[str], at: datetime) -> None:
+        self._connection.execute(tries.insert(), [{"key": key, "at": at} for key in keys])
+
+    def forgive(self, keys: Sequence[str]) -> None:
+        newest = sa.select(sa.func.max(tries.c.number)).where(tries.c.key.in_(keys)).group_by(tries.c.key)
+        self._connection.execute(tries.delete().where(tries.c.number.in_(newest)))
 
 
 class SqlTrail:
