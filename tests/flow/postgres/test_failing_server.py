@@ -16,7 +16,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 from tests.flow.collector.serving import ENVELOPE, Running, listening, serving
-from tests.services.between import Between, Loss
+from tests.services.lossy import Loss, Lossy
 from tests.services.postgres import OwnServer, Server, conninfo
 from tests.unit.collector.machines import Machine
 
@@ -214,7 +214,7 @@ def test_when_the_answer_to_commit_is_lost_the_ledger_is_asked_before_anybody_is
 ) -> None:
     own = postgres.owned
     name = sa.make_url(url).database or ""
-    between = Between(own.port)
+    between = Lossy(own.port)
     ledger = open_ledger(own.tcp(name, between.port), password_file=own.password_file)
     with serving(tmp_path, ledger=ledger) as collector:
         machines = [collector.enrol(Machine(f"may-{n}", seed=n + 1)) for n in range(together)]
