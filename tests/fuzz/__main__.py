@@ -50,10 +50,10 @@ def main() -> int:
     bad = [name for name, target in chosen.items() if not fuzz(name, target, args.seconds, reached)]
     topics = [name.removeprefix("topic:") for name in chosen if name.startswith("topic:")]
     wanted = frozenset[CodeType]().union(*(leads_to(GATHERERS[topic], ROOMS) for topic in topics))
-    print(f"{len(wanted & reached)} of {len(wanted)} functions ran that these topics may come to; not:")
-    print(
-        "\n".join(sorted(f"  {Path(code.co_filename).stem}.{code.co_qualname}" for code in wanted - reached))
-    )
+    missed = sorted(f"{Path(code.co_filename).stem}.{code.co_qualname}" for code in wanted - reached)
+    if topics:
+        print(f"{len(wanted & reached)} of {len(wanted)} functions ran that these topics may come to")
+        print(f"not: {', '.join(missed)}")
     print(f"{len(chosen)} targets, {len(bad)} to look at" + (f": {', '.join(bad)}" if bad else ""))
     return 1 if bad else 0
 
@@ -63,7 +63,7 @@ def fuzz(name: str, target: Target, seconds: int, reached: set[CodeType]) -> boo
     folder = BUILD / name.replace(":", "-")
     corpus = folder / "corpus"
     corpus.mkdir(parents=True, exist_ok=True)
-    for number, seed in enumerate([*seeds(target.seeds), *machines(name)]):
+    for number, seed in enumerate([*seeds(target.seeds), *target.made, *recorded(name)]):
         (corpus / f"seed-{number:04}").write_bytes(seed)
     words = folder / "words"
     words.write_text("".join(f'"{escaped(w)}"\n' for w in WORDS))
@@ -100,12 +100,13 @@ def fuzz(name: str, target: Target, seconds: int, reached: set[CodeType]) -> boo
     return well
 
 
-def machines(name: str) -> list[bytes]:
-    """What the tests of a topic look at, and running systems with the same files."""
+def recorded(name: str) -> list[bytes]:
+    """What the tests look at; of a topic also running systems with the same files."""
     kind, _, topic = name.partition(":")
-    found = record.machines(topic) if kind == "topic" else []
-    found += running.beside(topic, found) if kind == "topic" else []
-    return [machine for machine in found if len(machine) <= LONGEST]
+    if kind != "topic":
+        return record.kept(name)
+    found = record.kept(topic)
+    return [machine for machine in [*found, *running.beside(topic, found)] if len(machine) <= LONGEST]
 
 
 def seeds(pattern: str) -> Iterable[bytes]:

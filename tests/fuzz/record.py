@@ -18,12 +18,17 @@ from typing import Any, BinaryIO, Final
 
 import pytest
 from tests.fuzz.machines import Answers, at, written
+from tests.fuzz.targets import RAW
 
 from vonggac_agent.facts import GATHERERS
 from vonggac_agent.host import Host
 from vonggac_contract.facts import CouldNotLook
 
-TESTS: Final = Path("tests/unit/facts")
+TESTS: Final = (
+    "tests/unit/facts",
+    "tests/unit/agent/test_tls_hello.py",
+    "tests/unit/agent/test_tls_certificate.py",
+)
 SEEDS: Final = Path("build/fuzz/seeds")
 WHOLE: Final = SEEDS / "whole"
 """Is there if all were written down."""
@@ -31,18 +36,18 @@ WHOLE: Final = SEEDS / "whole"
 
 def collect() -> None:
     """Run the tests of facts once, unless nothing of them changed since. Raises CalledProcessError if one fails."""
-    newest = max(path.stat().st_mtime for path in TESTS.glob("*.py"))
+    newest = max(path.stat().st_mtime for path in Path("tests/unit/facts").glob("*.py"))
     if WHOLE.exists() and WHOLE.stat().st_mtime > newest:
         return
     shutil.rmtree(SEEDS, ignore_errors=True)
     argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.fuzz.record"]
-    subprocess.run([*argv, "-m", "not parser", str(TESTS)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([*argv, "-m", "not parser", *TESTS], check=True, stdout=subprocess.DEVNULL)
     WHOLE.touch()
 
 
-def machines(topic: str) -> list[bytes]:
-    """What was written down for a topic."""
-    return [path.read_bytes() for path in sorted((SEEDS / topic).glob("*"))]
+def kept(name: str) -> list[bytes]:
+    """What was written down for a topic or format."""
+    return [path.read_bytes() for path in sorted((SEEDS / name).glob("*"))]
 
 
 def listen(host: Host) -> Answers:
@@ -108,6 +113,8 @@ def pytest_configure() -> None:
     for topic, gather in list(GATHERERS.items()):
         GATHERERS[topic] = _heard(topic, gather)
         setattr(sys.modules[gather.__module__], gather.__name__, GATHERERS[topic])
+    for name, (module, function) in RAW.items():
+        setattr(module, function, _overheard(name, getattr(module, function)))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -130,8 +137,16 @@ def _heard(topic: str, gather: Callable[..., Any]) -> Callable[..., Any]:
     return gathered
 
 
+def _overheard(name: str, read: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    def overheard(data: bytes) -> Any:
+        keep(name, data)
+        return read(data)
+
+    return overheard
+
+
 def keep(topic: str, data: bytes) -> None:
-    """Leave one machine among the seeds of its topic."""
+    """Leave one input among the seeds of its topic or format."""
     folder = SEEDS / topic
     folder.mkdir(parents=True, exist_ok=True)
     (folder / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)

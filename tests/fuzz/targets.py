@@ -5,7 +5,11 @@ A target takes bytes and may raise only what its callers expect; anything else, 
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 from collections.abc import Callable, Mapping
+from itertools import islice
 from types import CodeType, ModuleType
 from typing import Any, Final, NamedTuple
 
@@ -14,7 +18,12 @@ from tests.fuzz.reach import leads_to, of_module
 from tests.unit.facts.test_any_machine import OF_THIS_MACHINE, assert_fits
 
 from vonggac_agent.facts import GATHERERS
+from vonggac_agent.facts.access import account_files
+from vonggac_agent.facts.logs import journald
+from vonggac_agent.facts.network import netfilter_tables
+from vonggac_agent.facts.packages import rpm, unpack
 from vonggac_agent.formats import assignments, blocks, directives, documents, ini, lines, words
+from vonggac_agent.tls import certificate, hello
 from vonggac_agent.untrusted import as_bytes, as_text
 from vonggac_contract import decode, envelope, snapshot
 from vonggac_contract.errors import ContractError
@@ -34,6 +43,8 @@ class Target(NamedTuple):
     least: float = 0.5
     seeds: str = "host/**/*"
     """Files under tests/fixtures to begin with."""
+    made: tuple[bytes, ...] = ()
+    """Inputs to begin with."""
     beyond: Mapping[str, str] = {}
     """Functions, by their qualified names, that no input can reach, and why."""
 
@@ -84,6 +95,46 @@ def taking(module: ModuleType, read: Callable[[bytes], Any], seeds: str = "wire/
     return Target(run, of_module(module), 0.1, seeds)
 
 
+def raw(read: Callable[[bytes], Any], made: tuple[bytes, ...] = ()) -> Target:
+    """Read bytes as they come from a disk, the kernel, a listener: the fact or a declared refusal."""
+
+    def run(data: bytes) -> bool:
+        try:
+            read(data)
+        except (CouldNotLook, ValueError, OSError):
+            return False
+        return True
+
+    return Target(run, leads_to(read, (read.__module__,)), seeds="no/such", made=made)
+
+
+def _unpacked(data: bytes) -> None:
+    """The last byte says how it is packed."""
+    packing = ("gz", "xz", "bz2", "lz4")[data[-1] % 4] if data else "gz"
+    for part in islice(unpack.unpacked(f"a.{packing}", [data[:-1]]), 8):
+        assert len(part) <= unpack.PART_BYTES
+
+
+PACKED: Final = (
+    gzip.compress(b"Package: a\n") + b"\0",
+    lzma.compress(b"Package: a\n") + b"\1",
+    bz2.compress(b"Package: a\n") + b"\2",
+    bytes.fromhex("04224d18604082 01000080 61 00000000 03"),
+)
+"""One stream of each packing; of LZ4 a frame of one block that is stored as it is (lz4_Frame_format)."""
+RAW: Final[dict[str, tuple[ModuleType, str]]] = {
+    "bytes:certificate": (certificate, "read"),
+    "bytes:journal": (journald, "first_entry"),
+    "bytes:lastlog": (account_files, "lastlog_day"),
+    "bytes:netlink": (netfilter_tables, "count"),
+    "bytes:rpm-header": (rpm, "unsigned"),
+    "bytes:tls-answer": (hello, "answer"),
+    "bytes:tls-hello": (hello, "hello_seen"),
+    "bytes:wtmp": (account_files, "wtmp_days"),
+}
+"""What takes bytes of no text, and is nobody's topic alone; its inputs in the tests are where the fuzzer begins."""
+
+
 def _reversible(text: str) -> None:
     assert as_text(as_bytes(text)) == text
 
@@ -105,6 +156,8 @@ TARGETS: Final[dict[str, Target]] = {
     "format:yaml": reading(documents, documents.parse_yaml),
     "format:toml": reading(documents, documents.parse_toml),
     "format:xml": reading(documents, documents.parse_xml),
+    **{name: raw(getattr(module, function)) for name, (module, function) in RAW.items()},
+    "bytes:packed": raw(_unpacked, PACKED)._replace(functions=of_module(unpack)),
     "text:escapes": reading(documents, _reversible),
     "door:json": taking(decode, decode.bounded_json),
     "door:gzip": taking(decode, decode.unpack_gzip),
