@@ -27,6 +27,9 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ("PUBLIC_URL", "ftp://x"),
         ("ROLE", "king"),
         ("TLS_KEY", "/only/the/key"),
+        ("DATABASE_URL", "not a url"),
+        ("DATABASE_URL", "postgresql://u:bi-mat@db/x"),
+        ("DATABASE_URL", "postgresql://u@db/x?password=bi-mat"),
     ],
 )
 def test_a_setting_that_does_not_fit_is_named_with_an_example(
@@ -34,9 +37,10 @@ def test_a_setting_that_does_not_fit_is_named_with_an_example(
 ) -> None:
     monkeypatch.setenv(f"VONGGAC_{name}", value)
     with pytest.raises(
-        SettingsError, match=r"(?i)(listen|connections|public_url|role|tls).*(example|default)"
-    ):
+        SettingsError, match=r"(?i)(listen|connections|public_url|role|tls|database_url).*(example|default)"
+    ) as told:
         load_settings()
+    assert "bi-mat" not in str(told.value)
 
 
 def test_signing_in_without_tls_is_only_for_this_machine_itself(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,6 +50,19 @@ def test_signing_in_without_tls_is_only_for_this_machine_itself(monkeypatch: pyt
     monkeypatch.setenv("VONGGAC_BEHIND_PROXY", "1")
     with pytest.raises(SettingsError, match="INSECURE_COOKIES"):
         load_settings()
+
+
+def test_the_ledgers_password_is_found_in_a_file_or_as_a_credential(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    assert load_settings().ledger_password_file is None
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert load_settings().ledger_password_file is None
+    (tmp_path / "database-password").touch()
+    assert load_settings().ledger_password_file == tmp_path / "database-password"
+    monkeypatch.setenv("VONGGAC_DATABASE_PASSWORD_FILE", "/run/secret")
+    assert load_settings().ledger_password_file == Path("/run/secret")
 
 
 def test_the_environment_comes_before_the_file_and_the_file_before_the_default(
