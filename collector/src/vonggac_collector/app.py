@@ -25,6 +25,7 @@ from .desk import Desk
 from .errors import Busy
 from .http.body import BodyLimits
 from .http.refusals import Shell, install_refusals
+from .index.interface import Index
 from .index.opening import make_consumer, make_index
 from .ledger.interface import Ledger
 from .metrics import Metrics
@@ -62,17 +63,20 @@ def create_app(
     *,
     now: Callable[[], datetime] = utc_now,
     pages: bool = True,
+    index: Index | None = None,
 ) -> FastAPI:
-    """The application. Its lifespan runs the writing thread and, by `settings.role`, the worker."""
+    """The application. Its lifespan opens the index, unless one is given, and runs the writing thread and, by
+    `settings.role`, the workers.
+    """
     parameters = load_parameters()
     shelf = Shelf(ledger)
     desk = Desk(ledger)
     worker = Worker(ledger, BoardMaker(ledger, shelf, parameters), now)
-    index = make_index(settings)
-    consumer = make_consumer(ledger, index, shelf, now)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        searched = app.state.index = index or make_index(settings)
+        consumer = make_consumer(ledger, searched, shelf, now)
         desk.start()
         if settings.role == "all":
             worker.start()
@@ -81,7 +85,7 @@ def create_app(
         consumer.stop()
         worker.stop()
         desk.stop()
-        index.close()
+        searched.close()
 
     app = FastAPI(
         title="Vọng Gác collector",
@@ -100,7 +104,6 @@ def create_app(
     app.state.shelf = shelf
     app.state.desk = desk
     app.state.throttle = Throttle(ledger)
-    app.state.index = index
     app.state.metrics = Metrics(ledger, now)
     app.state.queries = Queries(
         ledger, shelf, parameters, now, collector_url=settings.url, collector_keyid=keyid

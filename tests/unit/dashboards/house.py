@@ -20,6 +20,7 @@ from vonggac_collector.auth.caller import require
 from vonggac_collector.auth.passwords import hash_password
 from vonggac_collector.auth.sessions import LASTS
 from vonggac_collector.errors import NotFound
+from vonggac_collector.index.memory import MemoryIndex
 from vonggac_collector.ledger.memory import MemoryLedger
 from vonggac_collector.ledger.rows import Session, Unit, User
 from vonggac_collector.settings import Settings
@@ -87,7 +88,8 @@ def make_app(queries: SampleQueries | None = None) -> FastAPI:
         for name, role in (("admin", "administrator"), ("kiemtoan", "auditor")):
             tx.people.add(User(name, name, role, "vn", _HASH, True, LONG_AGO))
     settings = Settings.model_validate({"insecure_cookies": True, "role": "web"})
-    app = create_app(settings, ledger, Ed25519PrivateKey.generate(), now=lambda: sample.NOW, pages=False)
+    key = Ed25519PrivateKey.generate()
+    app = create_app(settings, ledger, key, now=lambda: sample.NOW, pages=False, index=MemoryIndex())
     mount(app)
     app.state.queries = queries or SampleQueries()
     return app
