@@ -83,7 +83,10 @@ def _surely_bounded(raw: bytes, maximum: int) -> bool:
     """Whether `scan_json` lets `raw` through, told without taking out every string; False may be wrong, True is not."""
     if len(raw) > min(maximum, limits.MAX_JSON_STRING_BYTES) or b"\\u0000" in raw:
         return False
-    if raw.count(b":") > limits.MAX_JSON_KEYS or raw.count(b",") > limits.MAX_JSON_ITEMS:
+    # An item takes two bytes at least, a key four.
+    if len(raw) > min(2 * limits.MAX_JSON_ITEMS, 4 * limits.MAX_JSON_KEYS) and (
+        raw.count(b":") > limits.MAX_JSON_KEYS or raw.count(b",") > limits.MAX_JSON_ITEMS
+    ):
         return False
     if b"0" * _LONG in raw.translate(_DIGITS):
         return False
