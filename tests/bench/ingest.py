@@ -1,135 +1,231 @@
-"""What the collector takes in on SQLite, beside verifying one signature and one synchronised commit."""
+"""What the collector takes in, on SQLite and PostgreSQL, beside the bare cost of the same (`limits`) in one run."""
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Final, NamedTuple, TypeVar
 
-import apsw
-import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from tests.load.agents import Agent, Sealer
+from tests.load.variety import kinds_of
+from tests.load.wire import Connection, NoAnswer
+from tests.services import postgres
 
-from vonggac_agent.seal import Chain, seal_heartbeat, seal_report
+from vonggac_agent.link import Address
+from vonggac_agent.ship import ENVELOPES
 from vonggac_collector import rulebooks
 from vonggac_collector.auth import Caller
+from vonggac_collector.desk import Desk
 from vonggac_collector.enrolment import create_token, enrol
 from vonggac_collector.ingest.accept import accept
+from vonggac_collector.ingest.answer import Answer
 from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.ledger.sql.ledger import open_ledger
+from vonggac_collector.state import load_key, make_state
 from vonggac_collector.structure import NewUnit, add_units
-from vonggac_contract.enrolment import SCHEMA, EnrolmentRequest, open_enrolled
-from vonggac_contract.envelope import ENROLMENT, envelope_from_bytes, envelope_to_bytes, seal
-from vonggac_contract.finding import Outcome
-from vonggac_contract.report import Report, content_digest
+from vonggac_contract.enrolment import open_enrolled
+from vonggac_contract.envelope import envelope_from_bytes, keyid_of, pre_authentication_encoding
+from vonggac_contract.report import Report
 from vonggac_rules.builtin import default_rulebook_bytes
 
+from . import serving
 from .figures import Beside, Figure
+from .limits import Statement, bare, recorded
 from .sealing import real_report
 
-AGENTS = 100
-ROUNDS = 5
-CALLER = Caller("bench", "bench", "administrator", "vn")
+T = TypeVar("T")
+AGENTS: Final = 100
+REPORTS: Final = 6
+BEATS: Final = 20
+CONNECTIONS: Final = 32
+PARTS: Final = 5
+ENDPOINT: Final = "FastAPI that verifies and answers"
+CALLER: Final = Caller("bench", "bench", "administrator", "vn")
+
+
+class Place(NamedTuple):
+    """A collector's state folder and its ledger."""
+
+    folder: Path
+    url: str
+
+
+class Fleet(NamedTuple):
+    """Agents, and what they sealed: of each look one envelope an agent, in the agents' order."""
+
+    keys: dict[str, bytes]
+    reports: list[list[bytes]]
+    beats: list[list[bytes]]
 
 
 def figures() -> Iterator[Figure]:
-    """Changed reports and heartbeats a second, one process, each with a commit of its own."""
+    """Changed reports and heartbeats a second: in process and over HTTP, one web process, each beside its limit."""
     report = real_report()
-    now = datetime.now(UTC)
-    with tempfile.TemporaryDirectory() as folder:
-        ledger = open_ledger(f"sqlite:///{folder}/ledger.db", upgrade=True)
-        key = Ed25519PrivateKey.generate()
-        rulebooks.publish(ledger, default_rulebook_bytes(), now=now, actor="bench")
-        add_units(ledger, [NewUnit("vn", "", "root", "Việt Nam", "")], now=now, actor="bench")
-        agents = [enrolled(ledger, key, now) for _ in range(AGENTS)]
-        rounds = [sealed_round(agents, report, number, now) for number in range(1, ROUNDS + 1)]
-        raws = [raw for each in rounds for raw in each]
-        floor = Beside("verify and one commit each", per_second(raws, bare(Path(folder), agents[0][1])))
-
-        def take(raw: bytes) -> None:
-            answer = accept(ledger, raw, now=now + timedelta(minutes=1), collector_key=key)
-            if answer.status != 200:
-                raise RuntimeError(f"refused: {answer.code}")
-            answer.body()
-
-        yield Figure(f"changed reports of {len(raws[0]):,} bytes", per_second(raws, take), "/s", beside=floor)
-        beats = [
-            envelope_to_bytes(
-                seal_heartbeat(
-                    Chain(agent, 1), counter, ROUNDS, _changed(report, ROUNDS).content, now, secret
-                )
-            )
-            for counter in range(1, ROUNDS + 1)
-            for agent, secret in agents
-        ]
-        floor = Beside("verify and one commit each", per_second(beats, bare(Path(folder), agents[0][1])))
-        yield Figure("heartbeats", per_second(beats, take), "/s", beside=floor)
-        ledger.close()
+    with tempfile.TemporaryDirectory(prefix="vonggac-bench-") as folder:
+        path = Path(folder)
+        first = Place(path / "sqlite", f"sqlite:///{path}/sqlite/ledger.db")
+        yield from of_store("SQLite", first, partial(copy_of_files, path), report)
+        if postgres.programs() is None:
+            return
+        with postgres.running() as server:
+            first = Place(path / "postgresql", server.url(server.make()))
+            yield from of_store("PostgreSQL", first, partial(copy_of_database, path, server), report)
 
 
-def enrolled(ledger: Ledger, key: Ed25519PrivateKey, now: datetime) -> tuple[str, Ed25519PrivateKey]:
-    """One agent with a key of its own."""
-    token, _ = create_token(ledger, CALLER, "vn", None, 1, now + timedelta(hours=1), now)
-    secret = Ed25519PrivateKey.generate()
-    public = secret.public_key().public_bytes_raw()
-    request = EnrolmentRequest(SCHEMA, token, public, "bench", "", "linux", "0", now)
-    raw = envelope_to_bytes(seal(ENROLMENT, msgspec.json.encode(request), secret))
-    answer = enrol(ledger, raw, now=now, collector_key=key)
-    return open_enrolled(envelope_from_bytes(answer.body()), public).agent_id, secret
+def copy_of_files(path: Path, place: Place, name: str) -> Place:
+    """The same collector once more, its ledger as it is now."""
+    shutil.copytree(place.folder, path / name)
+    return Place(path / name, f"sqlite:///{path}/{name}/ledger.db")
 
 
-def sealed_round(
-    agents: list[tuple[str, Ed25519PrivateKey]], report: Report, sequence: int, now: datetime
-) -> list[bytes]:
-    """The reports of one round, each the link after the round before."""
+def copy_of_database(path: Path, server: postgres.Server, place: Place, name: str) -> Place:
+    """The same on PostgreSQL."""
+    shutil.copytree(place.folder, path / f"postgresql-{name}")
+    source = place.url.rpartition("/")[2].partition("?")[0]
+    server.run(f"CREATE DATABASE bench_{name} TEMPLATE {source}")
+    return Place(path / f"postgresql-{name}", server.url(f"bench_{name}"))
+
+
+def of_store(
+    store: str, place: Place, copy: Callable[[Place, str], Place], report: Report
+) -> Iterator[Figure]:
+    """The figures of one kind of ledger. Each is measured on a copy of its own of the same ledger."""
+    fleet = planted(place, report)
+    for what, looks in (("changed reports", fleet.reports), ("heartbeats", fleet.beats)):
+        name = what.split()[-1]
+        raws = [raw for look in looks for raw in look]
+        rows = written(copy(place, f"{name}_recorded"), raws)
+        floor = Beside(
+            "verify, the same rows, a commit each", limit(copy(place, f"{name}_bare"), fleet, raws, rows)
+        )
+        taken = in_process(copy(place, f"{name}_process"), raws)
+        yield Figure(f"{store}: {what}, in process", taken, "/s", floor.value / 2, True, floor)
+        with serving.endpoint(place.folder, fleet.keys) as address:
+            answered = Beside(ENDPOINT, over_http(address, looks))
+        with serving.collector(*copy(place, f"{name}_http")) as address:
+            taken = over_http(address, looks)
+        aim = floor if looks is fleet.reports else answered
+        yield Figure(f"{store}: {what}, over HTTP", taken, "/s", aim.value / 2, True, aim)
+        other = answered if looks is fleet.reports else floor
+        yield Figure(f"{store}: {what}, over HTTP too", taken, "/s", beside=other)
+
+
+def planted(place: Place, report: Report) -> Fleet:
+    """A ledger with a fleet whose first reports are in, and what the fleet seals next."""
+    make_state(place.folder)
+    ledger, key, now = open_ledger(place.url, upgrade=True), load_key(place.folder), datetime.now(UTC)
+    rulebooks.publish(ledger, default_rulebook_bytes(), now=now, actor="bench")
+    add_units(ledger, [NewUnit("vn", "", "root", "Việt Nam", "")], now=now, actor="bench")
+    sealer = Sealer(1, kinds_of(report, 1, kinds=4))
+    token, _ = create_token(ledger, CALLER, "vn", None, AGENTS, now + timedelta(hours=1), now)
+    agents = [Agent(number) for number in range(AGENTS)]
+    keys: dict[str, bytes] = {}
+    with_receipts = partial(accept, ledger, now=now + timedelta(minutes=1), collector_key=key)
+    for agent in agents:
+        public = sealer.key(agent).public_key().public_bytes_raw()
+        keys[keyid_of(public)] = public
+        answer = enrol(ledger, sealer.request(agent, token, now), now=now, collector_key=key)
+        agent.enrolled(open_enrolled(envelope_from_bytes(answer.body()), public).agent_id)
+        checked(with_receipts(sealer.report(agent, now).raw))
+    ledger.close()
+    beats = [[sealer.heartbeat(a, datetime.now(UTC)).raw for a in agents] for _ in range(BEATS)]
+    reports = [[sealer.report(a, datetime.now(UTC)).raw for a in agents] for _ in range(REPORTS)]
+    return Fleet(keys, reports, beats)
+
+
+def checked(answer: Answer) -> bytes:
+    """The receipt. RuntimeError if there is none."""
+    if answer.status != 200:
+        raise RuntimeError(f"refused: {answer.code}")
+    return answer.body()
+
+
+def written(place: Place, raws: list[bytes]) -> list[list[Statement]]:
+    """The statements by which the collector writes each envelope."""
+    ledger, key = open_ledger(place.url), load_key(place.folder)
     found = []
-    changed = _changed(report, sequence)
-    for agent, secret in agents:
-        envelope = seal_report(changed, Chain(agent, 1), sequence, _HEADS.get(agent), now, secret)
-        _HEADS[agent] = envelope.digest
-        found.append(envelope_to_bytes(envelope))
+    for raw in raws:
+        with recorded(ledger) as statements:
+            checked(accept(ledger, raw, now=datetime.now(UTC), collector_key=key))
+        found.append(statements)
+    ledger.close()
     return found
 
 
-_HEADS: dict[str, str] = {}
+def limit(place: Place, fleet: Fleet, raws: list[bytes], rows: list[list[Statement]]) -> float:
+    """Envelopes a second if all there is to do is one signature and these rows."""
+    jobs: list[tuple[Callable[[], None], list[Statement]]] = []
+    for raw, statements in zip(raws, rows, strict=True):
+        envelope = envelope_from_bytes(raw)
+        public = Ed25519PublicKey.from_public_bytes(fleet.keys[envelope.keyid])
+        signed = pre_authentication_encoding(envelope.payload_type, envelope.payload)
+        jobs.append((partial(public.verify, envelope.signatures[0].sig, signed), statements))
+    with bare(place.url) as write:
+
+        def work(some: list[tuple[Callable[[], None], list[Statement]]]) -> None:
+            for verify, statements in some:
+                verify()
+                write(statements)
+
+        return rate(jobs, work)
 
 
-def _changed(report: Report, sequence: int) -> Report:
-    """Another outcome in each round: what a machine that changed would say."""
-    first = report.findings[0]
-    outcome = Outcome.FAIL if sequence % 2 else Outcome.PASS
-    findings = [msgspec.structs.replace(first, outcome=outcome), *report.findings[1:]]
-    content = content_digest(findings, report.sections)
-    return msgspec.structs.replace(report, findings=findings, content=content)
+def in_process(place: Place, raws: list[bytes]) -> float:
+    """Envelopes a second through the writing thread, receipts sealed, without HTTP."""
+    ledger, key = open_ledger(place.url), load_key(place.folder)
+    desk = Desk(ledger)
+    desk.start()
+
+    def work(some: list[bytes]) -> None:
+        for answer in [desk.submit(partial(take, ledger, raw, key)) for raw in some]:
+            checked(answer.result())
+
+    try:
+        return rate(raws, work)
+    finally:
+        desk.stop()
+        ledger.close()
 
 
-def bare(folder: Path, secret: Ed25519PrivateKey) -> Callable[[bytes], None]:
-    """Verify one signature, commit the bytes with the disk synchronised: what no collector can do without."""
-    public = secret.public_key()
-    message = b"x" * 10_000
-    signature = secret.sign(message)
-    connection = apsw.Connection(str(folder / f"bare-{time.monotonic_ns()}.db"))
-    connection.pragma("journal_mode", "wal")
-    connection.pragma("synchronous", "full")
-    connection.execute("create table envelopes (id integer primary key, raw blob)")
-
-    def work(raw: bytes) -> None:
-        public.verify(signature, message)
-        connection.execute("insert into envelopes (raw) values (?)", (raw,))
-
-    return work
+def take(ledger: Ledger, raw: bytes, key: Ed25519PrivateKey) -> Answer:
+    """One envelope, as the web process takes it."""
+    return accept(ledger, raw, now=datetime.now(UTC), collector_key=key)
 
 
-def per_second(items: list[bytes], work: Callable[[bytes], None]) -> float:
-    """The median rate over five parts of `items`."""
+def over_http(address: Address, looks: list[list[bytes]]) -> float:
+    """Envelopes a second over kept connections, each agent's in their order."""
+    return asyncio.run(_over_http(address, looks))
+
+
+async def _over_http(address: Address, looks: list[list[bytes]]) -> float:
+    async def send(number: int) -> None:
+        connection = Connection(address, None, number)
+        for look in looks:
+            for raw in look[number::CONNECTIONS]:
+                answer = await connection.ask("POST", ENVELOPES, raw)
+                if answer.status != 200:
+                    raise NoAnswer(f"{answer.status} {answer.body[:200]!r}")
+        connection.close()
+
+    began = time.perf_counter()
+    await asyncio.gather(*(send(number) for number in range(CONNECTIONS)))
+    return sum(len(look) for look in looks) / (time.perf_counter() - began)
+
+
+def rate(items: list[T], work: Callable[[list[T]], None]) -> float:
+    """The median rate over the parts of `items`."""
     rates = []
-    part = len(items) // ROUNDS
-    for start in range(0, part * ROUNDS, part):
+    size = len(items) // PARTS
+    for start in range(0, size * PARTS, size):
         began = time.perf_counter()
-        for item in items[start : start + part]:
-            work(item)
-        rates.append(part / (time.perf_counter() - began))
+        work(items[start : start + size])
+        rates.append(size / (time.perf_counter() - began))
     return statistics.median(rates)

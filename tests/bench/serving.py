@@ -1,0 +1,70 @@
+"""Web processes to measure over HTTP: the collector, and the endpoint that is its limit (`endpoint`)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import msgspec
+from tests.services.postgres import free_port
+
+from vonggac_agent.link import Address
+
+from .endpoint import KEYS
+
+_START_S = 60.0
+
+
+@contextlib.contextmanager
+def collector(folder: Path, url: str, *, role: str = "web") -> Iterator[Address]:
+    """`vonggac-collector serve` on that state folder and ledger."""
+    port = free_port()
+    settings = {
+        "VONGGAC_STATE_DIR": str(folder),
+        "VONGGAC_DATABASE_URL": url,
+        "VONGGAC_LISTEN": f"127.0.0.1:{port}",
+        "VONGGAC_ROLE": role,
+    }
+    code = "import sys; from vonggac_collector.cli import main; sys.exit(main())"
+    with _running([sys.executable, "-P", "-c", code, "serve", "--no-pages"], settings, port) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def endpoint(folder: Path, keys: dict[str, bytes]) -> Iterator[Address]:
+    """The endpoint on one uvicorn worker, which knows these keys."""
+    port = free_port()
+    (folder / "keys.json").write_bytes(msgspec.json.encode(keys))
+    argv = [
+        *(sys.executable, "-m", "uvicorn", "--factory", "tests.bench.endpoint:make_app", "--port", str(port))
+    ]
+    with _running([*argv, "--log-level", "error"], {KEYS: str(folder / "keys.json")}, port) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def _running(argv: list[str], settings: dict[str, str], port: int) -> Iterator[Address]:
+    process = subprocess.Popen(argv, env=os.environ | settings, stderr=subprocess.DEVNULL)
+    try:
+        _wait(process, f"http://127.0.0.1:{port}/readyz")
+        yield Address(False, "127.0.0.1", port, "")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+
+
+def _wait(process: subprocess.Popen[bytes], url: str) -> None:
+    until = time.monotonic() + _START_S
+    while time.monotonic() < until and process.poll() is None:
+        with contextlib.suppress(httpx.TransportError):
+            if httpx.get(url, trust_env=False).status_code == 200:
+                return
+        time.sleep(0.05)
+    raise RuntimeError("what is to be measured did not start")
