@@ -16,6 +16,7 @@ from vonggac_collector.errors import Invalid
 from vonggac_collector.ledger.tables import to_microseconds
 from vonggac_collector.search.fields import FIELDS, ORDER, Field
 from vonggac_collector.search.query import Is, Kind, Query, Range, Sort, Starts, Term, Word
+from vonggac_collector.search.versions import order_of
 
 from .fold import tag, words
 
@@ -65,11 +66,12 @@ class Begins(msgspec.Struct, frozen=True):
 
 
 class Between(msgspec.Struct, frozen=True):
-    """The field is a number from `low` to `high`, both included; None: open. Times are milliseconds since 1970."""
+    """The field is a number, or text in the order of its bytes, from `low` to `high`, both included; None: open. Times
+    are milliseconds since 1970."""
 
     path: str
-    low: int | None
-    high: int | None
+    low: int | str | None
+    high: int | str | None
     negated: bool
 
 
@@ -161,10 +163,17 @@ def _begins(field: Field, term: Starts) -> Condition:
 
 
 def _between(field: Field, term: Range) -> Condition:
-    wanted: type = {"number": int, "time": datetime}.get(field.type, type(None))
+    wanted: type = {"number": int, "time": datetime, "version": str}.get(field.type, type(None))
     ends = [v for v in (term.low, term.high) if v is not None]
     if wanted is type(None) or any(type(v) is not wanted for v in ends):
         raise Invalid(f"{field.name}: cannot be compared like that")
+    if field.type == "version":
+        return Between(
+            field.sort_path,
+            None if term.low is None else order_of(str(term.low), "above" if term.above else "below"),
+            None if term.high is None else order_of(str(term.high), "below" if term.below else "above"),
+            term.negated,
+        )
     low, high = _whole(field, term.low), _whole(field, term.high)
     return Between(
         field.path,
@@ -174,12 +183,12 @@ def _between(field: Field, term: Range) -> Condition:
     )
 
 
-def _whole(field: Field, value: int | datetime | None) -> int | None:
+def _whole(field: Field, value: object) -> int | None:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise Invalid(f"{field.name}: a time without zone")
         return to_microseconds(value) // 1_000
-    return None if value is None else _bounded(field, value)
+    return _bounded(field, value) if isinstance(value, int) else None
 
 
 def _bounded(field: Field, value: int) -> int:

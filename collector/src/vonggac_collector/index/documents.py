@@ -24,8 +24,9 @@ from vonggac_collector.ledger.rows import (
     System,
     Unit,
 )
-from vonggac_collector.search.fields import OWN
+from vonggac_collector.search.fields import OWN, VERSION_ORDER
 from vonggac_collector.search.query import Kind
+from vonggac_collector.search.versions import order_of
 from vonggac_contract.finding import SEVERITIES
 from vonggac_contract.rule import Rule
 
@@ -76,7 +77,9 @@ def host_state(
             schema.EPOCH: standing.look.epoch,
             schema.SEQUENCE: standing.look.sequence,
         }
-    _put(own, "agent.version", None if standing.agent is None else _text(standing.agent.agent_version))
+    version = None if standing.agent is None else _text(standing.agent.agent_version)
+    if version is not None:
+        own |= {"agent.version": version, VERSION_ORDER: order_of(version)}
     _put(own, "host.ip", _texts(_dict(sections.get("host")).get("addresses")))
     system = [] if standing.system is None else [standing.system.name_vi, standing.system.name_en]
     text = to_text(
@@ -141,7 +144,8 @@ def _packages(agent: str, content: Any) -> Iterator[Item]:
         if name is None:
             continue
         fields: Fields = {"package.name": name}
-        _put(fields, "package.version", version)
+        if version is not None:
+            fields |= {"package.version": version, VERSION_ORDER: order_of(version)}
         _put(fields, "package.architecture", architecture)
         _put(fields, "vonggac.source", _text(entry[3]) if len(entry) > 3 else None)
         yield _item(agent, "packages", [name, version, architecture], fields, [name])

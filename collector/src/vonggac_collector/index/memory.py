@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from vonggac_collector.ledger.tables import to_microseconds
-from vonggac_collector.search.fields import Field
+from vonggac_collector.search.fields import VERSION_ORDER, Field
 from vonggac_collector.search.query import Query, Scope
 
 from . import schema
@@ -190,7 +190,9 @@ def _fits(document: Document, condition: Condition) -> bool:
         case Begins(path, start):
             return path in document.fields and str(document.fields[path]).startswith(start)
         case Between(path, low, high):
-            value = _number(document.fields.get(path))
+            value: Any = document.fields.get(path)
+            if path != VERSION_ORDER:
+                value = _number(value)
             return value is not None and (low is None or low <= value) and (high is None or value <= high)
 
 
@@ -209,7 +211,7 @@ def _is_after(asked: Asked, value: str | int, identifier: str) -> bool:
 
 
 def _sort_value(asked: Asked, document: Document) -> Any:
-    value = document.fields.get(asked.sort.path)
+    value = document.fields.get(asked.sort.sort_path)
     if value is None:
         return asked.missing
     return _number(value) if asked.sort.type in ("number", "time") else value

@@ -47,6 +47,7 @@ _TYPES: Final[dict[str, ColumnType]] = {
     "number": "long",
     "time": "date",
     "flag": "boolean",
+    "version": "keyword",
 }
 _EVERYWHERE: Final[dict[str, ColumnType]] = {
     ID: "keyword",
@@ -75,7 +76,8 @@ _SHOWN: Final[dict[Room, dict[str, ColumnType]]] = {
 
 def _fields(room: Room) -> dict[str, ColumnType]:
     named = [f for kind in KINDS if ROOM_OF[kind] == room for f in OWN[kind]]
-    return _EVERYWHERE | {f.path: _TYPES[f.type] for f in (*COMMON, *named)} | _SHOWN[room]
+    orders: dict[str, ColumnType] = {f.order: "keyword" for f in named if f.order}
+    return _EVERYWHERE | {f.path: _TYPES[f.type] for f in (*COMMON, *named)} | orders | _SHOWN[room]
 
 
 OF_ROOM: Final[dict[Room, dict[str, ColumnType]]] = {room: _fields(room) for room in ROOMS}

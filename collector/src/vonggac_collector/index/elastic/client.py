@@ -6,6 +6,7 @@ threads as well, so nothing would await.
 
 from __future__ import annotations
 
+import base64
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -80,7 +81,9 @@ def connect(access: Access) -> Elasticsearch:
     if access.api_key:
         more["api_key"] = access.api_key
     elif access.username:
-        more["basic_auth"] = (access.username, access.password)
+        # Not `basic_auth`, which takes ASCII only; the charset is that of RFC 7617, section 2.1.
+        login = base64.b64encode(f"{access.username}:{access.password}".encode()).decode()
+        more["headers"] = {"authorization": f"Basic {login}"}
     if access.ca is not None:
         more["ca_certs"] = str(access.ca)
     return Elasticsearch(

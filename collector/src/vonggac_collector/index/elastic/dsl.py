@@ -59,7 +59,7 @@ def search_body(asked: Asked, scope: Scope, *, size: int) -> dict[str, Any]:
         "query": query_of(asked, scope),
         "size": size,
         "sort": [
-            {asked.sort.path: {"order": order, "missing": asked.missing}},
+            {asked.sort.sort_path: {"order": order, "missing": asked.missing}},
             {schema.ID: {"order": "asc"}},
         ],
         "track_total_hits": True,

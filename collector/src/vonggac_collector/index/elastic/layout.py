@@ -205,6 +205,7 @@ class Layout:
 
     def _months(self) -> set[str]:
         with index_errors():
+            self._client.options(ignore_status=404).indices.refresh(index=self.state)
             answer = self._client.options(ignore_status=404).search(
                 index=self.state, size=1_000, source={"includes": ["month"]}, query={"match_all": {}}
             )

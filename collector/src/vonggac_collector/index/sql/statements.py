@@ -22,7 +22,7 @@ class Statements:
         self._room: Room = schema.ROOM_OF[asked.kind]
         self._own = hosts if self._room == "hosts" else items[self._room]
         self._id = hosts.c.agent if self._room == "hosts" else self._own.c.id
-        self._sort = sa.func.coalesce(self._column(asked.sort.path), asked.missing)
+        self._sort = sa.func.coalesce(self._column(asked.sort.sort_path), asked.missing)
         self._where = [_under((scope.unit,))]
         if self._room != "hosts":
             self._where.append(self._own.c.kind == asked.kind)
