@@ -13,14 +13,16 @@ from vonggac_contract.finding import DOMAINS, SEVERITIES
 
 from .query import KINDS, Kind, Sort
 
-FieldType = Literal["term", "name", "number", "time", "flag", "unit"]
+FieldType = Literal["term", "name", "number", "time", "flag", "unit", "version"]
 """term: a word of machines, compared as it is. name: words of people, compared folded. flag: yes or no.
-unit: a code of the tree of units, which stands for its whole subtree."""
+unit: a code of the tree of units, which stands for its whole subtree. version: equal as it is, ordered as `versions`
+says."""
 
 
 class Field(msgspec.Struct, frozen=True):
     """`name` as people write it, `path` as documents have it. `facet`: counted by value beside the results; `sorts`:
-    may be sorted by. `values`: every value it can have, if these are few and fixed.
+    may be sorted by. `values`: every value it can have, if these are few and fixed. `order`: the path of what it is
+    ordered by, where that is not the value itself.
     """
 
     name: str
@@ -29,8 +31,15 @@ class Field(msgspec.Struct, frozen=True):
     facet: bool = False
     sorts: bool = False
     values: tuple[str, ...] = ()
+    order: str = ""
+
+    @property
+    def sort_path(self) -> str:
+        """Where documents have what the field is ordered by."""
+        return self.order or self.path
 
 
+VERSION_ORDER: Final = "vonggac.version_order"
 OUTCOMES: Final = ("fail", "partial", "unknown")
 """Of the findings that are searched: what passed or does not apply is none."""
 
@@ -38,7 +47,7 @@ COMMON: Final = (
     Field("unit", "organization.id", "unit", facet=True),
     Field("host", "host.name", "name", sorts=True),
     Field("id", "host.id", "term"),
-    Field("os", "host.os.full", "name"),
+    Field("os", "host.os.full", "name", facet=True),
     Field("platform", "host.os.type", "term"),
     Field("system", "vonggac.system.id", "term", facet=True),
     Field("level", "vonggac.level", "number", facet=True, sorts=True),
@@ -63,11 +72,11 @@ _OWN: Final[dict[Kind, tuple[Field, ...]]] = {
         Field("unknown", "vonggac.unknown", "number", sorts=True),
         Field("looked", "vonggac.looked", "time", sorts=True),
         Field("address", "host.ip", "name"),
-        Field("version", "agent.version", "term", facet=True, sorts=True),
+        Field("version", "agent.version", "version", facet=True, sorts=True, order=VERSION_ORDER),
     ),
     "packages": (
         Field("package", "package.name", "term", facet=True, sorts=True),
-        Field("version", "package.version", "term", facet=True, sorts=True),
+        Field("version", "package.version", "version", facet=True, sorts=True, order=VERSION_ORDER),
         Field("architecture", "package.architecture", "term", facet=True),
         Field("source", "vonggac.source", "term"),
     ),

@@ -47,11 +47,13 @@ class Starts(msgspec.Struct, frozen=True, tag="starts"):
 
 
 class Range(msgspec.Struct, frozen=True, tag="range"):
-    """The `number` or `time` lies between both ends; an end that is None is open, `above` and `below` leave it out."""
+    """The `number`, `time` or `version` lies between both ends; an end that is None is open, `above` and `below`
+    leave it out.
+    """
 
     field: str
-    low: int | datetime | None = None
-    high: int | datetime | None = None
+    low: int | datetime | str | None = None
+    high: int | datetime | str | None = None
     above: bool = False
     below: bool = False
     negated: bool = False

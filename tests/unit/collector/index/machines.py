@@ -233,7 +233,7 @@ def _a_term(rng: random.Random, kind: Kind, tree: Sequence[Unit]) -> Term:
     if rng.random() < 0.3:
         return Word(rng.choice(_WORDS), rng.random() < 0.3, negated)
     field = rng.choice(list(FIELDS[kind].values()))
-    if field.type == "time" or (field.type == "number" and rng.random() < 0.7):
+    if field.type == "time" or (field.type in ("number", "version") and rng.random() < 0.7):
         low, high = _an_end(rng, field), _an_end(rng, field)
         return Range(field.name, low, high, rng.random() < 0.5, rng.random() < 0.5, negated)
     if field.type in ("term", "name") and rng.random() < 0.3:
@@ -244,11 +244,12 @@ def _a_term(rng: random.Random, kind: Kind, tree: Sequence[Unit]) -> Term:
 def _an_end(rng: random.Random, field: Field) -> Any:
     if rng.random() < 0.3:
         return None
-    return (
-        NOW + rng.randrange(-300, 300) * DAY
-        if field.type == "time"
-        else rng.choice((0, 1, 2, 3, 22, 80, 1_024))
+    if field.type == "time":
+        return NOW + rng.randrange(-300, 300) * DAY
+    ends: Sequence[Any] = (
+        ("0.1", "0.1.0", "1", "1.1-z", "2.1~") if field.type == "version" else (0, 1, 2, 22, 1_024)
     )
+    return rng.choice(ends)
 
 
 def _a_value(rng: random.Random, field: Field, tree: Sequence[Unit]) -> Any:
