@@ -8,17 +8,19 @@ from typing import Final
 import sqlalchemy as sa
 
 from .. import rows
-from ..tables import heartbeats, late_heartbeats
+from ..tables import from_microseconds, heartbeats, late_heartbeats
+from .prepared import Prepared
 from .tree import plain
 
-_DAY: Final = sa.select(heartbeats).where(
-    heartbeats.c.agent == sa.bindparam("agent"), heartbeats.c.day == sa.bindparam("on")
+_DAY: Final = Prepared(
+    sa.select(*[c for c in heartbeats.c if not c.primary_key]).where(
+        heartbeats.c.agent == sa.bindparam("agent"), heartbeats.c.day == sa.bindparam("on")
+    )
 )
-_KEY: Final = (heartbeats.c.agent == sa.bindparam("of_agent")) & (heartbeats.c.day == sa.bindparam("on"))
-_UPDATE: Final = (
-    heartbeats.update()
-    .where(_KEY)
-    .values({c.name: sa.bindparam(f"new_{c.name}") for c in heartbeats.c if not c.primary_key})
+_ADD: Final = Prepared(heartbeats.insert())
+_SET: Final = ", ".join(f"{c.name} = :{c.name}" for c in heartbeats.c if not c.primary_key)
+_UPDATE: Final = Prepared(
+    sa.text(f"UPDATE heartbeats SET {_SET} WHERE agent = :agent AND day = :day")  # noqa: S608  names of columns
 )
 _DAYS_BACK: Final = 3
 
@@ -30,15 +32,15 @@ class SqlHeartbeats:
         self._connection = connection
 
     def day(self, agent: str, day: date) -> rows.HeartbeatDay | None:
-        row = self._connection.execute(_DAY, {"agent": agent, "on": day}).first()
-        return None if row is None else rows.HeartbeatDay(*row)
+        row = _DAY.run(self._connection, {"agent": agent, "on": day}).first()
+        if row is None:
+            return None
+        mask, epoch, counter, looked_at, received_at, raw = tuple(row)
+        times = from_microseconds(looked_at), from_microseconds(received_at)
+        return rows.HeartbeatDay(agent, day, mask, epoch, counter, *times, raw)
 
     def put(self, row: rows.HeartbeatDay, *, first: bool) -> None:
-        if first:
-            self._connection.execute(heartbeats.insert(), plain(row))
-            return
-        values = {f"new_{k}": v for k, v in plain(row).items() if k not in ("agent", "day")}
-        self._connection.execute(_UPDATE, {"of_agent": row.agent, "on": row.day, **values})
+        (_ADD if first else _UPDATE).run(self._connection, plain(row))
 
     def add_late(self, row: rows.LateHeartbeat) -> None:
         here = sa.select(late_heartbeats.c.counter).where(

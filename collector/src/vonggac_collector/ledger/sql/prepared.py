@@ -6,7 +6,7 @@ SQLAlchemy's own execution takes several times as long as SQLite's work on one r
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -15,7 +15,7 @@ from ..tables import to_microseconds
 
 
 class Prepared:
-    """One statement with named parameters. Times go in as `tables.Instant` keeps them; results come out unconverted."""
+    """One statement with named parameters. Times and days go in as tables keep them; results come out unconverted."""
 
     def __init__(self, statement: sa.Executable) -> None:
         self._statement = statement
@@ -59,5 +59,11 @@ class _Compiled(NamedTuple):
     def given(self, values: Mapping[str, Any]) -> Any:
         if self.fixed:
             values = {**self.fixed, **values}
-        found = [to_microseconds(v) if isinstance(v := values[n], datetime) else v for n in self.names]
+        found = [_plain(values[n]) for n in self.names]
         return tuple(found) if self.positional else dict(zip(self.names, found, strict=True))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return to_microseconds(value)
+    return value.isoformat() if isinstance(value, date) else value
