@@ -148,6 +148,8 @@ class SqlIndex:
             for agent in connection.execute(sa.select(hosts.c.agent)).scalars().all():
                 if agent not in kept:
                     _put_host(connection, HostState(agent, 0, gone=True), None, True)
+            # Or SQLite would not know which of its indices leads to few.
+            connection.exec_driver_sql("ANALYZE")
         with self._noting() as noted:
             noted["generation"] = str(int(noted.get("generation", "0")) + 1)
             noted["ticket"] = str(ticket)

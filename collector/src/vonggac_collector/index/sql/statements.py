@@ -27,9 +27,9 @@ class Statements:
         if self._room != "hosts":
             self._where.append(self._own.c.kind == asked.kind)
         for condition in asked.conditions:
+            found = self._condition(condition)
             # What a document does not have fits nothing, so that the negation is everything else.
-            found = sa.func.coalesce(self._condition(condition), sa.false())
-            self._where.append(sa.not_(found) if condition.negated else found)
+            self._where.append(sa.not_(sa.func.coalesce(found, sa.false())) if condition.negated else found)
 
     def count(self) -> sa.Select[Any]:
         """How many fit."""
@@ -106,14 +106,18 @@ class Statements:
         return self._matches('"' + " ".join(phrase) + '"')
 
     def _matches(self, wanted: str) -> sa.ColumnElement[bool]:
-        """In the host's words or in the document's own."""
-        return sa.or_(*(_in_words(room, wanted) for room in dict.fromkeys(("hosts", self._room))))
+        """In the host's words or in the document's own; as one list of rows, which may lead to them."""
+        if self._room == "hosts":
+            return hosts.c.row.in_(_with_words("hosts", wanted))
+        own, host = self._own.alias(), hosts.alias()
+        of_hosts = sa.select(own.c.row).join(host, host.c.agent == own.c.agent)
+        of_hosts = of_hosts.where(host.c.row.in_(_with_words("hosts", wanted)))
+        return self._own.c.row.in_(sa.union_all(_with_words(self._room, wanted), of_hosts))
 
 
-def _in_words(room: Any, wanted: str) -> sa.ColumnElement[bool]:
-    table, words = hosts if room == "hosts" else items[room], words_of(room)
-    found = sa.select(words.c.rowid).where(sa.literal_column(words.name).op("MATCH")(wanted))
-    return table.c.row.in_(found)
+def _with_words(room: Room, wanted: str) -> sa.Select[Any]:
+    words = words_of(room)
+    return sa.select(words.c.rowid).where(sa.literal_column(words.name).op("MATCH")(wanted))
 
 
 def _under(units: tuple[str, ...]) -> sa.ColumnElement[bool]:

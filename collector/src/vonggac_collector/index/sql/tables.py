@@ -54,7 +54,7 @@ def _items(room: Room) -> sa.Table:
         room,
         sa.Column("id", sa.Text, nullable=False, unique=True),
         sa.Column("agent", sa.Text, nullable=False, index=True),
-        sa.Column("kind", sa.Text, nullable=False, index=True),
+        sa.Column("kind", sa.Text, nullable=False),
         sa.Column("digest", sa.Text, nullable=False),
         sa.Column("body", sa.LargeBinary, nullable=False),
     )
@@ -70,6 +70,16 @@ hosts: Final = _room(
 )
 sa.Index("ix_hosts_unit", hosts.c[column_name(schema.UNIT)])
 items: Final[dict[Room, sa.Table]] = {room: _items(room) for room in schema.ROOMS if room != "hosts"}
+_LEADING: Final[tuple[tuple[Room, str], ...]] = (
+    ("findings", "rule.id"),
+    ("inventory", "package.name"),
+    ("inventory", "server.port"),
+    ("inventory", "user.name"),
+)
+"""Fields that single out few of very many documents."""
+for _room_of, _path in _LEADING:
+    _column = items[_room_of].c[column_name(_path)]
+    sa.Index(f"ix_{_room_of}_{_column.name}", _column)
 paths: Final = sa.Table(
     "paths",
     METADATA,
