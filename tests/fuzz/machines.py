@@ -22,6 +22,10 @@ SEPARATOR: Final = b"\xff\xfe"
 NAMED: Final = b"\xff\xfd"
 """In a part that answers one question: the question before it, the answer behind. A part without it is any file's."""
 
+KINDS: Final = frozenset(
+    getattr(stat, f"S_IF{kind}") for kind in ("REG", "DIR", "LNK", "CHR", "BLK", "IFO", "SOCK")
+)
+"""All that a kernel shows, inode(7)."""
 REFUSED: Final = {reason.encode(): reason for reason in Reason}
 Answers = dict[str, bytes]
 """By question: `f` and a path, its content; `n` names in it; `l` its link; `v` where it really is; `e` why it could not
@@ -124,12 +128,15 @@ def host_and_selector(topic: str, data: bytes) -> tuple[Host, tuple[str, ...]]:
 
 
 def states(told: bytes) -> Iterable[tuple[str, os.stat_result]]:
-    """Each status that a line tells; a line that tells none is left out."""
+    """Each status that a line tells; a line that tells none, or an impossible one, is left out."""
     for line in told.split(b"\n"):
         with suppress(ValueError):
-            mode, uid, gid, size, mtime, path = line.split(b" ", 5)
+            octal, uid, gid, size, mtime, path = line.split(b" ", 5)
+            mode = int(octal, 8) & 0o177777
+            if stat.S_IFMT(mode) not in KINDS:
+                continue
             numbers = (int(uid) % 2**32, int(gid) % 2**32, int(size) % 2**40, int(mtime) % 2**34)
-            yield os.fsdecode(path), _status(int(mode, 8) & 0o177777, *numbers)
+            yield os.fsdecode(path), _status(mode, *numbers)
 
 
 def _status(mode: int, uid: int = 0, gid: int = 0, size: int = 0, mtime: int = 0) -> os.stat_result:
