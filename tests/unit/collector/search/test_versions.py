@@ -65,7 +65,7 @@ def test_versions_that_are_met_sort_as_they_should() -> None:
         "3.0.11-1~deb12u2",
         "10",
     ]
-    assert sorted(reversed(rising), key=order_of) == rising
+    assert [order_of(v) for v in rising] == sorted(map(order_of, rising))
     assert order_of("1:9.2p1-2+deb12u3") == order_of("9.2p1-2+deb12u3")
 
 
