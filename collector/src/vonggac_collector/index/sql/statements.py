@@ -52,7 +52,10 @@ class Statements:
         facets = self._asked.facets
         columns = {f.name: self._column(f.path).label(f"facet_{n}") for n, f in enumerate(facets)}
         fitting = (
-            self._from(sa.select(*(columns.values() or [hosts.c.row]))).where(*self._where).cte("fitting")
+            self._from(sa.select(*(columns.values() or [hosts.c.row])))
+            .where(*self._where)
+            .cte("fitting")
+            .prefix_with("MATERIALIZED")
         )
         number = sa.func.count()
         total = sa.select(sa.literal(""), sa.null(), number).select_from(fitting)

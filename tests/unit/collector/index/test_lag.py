@@ -1,0 +1,27 @@
+"""How far search is behind is a figure that anybody can watch."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from prometheus_client import generate_latest
+from tests.unit.collector.conftest import NOW
+
+from vonggac_collector.ledger.interface import Ledger
+from vonggac_collector.ledger.rows import DeadLetter
+from vonggac_collector.metrics import Metrics
+
+
+def test_what_waits_since_when_and_what_is_dead_is_in_the_metrics(ledger: Ledger) -> None:
+    metrics = Metrics(ledger, lambda: NOW + timedelta(seconds=90))
+
+    def told() -> dict[str, float]:
+        lines = generate_latest(metrics.registry).decode().splitlines()
+        pairs = [line.split() for line in lines if line.startswith("vonggac_index_")]
+        return {name.removeprefix("vonggac_index_"): float(value) for name, value in pairs}
+
+    assert told() == {"waiting": 0, "oldest_seconds": 0, "dead_letters": 0}
+    with ledger.write() as tx:
+        tx.outbox.add("look", ["a", "b"], NOW)
+        tx.outbox.bury(DeadLetter(tx.outbox.ticket(), "look", "c", "why", NOW))
+    assert told() == {"waiting": 2, "oldest_seconds": 90, "dead_letters": 1}
