@@ -12,6 +12,7 @@ from tests.unit.properties import thorough
 from tests.unit.slowness import slowness
 
 from vonggac_agent.facts.logs import journald_config, log_files, logrotate, logrotate_config
+from vonggac_contract import limits
 from vonggac_contract.facts import CouldNotLook
 from vonggac_contract.facts.logs import JournaldConfig, LogFiles, LogrotateConfig, UnrotatedLog
 
@@ -103,6 +104,7 @@ def test_switches_and_sizes_are_read_as_systemd_reads_them() -> None:
         None,
         None,
     ]
+    assert journald_config.size("5429496729512M") == limits.MAX_SAFE_INTEGER
     assert [journald_config.compresses(t) for t in ("no", "off", "yes", "512", "bad")] == [
         False,
         False,

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from vonggac_contract import limits
 from vonggac_contract.facts.logs import JournaldConfig
 
 from ...host import Host
@@ -24,9 +25,11 @@ INTERVAL_S: Final = 30
 
 
 def size(text: str) -> int | None:
-    """Bytes; None for what journald would not take."""
+    """Bytes, at most what JSON carries exactly (RFC 7493); None for what journald would not take."""
     match = _SIZE.fullmatch(text.strip())
-    return None if match is None else int(match[1]) * 1024 ** _POWERS.index(match[2] or " ")
+    if match is None:
+        return None
+    return min(int(match[1]) << 10 * _POWERS.index(match[2] or " "), limits.MAX_SAFE_INTEGER)
 
 
 def switch(text: str, default: bool) -> bool:
