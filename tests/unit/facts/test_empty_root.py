@@ -8,6 +8,7 @@ import pytest
 from tests.unit.facts.roots import NOW, mounted
 
 from vonggac_agent.facts import gather
+from vonggac_agent.host import Host
 from vonggac_contract.facts import Fact, FactKey, Known, Reason, Unavailable
 from vonggac_contract.finding import Outcome
 from vonggac_contract.snapshot import Snapshot
@@ -111,3 +112,12 @@ def test_where_only_the_folder_of_settings_is_there_rules_pass_by_absence_for_a_
     assert passing(
         tmp_path, {"etc/passwd": "root:x:0:0::/root:/bin/sh\n", "etc/group": "root:x:0:\n"}
     ) == set(GOOD_ABSENT)
+
+
+def test_a_path_of_two_slashes_below_a_root_that_is_gone_is_not_looked_for_without_end(
+    tmp_path: Path,
+) -> None:
+    key = FactKey("audit.watch", ("//etc/security/opasswd",))
+    found = gather(Host(tmp_path / "gone", now=NOW), [key], deadline_s=2)[key]
+    assert isinstance(found, Unavailable)
+    assert found.reason is Reason.NOT_INSTALLED

@@ -21,7 +21,9 @@ def must_be_mounted(host: Host, path: str) -> None:
     Raises CouldNotLook(not-installed) where the top folder, or the nearest folder above that is there, holds nothing:
     then the file system with it was not mounted, and what is absent says nothing about the machine.
     """
-    above = posixpath.dirname(posixpath.normpath(path))
+    above = posixpath.dirname(
+        posixpath.normpath("/" + path.lstrip("/"))
+    )  # POSIX leaves two slashes as they are
     while above.count("/") > 1 and not host.exists(above):
         above = posixpath.dirname(above)
     if not holds(host, above):
