@@ -7,11 +7,12 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from tests.load.agents import Agent, Sealer
@@ -41,13 +42,14 @@ from .figures import Beside, Figure
 from .limits import Statement, bare, recorded
 from .sealing import real_report
 
-T = TypeVar("T")
 AGENTS: Final = 100
 REPORTS: Final = 6
-BEATS: Final = 20
+BEATS: Final = 8
 CONNECTIONS: Final = 32
-PARTS: Final = 5
+FLOOR: Final = "verify, the same rows, a commit each"
+PROCESS: Final = "in process"
 ENDPOINT: Final = "FastAPI that verifies and answers"
+HTTP: Final = "over HTTP"
 CALLER: Final = Caller("bench", "bench", "administrator", "vn")
 
 
@@ -101,21 +103,52 @@ def of_store(
     fleet = planted(place, report)
     for what, looks in (("changed reports", fleet.reports), ("heartbeats", fleet.beats)):
         name = what.split()[-1]
-        raws = [raw for look in looks for raw in look]
-        rows = written(copy(place, f"{name}_recorded"), raws)
-        floor = Beside(
-            "verify, the same rows, a commit each", limit(copy(place, f"{name}_bare"), fleet, raws, rows)
-        )
-        taken = in_process(copy(place, f"{name}_process"), raws)
-        yield Figure(f"{store}: {what}, in process", taken, "/s", floor.value / 2, True, floor)
-        with serving.endpoint(place.folder, fleet.keys) as address:
-            answered = Beside(ENDPOINT, over_http(address, looks))
-        with serving.collector(*copy(place, f"{name}_http")) as address:
-            taken = over_http(address, looks)
-        aim = floor if looks is fleet.reports else answered
-        yield Figure(f"{store}: {what}, over HTTP", taken, "/s", aim.value / 2, True, aim)
-        other = answered if looks is fleet.reports else floor
-        yield Figure(f"{store}: {what}, over HTTP too", taken, "/s", beside=other)
+        rows = written(copy(place, f"{name}_recorded"), looks)
+        with ExitStack() as open_:
+            ways: dict[str, Way] = {
+                FLOOR: open_.enter_context(limit(copy(place, f"{name}_bare"), fleet, looks, rows)),
+                PROCESS: open_.enter_context(in_process(copy(place, f"{name}_process"), looks)),
+                ENDPOINT: partial(
+                    over_http, open_.enter_context(serving.endpoint(place.folder, fleet.keys)), looks
+                ),
+                HTTP: partial(
+                    over_http, open_.enter_context(serving.collector(*copy(place, f"{name}_http"))), looks
+                ),
+            }
+            found = in_turn(ways, len(looks))
+        floor, endpoint = (Beside(way, found[way].per_second) for way in (FLOOR, ENDPOINT))
+        aim = floor if looks is fleet.reports else endpoint
+        title = f"{store}: {what}"
+        taken = found[PROCESS]
+        yield Figure(f"{title}, {PROCESS}", taken.per_second, "/s", floor.value / 2, True, floor)
+        yield Figure(f"{title}, {HTTP}", found[HTTP].per_second, "/s", aim.value / 2, True, aim)
+        beside = Beside(FLOOR, found[FLOOR].cpu_s * 1000)
+        yield Figure(f"{title}, this process's time", taken.cpu_s * 1000, "ms each", beside=beside)
+
+
+Way = Callable[[int], int]
+"""Takes the look of that number; says how many envelopes that were."""
+
+
+class Taken(NamedTuple):
+    """Medians: envelopes a second, and seconds of this process's processor time for each."""
+
+    per_second: float
+    cpu_s: float
+
+
+def in_turn(ways: Mapping[str, Way], looks: int) -> dict[str, Taken]:
+    """Each look by every way before the next, so that a busy machine meets all alike; the first look warms up."""
+    rates: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
+    for look in range(looks):
+        for name, way in ways.items():
+            began, cpu = time.perf_counter(), time.process_time()
+            count = way(look)
+            rates[name].append((count / (time.perf_counter() - began), (time.process_time() - cpu) / count))
+    return {
+        n: Taken(*(statistics.median(column) for column in zip(*r[1:], strict=True)))
+        for n, r in rates.items()
+    }
 
 
 def planted(place: Place, report: Report) -> Fleet:
@@ -136,7 +169,10 @@ def planted(place: Place, report: Report) -> Fleet:
         agent.enrolled(open_enrolled(envelope_from_bytes(answer.body()), public).agent_id)
         checked(with_receipts(sealer.report(agent, now).raw))
     ledger.close()
-    beats = [[sealer.heartbeat(a, datetime.now(UTC)).raw for a in agents] for _ in range(BEATS)]
+    # Three heartbeats an agent and look, so that a look takes as long as one of reports.
+    beats = [
+        [sealer.heartbeat(a, datetime.now(UTC)).raw for _ in range(3) for a in agents] for _ in range(BEATS)
+    ]
     reports = [[sealer.report(a, datetime.now(UTC)).raw for a in agents] for _ in range(REPORTS)]
     return Fleet(keys, reports, beats)
 
@@ -148,48 +184,59 @@ def checked(answer: Answer) -> bytes:
     return answer.body()
 
 
-def written(place: Place, raws: list[bytes]) -> list[list[Statement]]:
+def written(place: Place, looks: list[list[bytes]]) -> list[list[list[Statement]]]:
     """The statements by which the collector writes each envelope."""
     ledger, key = open_ledger(place.url), load_key(place.folder)
-    found = []
-    for raw in raws:
+
+    def statements_of(raw: bytes) -> list[Statement]:
         with recorded(ledger) as statements:
-            checked(accept(ledger, raw, now=datetime.now(UTC), collector_key=key))
-        found.append(statements)
+            checked(take(ledger, raw, key))
+        return statements
+
+    found = [[statements_of(raw) for raw in look] for look in looks]
     ledger.close()
     return found
 
 
-def limit(place: Place, fleet: Fleet, raws: list[bytes], rows: list[list[Statement]]) -> float:
-    """Envelopes a second if all there is to do is one signature and these rows."""
-    jobs: list[tuple[Callable[[], None], list[Statement]]] = []
-    for raw, statements in zip(raws, rows, strict=True):
-        envelope = envelope_from_bytes(raw)
-        public = Ed25519PublicKey.from_public_bytes(fleet.keys[envelope.keyid])
-        signed = pre_authentication_encoding(envelope.payload_type, envelope.payload)
-        jobs.append((partial(public.verify, envelope.signatures[0].sig, signed), statements))
+@contextmanager
+def limit(
+    place: Place, fleet: Fleet, looks: list[list[bytes]], rows: list[list[list[Statement]]]
+) -> Iterator[Way]:
+    """All there is to do is one signature and these rows."""
+    verifying = [[verification(raw, fleet.keys) for raw in look] for look in looks]
     with bare(place.url) as write:
 
-        def work(some: list[tuple[Callable[[], None], list[Statement]]]) -> None:
-            for verify, statements in some:
+        def work(number: int) -> int:
+            for verify, statements in zip(verifying[number], rows[number], strict=True):
                 verify()
                 write(statements)
+            return len(rows[number])
 
-        return rate(jobs, work)
+        yield work
 
 
-def in_process(place: Place, raws: list[bytes]) -> float:
-    """Envelopes a second through the writing thread, receipts sealed, without HTTP."""
+def verification(raw: bytes, keys: dict[str, bytes]) -> Callable[[], None]:
+    """Verifies the envelope's signature, everything else being done."""
+    envelope = envelope_from_bytes(raw)
+    signed = pre_authentication_encoding(envelope.payload_type, envelope.payload)
+    public = Ed25519PublicKey.from_public_bytes(keys[envelope.keyid])
+    return partial(public.verify, envelope.signatures[0].sig, signed)
+
+
+@contextmanager
+def in_process(place: Place, looks: list[list[bytes]]) -> Iterator[Way]:
+    """Through the writing thread, receipts sealed, without HTTP."""
     ledger, key = open_ledger(place.url), load_key(place.folder)
     desk = Desk(ledger)
     desk.start()
 
-    def work(some: list[bytes]) -> None:
-        for answer in [desk.submit(partial(take, ledger, raw, key)) for raw in some]:
+    def work(number: int) -> int:
+        for answer in [desk.submit(partial(take, ledger, raw, key)) for raw in looks[number]]:
             checked(answer.result())
+        return len(looks[number])
 
     try:
-        return rate(raws, work)
+        yield work
     finally:
         desk.stop()
         ledger.close()
@@ -200,32 +247,19 @@ def take(ledger: Ledger, raw: bytes, key: Ed25519PrivateKey) -> Answer:
     return accept(ledger, raw, now=datetime.now(UTC), collector_key=key)
 
 
-def over_http(address: Address, looks: list[list[bytes]]) -> float:
-    """Envelopes a second over kept connections, each agent's in their order."""
-    return asyncio.run(_over_http(address, looks))
+def over_http(address: Address, looks: list[list[bytes]], number: int) -> int:
+    """Over connections that are kept within a look."""
+    asyncio.run(_over_http(address, looks[number]))
+    return len(looks[number])
 
 
-async def _over_http(address: Address, looks: list[list[bytes]]) -> float:
+async def _over_http(address: Address, raws: list[bytes]) -> None:
     async def send(number: int) -> None:
         connection = Connection(address, None, number)
-        for look in looks:
-            for raw in look[number::CONNECTIONS]:
-                answer = await connection.ask("POST", ENVELOPES, raw)
-                if answer.status != 200:
-                    raise NoAnswer(f"{answer.status} {answer.body[:200]!r}")
+        for raw in raws[number::CONNECTIONS]:
+            answer = await connection.ask("POST", ENVELOPES, raw)
+            if answer.status != 200:
+                raise NoAnswer(f"{answer.status} {answer.body[:200]!r}")
         connection.close()
 
-    began = time.perf_counter()
     await asyncio.gather(*(send(number) for number in range(CONNECTIONS)))
-    return sum(len(look) for look in looks) / (time.perf_counter() - began)
-
-
-def rate(items: list[T], work: Callable[[list[T]], None]) -> float:
-    """The median rate over the parts of `items`."""
-    rates = []
-    size = len(items) // PARTS
-    for start in range(0, size * PARTS, size):
-        began = time.perf_counter()
-        work(items[start : start + size])
-        rates.append(size / (time.perf_counter() - began))
-    return statistics.median(rates)

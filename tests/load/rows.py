@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
@@ -22,6 +22,8 @@ class Held(NamedTuple):
 
     rows: Iterator[Row]
     beats: Iterator[tuple[str, int]]
+    run: Callable[[str], Any]
+    """Any statement over the same connection: it may not write."""
 
 
 @contextmanager
@@ -31,7 +33,7 @@ def open_rows(url: str) -> Iterator[Held]:
         lite = apsw.Connection(url.removeprefix("sqlite:///"), flags=apsw.SQLITE_OPEN_READONLY)
         try:
             with lite:
-                yield _held(lite.execute(_ENVELOPES), lite.execute(_BEATS))
+                yield _held(lite.execute(_ENVELOPES), lite.execute(_BEATS), lite.execute)
         finally:
             lite.close()
         return
@@ -39,10 +41,10 @@ def open_rows(url: str) -> Iterator[Held]:
     with psycopg.connect(url, options="-c default_transaction_read_only=on") as server:
         # One unchanging state for both questions; rows come a few thousand at a time.
         server.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        envelopes, beats = server.cursor("envelopes"), server.cursor("beats")
-        envelopes.itersize = beats.itersize = 5_000
-        yield _held(envelopes.execute(_ENVELOPES), beats.execute(_BEATS))
+        with server.cursor("envelopes") as envelopes, server.cursor("beats") as beats:
+            envelopes.itersize = beats.itersize = 5_000
+            yield _held(envelopes.execute(_ENVELOPES), beats.execute(_BEATS), server.execute)
 
 
-def _held(envelopes: Any, beats: Any) -> Held:
-    return Held((Row(*row) for row in envelopes), ((str(a), int(c)) for a, c in beats))
+def _held(envelopes: Any, beats: Any, run: Callable[..., Any]) -> Held:
+    return Held((Row(*row) for row in envelopes), ((str(a), int(c)) for a, c in beats), run)

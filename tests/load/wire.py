@@ -1,7 +1,7 @@
 """A lean HTTP/1.1 client for the fleet: one kept connection, one question at a time, bounded in time and bytes.
 
-Written for speed: of what the requirements hold, streams of asyncio ask most in a second of one processor (`measured`
-in docs/capacity.md). What an answer means is `road`'s.
+Streams of asyncio cost the least of what the requirements hold: 0.12 ms of processor a request of 1.5 kB, where threads
+of http.client took 0.15 and httpx 2.5 (measured beside each other, 2026-11-26). What an answer means is `road`'s.
 """
 
 from __future__ import annotations

@@ -9,11 +9,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import apsw
+import psycopg
 import pytest
 from tests.flow.collector.test_killed import Program, free_port
 from tests.load.rows import open_rows
 from tests.load.summary import Run
-from tests.unit.collector.conftest import ADMIN, plant
+from tests.services.postgres import Server
+from tests.unit.collector.conftest import ADMIN, NOW, Desk, plant
+from tests.unit.collector.machines import Machine
 
 from vonggac_collector.enrolment import create_token
 from vonggac_collector.ledger.sql.ledger import open_ledger
@@ -96,12 +99,33 @@ def test_a_fleet_loses_nothing_when_its_collector_is_killed(tmp_path: Path) -> N
     assert run.receipts == sum(p.reports + p.beats for p in run.phases)
 
 
+def test_on_postgresql_the_same_rows_are_read_and_none_can_be_written(postgres: Server) -> None:
+    with postgres.database() as url:
+        ledger = open_ledger(url)
+        plant(ledger)
+        desk = Desk(ledger)
+        machine = desk.enrol(Machine())
+        for _ in range(2):
+            assert desk.accept(machine.report(NOW)).status == 200
+        assert desk.accept(machine.heartbeat(NOW)).status == 200
+        ledger.close()
+        with open_rows(url) as held:
+            first, second = held.rows
+            assert list(held.beats) == [(machine.agent_id, 1)]
+        assert (first.sequence, first.previous, first.state) == (1, None, "committed")
+        assert (second.sequence, second.previous, second.digest) == (2, first.digest, machine.previous)
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction), open_rows(url) as held:
+            held.run("DELETE FROM envelopes")
+
+
 def test_a_ledger_is_read_over_a_connection_that_cannot_write(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/ledger.db"
     open_ledger(url, upgrade=True).close()
     before = (tmp_path / "ledger.db").read_bytes()
     with open_rows(url) as held:
         assert (list(held.rows), list(held.beats)) == ([], [])
+        with pytest.raises(apsw.ReadOnlyError):
+            held.run("DELETE FROM envelopes")
     assert (tmp_path / "ledger.db").read_bytes() == before
     with pytest.raises(apsw.CantOpenError), open_rows(f"sqlite:///{tmp_path}/none.db"):
         pass
