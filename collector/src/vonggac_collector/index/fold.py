@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 
 MAX_WORD: Final = 64
@@ -25,9 +26,15 @@ def fold(text: str) -> str:
     return plain.translate(_LIKE_D)
 
 
+@lru_cache(maxsize=20_000)
+def _folded(text: str) -> tuple[str, ...]:
+    return tuple(w[:MAX_WORD] for w in _WORD.findall(fold(text)))
+
+
 def words(text: str) -> list[str]:
     """Runs of letters and digits, folded."""
-    return [w[:MAX_WORD] for w in _WORD.findall(fold(text))]
+    # Machines have the same packages and rules, over and over.
+    return list(_folded(text))
 
 
 def tag(name: str, word: str) -> str:

@@ -38,7 +38,7 @@ from vonggac_collector.ledger.tables import to_microseconds
 from vonggac_collector.search.query import Query, Scope
 
 from .statements import Statements
-from .tables import column_name, columns_of, create, drop, hosts, items, notes, paths, words_of
+from .tables import columns_of, create, drop, hosts, items, notes, paths, words_of
 
 STALLED_S: Final = 120.0
 """A rebuild that was not heard of for so long was left halfway."""
@@ -286,13 +286,13 @@ def _item_row(room: Room, agent: str, item: Item, digest: str) -> dict[str, Any]
 
 
 def _columns(room: Room, fields: Fields) -> dict[str, Any]:
-    made = {}
-    for path, kind in columns_of(room).items():
+    made: dict[str, Any] = {}
+    for path, (column, kind) in columns_of(room).items():
         value: Any = fields.get(path)
         if kind == "date" and value is not None:
             value = to_microseconds(datetime.fromisoformat(value)) // 1_000
         # Lists are searched by their words alone.
-        made[column_name(path)] = None if isinstance(value, list) else value
+        made[column] = None if isinstance(value, list) else value
     return made
 
 

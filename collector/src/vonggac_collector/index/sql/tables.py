@@ -6,6 +6,7 @@ the texts themselves), split at spaces: `fold` has taken them apart.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -30,10 +31,11 @@ def column_name(path: str) -> str:
     return path.replace(".", "_")
 
 
-def columns_of(room: Room) -> dict[str, schema.ColumnType]:
-    """The fields that are searched in the room's own table; times are milliseconds since 1970."""
+@cache
+def columns_of(room: Room) -> dict[str, tuple[str, schema.ColumnType]]:
+    """Columns and types of the fields that are searched in the room's own table; times are milliseconds since 1970."""
     return {
-        path: kind
+        path: (column_name(path), kind)
         for path, kind in schema.OF_ROOM[room].items()
         if kind in _COLUMN_TYPES and path not in _INNER and (room == "hosts" or path not in COMMON_PATHS)
     }
@@ -45,7 +47,7 @@ def _room(room: Room, *columns: sa.Column[Any]) -> sa.Table:
         METADATA,
         sa.Column("row", sa.Integer, primary_key=True),
         *columns,
-        *(sa.Column(column_name(p), _COLUMN_TYPES[k]) for p, k in columns_of(room).items()),
+        *(sa.Column(name, _COLUMN_TYPES[kind]) for name, kind in columns_of(room).values()),
     )
 
 
