@@ -14,7 +14,6 @@ from vonggac_agent.facts import gather
 from vonggac_agent.facts.network.socket_listening import Bound, Owner, merge, scope_of
 from vonggac_agent.facts.packages.owning_package import lists as package_lists
 from vonggac_agent.facts.packages.owning_package import packages_of
-from vonggac_agent.facts.system import processes
 from vonggac_contract import limits
 from vonggac_contract.facts import CouldNotLook, FactKey, Known, Reason
 
@@ -171,10 +170,3 @@ def test_sockets_opened_here_are_told_with_this_process_and_its_user() -> None:
             assert listener.scope == "loopback"
             assert os.path.samefile(listener.program, "/proc/self/exe")
         assert ("tcp", *talking.getsockname()) not in by_port
-
-
-def test_this_process_is_among_those_that_run() -> None:
-    name = Path("/proc/self/comm").read_text().strip()
-    assert name in processes.names(this_machine())
-    assert processes.active(this_machine(), (name,), ())
-    assert not processes.active(this_machine(), ("no-such-program",), ())

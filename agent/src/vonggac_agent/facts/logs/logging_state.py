@@ -46,7 +46,9 @@ def retention(
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[LoggingState, str]:
     """Topic logging.state."""
     installed = any(host.exists(path) for path in JOURNALD)
-    runs = installed and (not host.live or "systemd-journal" in processes.names(host))
+    runs = installed and (
+        not host.live or processes.active(host, ("systemd-journald",), ("systemd-journald.service",))
+    )
     settings = told(host, "journald.conf", "Journal") if installed else {}
     storage: journald.Storage = "absent"
     if runs:
