@@ -9,6 +9,7 @@ from __future__ import annotations
 import textwrap
 import unicodedata
 from collections.abc import Iterator
+from itertools import groupby
 from typing import Any, Final
 
 from vonggac_contract.facts import Known, Reason, Unavailable
@@ -120,7 +121,7 @@ def _finding(
     for evidence in finding.evidence[:3]:
         yield from _evidence(evidence, words, language, width)
     if finding.outcome is not Outcome.UNKNOWN:
-        yield from _wrapped(f"{words['fix']}: {_said(_fix(rule, scan), language)}", width, "    ")
+        yield from _steps(f"{words['fix']}: {_said(_fix(rule, scan), language)}", width)
 
 
 def _evidence(evidence: Evidence, words: dict[str, str], language: Language, width: int) -> Iterator[str]:
@@ -166,17 +167,28 @@ def _fix(rule: Rule, scan: Scan) -> Text:
     return rule.fix.get("any") or next(iter(rule.fix.values()))
 
 
+def _steps(text: str, width: int) -> Iterator[str]:
+    """A fix. Its prose is wrapped anew; an indented line is a command or a line of a file, to be copied whole."""
+    indent, deeper = "    ", "      "
+    for copied, lines in groupby(text.rstrip().split("\n"), lambda line: not line or line[0].isspace()):
+        if copied:
+            yield from (f"{deeper}{line}".rstrip() for line in lines)
+        else:
+            yield from _wrapped(" ".join(lines), width, indent, deeper)
+        indent = deeper
+
+
 def _said(text: Text, language: Language) -> str:
     return text.vi if language == "vi" else text.en
 
 
-def _wrapped(text: str, width: int, indent: str) -> Iterator[str]:
-    for number, line in enumerate(text.splitlines() or [""]):
-        yield from textwrap.wrap(
-            line,
-            width,
-            initial_indent=indent if number == 0 else indent + "  ",
-            subsequent_indent=indent + "  ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        ) or [indent]
+def _wrapped(text: str, width: int, indent: str, then: str | None = None) -> list[str]:
+    """One paragraph; its lines after the first go in by `then`, usually two more."""
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  " if then is None else then,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [indent]

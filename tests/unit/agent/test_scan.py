@@ -8,6 +8,7 @@ import sys
 import unicodedata
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pytest
@@ -16,13 +17,14 @@ from hypothesis import strategies as st
 from tests.unit.agent.twin import NOW, PROFILE, rulebook_bytes
 
 from vonggac_agent.cli import main, parser
-from vonggac_agent.display import inert, scan_to_text, worst
+from vonggac_agent.display import _steps, inert, scan_to_text, worst
 from vonggac_agent.host import Host
 from vonggac_agent.scan import Scan, reaches, read_snapshot, scan_host, scan_saved, scan_to_json
 from vonggac_contract.facts import FactKey, Known, Unavailable
 from vonggac_contract.facts.system import HostIdentity, OsRelease
 from vonggac_contract.finding import Evidence, Finding, Outcome
 from vonggac_contract.snapshot import Snapshot, snapshot_to_bytes
+from vonggac_rules.builtin import default_rulebook_bytes
 from vonggac_rules.rulebook import load_rulebook
 
 BOOK = load_rulebook(rulebook_bytes())
@@ -203,6 +205,38 @@ def test_vietnamese_is_spoken_where_it_is_asked_for() -> None:
     text = shown([finding(Outcome.FAIL)], "vi")
     assert "KHÔNG ĐẠT  [cao] Quy tắc linux.test.release" in text
     assert "1 không đạt" in text
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_every_command_of_every_fix_is_shown_unbroken(language: Literal["vi", "en"]) -> None:
+    """However narrow, so that it can be copied; the prose around it is wrapped to the width, as one paragraph."""
+    book = load_rulebook(default_rulebook_bytes())
+    (profile, *_) = book.profiles
+    for rule in book.rules.values():
+        for family, text in rule.fix.items():
+            release = msgspec.structs.replace(OsRelease("a", "1", "", "A", "other"), family=family)
+            snapshot = Snapshot(NOW, "linux", {FactKey("os.release"): Known(release, "test")})
+            found = finding(Outcome.FAIL, rule=rule.id)
+            scan = Scan(snapshot, book, profile, [found], NOW, NOW, 0.1)
+            told = list(scan_to_text(scan, TIMING, language, width=60))
+            lines = getattr(text, language).rstrip().split("\n")
+            commands = [line for line in lines if line.startswith(" ")]
+            assert commands == [line[6:] for line in told if line.startswith("       ")], rule.id
+            prose = [line for line in told if line.startswith("    ") and not line.startswith("       ")]
+            assert all(len(line) <= 60 or " " not in line.strip() for line in prose), rule.id
+
+
+def test_prose_of_a_fix_that_was_written_over_two_lines_is_one_paragraph() -> None:
+    text = "Đặt lại quyền, rồi\nkhởi động lại:\n  sudo chmod 0600  /a\n\n  reboot\nXong."
+    told = list(_steps(f"cách sửa: {text}", 30))
+    assert told == [
+        "    cách sửa: Đặt lại quyền,",
+        "      rồi khởi động lại:",
+        "        sudo chmod 0600  /a",
+        "",
+        "        reboot",
+        "      Xong.",
+    ]
 
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J‮txt.exe \x00\x9b\r\n‎"
