@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 DAY_S: Final = 86_400.0
 _JITTER: Final = 0.1
-"""Of the interval, either way; the project's own figure."""
+"""Of the interval, either way, as the agent has it (its setting interval_s)."""
 
 
 class Schedule(NamedTuple):
