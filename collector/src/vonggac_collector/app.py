@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from vonggac_contract.envelope import keyid_of
 
 from . import audit
-from .api import agent, health, people
+from .api import agent, health, people, search
 from .auth.throttle import Throttle
 from .board import BoardMaker
 from .desk import Desk
@@ -104,12 +104,19 @@ def create_app(
     app.state.shelf = shelf
     app.state.desk = desk
     app.state.throttle = Throttle(ledger)
+    app.state.index = index
     app.state.metrics = Metrics(ledger, now)
     app.state.queries = Queries(
-        ledger, shelf, parameters, now, collector_url=settings.url, collector_keyid=keyid
+        ledger,
+        shelf,
+        parameters,
+        now,
+        collector_url=settings.url,
+        collector_keyid=keyid,
+        index=lambda: app.state.index,
     )
     app.state.refuse = counter_of_refusals(ledger, desk, now)
-    for router in (agent.router, people.router, health.router):
+    for router in (agent.router, people.router, search.router, health.router):
         app.include_router(router)
     install_refusals(app, app.state.refuse)
     _describe(app)
@@ -153,7 +160,7 @@ def _describe(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             described = inner()
-            _, components = msgspec.json.schema_components(people.SHOWN, ref_template=_REF)
+            _, components = msgspec.json.schema_components((*people.SHOWN, *search.SHOWN), ref_template=_REF)
             described.setdefault("components", {}).setdefault("schemas", {}).update(
                 components, Problem=_PROBLEM
             )

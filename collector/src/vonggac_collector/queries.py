@@ -17,14 +17,18 @@ from .auth import Caller
 from .auth.caller import require
 from .board import Board, BoardMaker
 from .enrolment import token_row
+from .errors import IndexFailed
+from .index.interface import Index
 from .ledger.interface import Ledger
 from .reads import hosts, rules, units
+from .reads import search as seeking
 from .reads.sight import Sight, host_row, host_rows, system_row
 from .reads.texts import Texts
 from .reads.trends import read_trends
 from .rollup import day_of
 from .rulebooks import Shelf
 from .score.parameters import Parameters
+from .search.results import Asking, SearchPage
 
 MAX_FOUND: Final = 200
 RECENT: Final = 10
@@ -45,6 +49,7 @@ class Queries:
         *,
         collector_url: str = "",
         collector_keyid: str = "",
+        index: Callable[[], Index | None] = lambda: None,
     ) -> None:
         self._ledger = ledger
         self._shelf = rulebooks
@@ -52,6 +57,7 @@ class Queries:
         self._now = now
         self._url = collector_url
         self._keyid = collector_keyid
+        self._index = index
         self._lock = threading.Lock()
         self._kept: tuple[int, Board] | None = None
 
@@ -118,6 +124,26 @@ class Queries:
                 if wanted in h.host.hostname.casefold() or h.host.id.startswith(wanted)
             ]
             return host_rows(sight.board, found)[: max(0, min(limit, MAX_FOUND))]
+
+    def search(self, caller: Caller, asking: Asking) -> SearchPage:
+        """One page of what a text finds. Raises Unfit, naming the place, Invalid, IndexFailed."""
+        return seeking.search(self._searched(), self._sought(caller), asking)
+
+    @contextmanager
+    def export(self, caller: Caller, asking: Asking) -> Iterator[seeking.Found]:
+        """Every row that `search` shows page by page. Raises as `search`."""
+        with seeking.export(self._searched(), self._sought(caller), asking) as found:
+            yield found
+
+    def _sought(self, caller: Caller) -> seeking.Sought:
+        with self._ledger.read() as tx:
+            return seeking.sought(tx, caller, self._now())
+
+    def _searched(self) -> Index:
+        index = self._index()
+        if index is None:
+            raise IndexFailed("there is no index here")
+        return index
 
     def board(self, as_of: datetime | None = None) -> Board:
         """Where everything stands now, or stood then. For the collector's own commands; not scoped."""

@@ -11,7 +11,7 @@ from tests.unit.collector.machines import Machine
 
 from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.ledger.memory import MemoryLedger
-from vonggac_collector.ledger.rows import DeadLetter, OutboxRow
+from vonggac_collector.ledger.rows import DeadLetter, OutboxRow, Placement
 from vonggac_collector.rollup import day_of, publish_day
 
 MINUTE = timedelta(minutes=1)
@@ -166,3 +166,18 @@ def test_hosts_are_located_where_they_are_at_that_moment(desk: Desk) -> None:
         ids[0]: ("may-1", "ha-noi/so-y-te"),
         ids[1]: ("may-2", "ha-noi/so-y-te"),
     }
+
+
+def test_who_moved_lately_is_told_with_the_new_place(desk: Desk) -> None:
+    first, second, third = (desk.enrol(Machine(f"may-{n}", seed=n)).agent_id for n in (1, 2, 3))
+    with desk.ledger.write() as tx:
+        for n, host in enumerate((first, second), 1):
+            tx.tree.place(Placement(host, "hue/so-y-te", None, 1, None, NOW + n * MINUTE))
+    with desk.ledger.read() as tx:
+        later = NOW + 5 * MINUTE
+        assert {p.host: p.unit for p in tx.tree.moved(NOW, later)} == dict.fromkeys(
+            (first, second), "hue/so-y-te"
+        )
+        assert [p.host for p in tx.tree.moved(NOW + 2 * MINUTE, later)] == [second]
+        assert [p.host for p in tx.tree.moved(NOW, NOW + MINUTE)] == [first]
+        assert third in tx.tree.located([third], later)

@@ -37,6 +37,9 @@ class Tree(Protocol):
     def located(self, hosts: Sequence[str], as_of: datetime) -> dict[str, tuple[rows.Host, rows.Placement]]:
         """Those of the hosts that have a place, with it."""
 
+    def moved(self, since: datetime, as_of: datetime) -> list[rows.Placement]:
+        """The places of hosts that had another one before, and have theirs from `since` or later."""
+
 
 class Agents(Protocol):
     """Agents and their keys."""

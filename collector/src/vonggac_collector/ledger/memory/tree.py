@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
@@ -57,6 +58,10 @@ class MemoryTree:
     def located(self, hosts: Sequence[str], as_of: datetime) -> dict[str, tuple[rows.Host, rows.Placement]]:
         found = {p.host: p for p in self.placements(as_of)}
         return {h: (self._store.hosts[h], found[h]) for h in hosts if h in self._store.hosts and h in found}
+
+    def moved(self, since: datetime, as_of: datetime) -> list[rows.Placement]:
+        had = Counter(p.host for p in self._store.placements if p.since <= as_of)
+        return [p for p in self.placements(as_of) if p.since >= since and had[p.host] > 1]
 
 
 class MemoryRulebooks:

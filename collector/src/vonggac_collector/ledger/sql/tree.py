@@ -123,6 +123,12 @@ class SqlTree:
                 found[row[0]] = (rows.Host(*row[:width]), rows.Placement(*row[width:]))
         return found
 
+    def moved(self, since: datetime, as_of: datetime) -> list[rows.Placement]:
+        before = placements.alias()
+        earlier = sa.exists().where(before.c.host == placements.c.host, before.c.since < placements.c.since)
+        query = sa.select(*_PLACEMENT).where(_valid(placements, as_of), placements.c.since >= since, earlier)
+        return [rows.Placement(*r) for r in self._connection.execute(query)]
+
 
 def parents_first(found: Iterable[rows.Unit]) -> list[rows.Unit]:
     """Units ordered by depth, then code; those without a known parent are left out, but for roots."""
