@@ -17,7 +17,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,7 +37,7 @@ _MISSING: Final = (
     f"there is no Elasticsearch for tests; set {GIVEN}, or: apt-get install maven default-jre-headless, "
     f"and let Maven reach a repository that has {_ARTEFACT}"
 )
-_START_S: Final = 90.0
+_START_S: Final = 180.0
 _CONFIG: Final = """
 discovery.type: single-node
 network.host: 127.0.0.1
@@ -94,6 +94,7 @@ class OwnServer:
         with zipfile.ZipFile(package) as archive:
             archive.extractall(folder)
         self.home = folder / f"elasticsearch-{VERSION}"
+        (folder / "temporary").mkdir()
         ports = {"http.port": str(self.port), "transport.port": str(free_port())}
         lines = [f"{name}: {value}\n" for name, value in {**ports, **settings}.items()]
         (self.home / "config/elasticsearch.yml").write_text(_CONFIG.format(folder=folder) + "".join(lines))
@@ -147,7 +148,8 @@ class OwnServer:
     def stop(self, number: int = signal.SIGKILL) -> None:
         """End it, by default at once and without a word."""
         if self._process is not None:
-            os.killpg(self._process.pid, number)
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
             self._process.wait(30)
             self._process = None
 
@@ -166,7 +168,7 @@ class OwnServer:
                 "LC_ALL": "C.UTF-8",
                 "ES_JAVA_HOME": str(home),
                 "ES_JAVA_OPTS": self._java,
-                "ES_TMPDIR": str(self.folder),
+                "ES_TMPDIR": str(self.folder / "temporary"),
             },
             **(account if os.getuid() == 0 else {}),
         }

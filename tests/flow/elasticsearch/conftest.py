@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.services.elasticsearch import Server
@@ -14,6 +15,16 @@ from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.ledger.memory import MemoryLedger
 
 __all__ = ["desk", "machine"]
+
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            # A server starts in seconds, but in a minute or two where the machine has much else to do.
+            item.add_marker(pytest.mark.timeout(300))
 
 
 @pytest.fixture
