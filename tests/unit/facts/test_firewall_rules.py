@@ -299,3 +299,16 @@ def test_a_condition_of_senders_that_is_turned_round_limits_nothing() -> None:
     steps = [Step(True, "accept", "", (Condition("ip saddr", ("10.0.0.1",), negated=True),))]
     ruleset = Ruleset({("ip", "f", "i"): Chain("input", "drop", steps)})
     assert told(firewall_openings.openings([ruleset], {}, ("ip",))) == [("ipv4", "any", 0, True, False)]
+
+
+@pytest.mark.parametrize(
+    ("condition", "family"),
+    [
+        (Condition("meta nfproto", ("ipv6",)), "ipv6"),
+        (Condition("meta nfproto", ("ipv6",), negated=True), "both"),
+        (Condition("meta nfproto", ("ipv9",)), "both"),
+        (Condition("ip6 saddr", ("::1",), negated=True), "ipv6"),
+    ],
+)
+def test_the_family_of_a_rule_is_one_that_there_is(condition: Condition, family: str) -> None:
+    assert firewall_openings._family("inet", (condition,)) == family

@@ -204,6 +204,10 @@ def _family(family: str, conditions: tuple[Condition, ...]) -> str:
     for condition in conditions:
         if condition.key.startswith(("ip ", "ip6 ")):
             return "ipv4" if condition.key.startswith("ip ") else "ipv6"
-        if condition.key == "meta nfproto" and len(condition.values) == 1:
+        if (
+            condition.key == "meta nfproto"
+            and condition.values in (("ipv4",), ("ipv6",))
+            and not condition.negated
+        ):
             return condition.values[0]
     return "both"
