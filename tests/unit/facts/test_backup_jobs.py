@@ -16,6 +16,7 @@ from tests.unit.slowness import slowness
 
 from vonggac_agent.facts.backup import backup_jobs, borgmatic, commands
 from vonggac_agent.facts.backup.commands import Command
+from vonggac_contract import limits
 from vonggac_contract.facts.backup import EVERY_VERSION, BackupJob
 
 
@@ -148,6 +149,7 @@ FLAT = "repositories:\n    - path: /mnt/b\n      label: local\nkeep_daily: 3\n"
 def test_borgmatic_is_told_by_its_own_file(tmp_path: Path) -> None:
     assert borgmatic.parse(BORGMATIC) == borgmatic.Settings(True, True, 11, True)
     assert borgmatic.parse(FLAT) == borgmatic.Settings(False, None, 3, False)
+    assert borgmatic.parse("keep_daily: 999999999999999999").versions == limits.MAX_SAFE_INTEGER
     (job,) = jobs(tmp_path / "idle", {"etc/borgmatic/config.yaml": BORGMATIC})
     assert (job.scheduled, job.secret_exposed) == (False, True)
     timer = on("borgmatic.timer", "[Timer]\nOnCalendar=daily\n[Install]\nWantedBy=timers.target\n")

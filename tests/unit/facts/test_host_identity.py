@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.unit.facts.roots import mounted, this_machine
 
 from vonggac_agent.facts.system import host_identity
+from vonggac_contract import limits
 
 IDENTIFIER = "0123456789abcdef0123456789abcdef"
 
@@ -45,6 +46,7 @@ def test_any_bytes_are_a_program_or_refused(head: bytes) -> None:
 
 def test_memory_is_counted_in_bytes() -> None:
     assert host_identity.memory_bytes("MemTotal:       24684092 kB\nMemFree: 1 kB\n") == 24684092 * 1024
+    assert host_identity.memory_bytes("MemTotal:       999999999999999 kB\n") == limits.MAX_SAFE_INTEGER
     with pytest.raises(ValueError, match="no MemTotal"):
         host_identity.memory_bytes("MemFree: 1 kB\n")
 

@@ -12,6 +12,7 @@ from tests.unit.properties import thorough
 from tests.unit.slowness import slowness
 
 from vonggac_agent.facts.mail import exim, mail_transfer, postfix
+from vonggac_contract import limits
 from vonggac_contract.facts.mail import MailServer
 
 POSTFIX = FIXTURES / "postfix"
@@ -250,6 +251,8 @@ def test_macros_of_exim_are_put_in_and_undefined_ones_leave_the_default(tmp_path
     template = ".ifdef MESSAGE_SIZE_LIMIT\nmessage_size_limit = MESSAGE_SIZE_LIMIT\n.endif\n"
     assert exim_of(tmp_path / "a", EXIM, template).size_limit == 50 * 1024 * 1024
     assert exim_of(tmp_path / "b", EXIM, template, "MESSAGE_SIZE_LIMIT = 2M\n").size_limit == 2 * 1024 * 1024
+    most = exim_of(tmp_path / "c", EXIM, template, "MESSAGE_SIZE_LIMIT = 999999999999G\n")
+    assert most.size_limit == limits.MAX_SAFE_INTEGER
 
 
 def test_split_files_and_files_of_one_s_own_count_for_exim(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from tests.unit.slowness import slowness
 
 from vonggac_agent.facts.web import nginx_config, nginx_servers
 from vonggac_agent.formats import cipher_string
+from vonggac_contract import limits
 from vonggac_contract.facts import CouldNotLook
 from vonggac_contract.facts.web import NginxServer, NginxServers
 
@@ -313,7 +314,15 @@ def test_without_nginx_there_is_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "number"), [("0", 0), ("8000", 8000), ("8k", 8192), ("1M", 1024**2), ("2g", 2 * 1024**3)]
+    ("text", "number"),
+    [
+        ("0", 0),
+        ("8000", 8000),
+        ("8k", 8192),
+        ("1M", 1024**2),
+        ("2g", 2 * 1024**3),
+        ("9" * 15 + "g", limits.MAX_SAFE_INTEGER),
+    ],
 )
 def test_sizes(text: str, number: int) -> None:
     assert nginx_config.size(text) == number

@@ -15,6 +15,7 @@ from tests.unit.slowness import slowness
 
 from vonggac_agent.facts.databases import postgresql_clusters, postgresql_config
 from vonggac_agent.facts.databases.postgresql_config import Include, Record
+from vonggac_contract import limits
 from vonggac_contract.facts import CouldNotLook
 from vonggac_contract.facts.databases import PostgresCluster, PostgresClusters
 
@@ -155,7 +156,16 @@ def test_where_a_record_lets_clients_come_from(address: str, scope: str) -> None
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("0", 0), ("500", 500), ("1s", 1000), ("2min", 120_000), ("1h", 3_600_000), ("-1", -1)],
+    [
+        ("0", 0),
+        ("500", 500),
+        ("1s", 1000),
+        ("2min", 120_000),
+        ("1h", 3_600_000),
+        ("-1", -1),
+        ("9" * 15 + "d", limits.MAX_SAFE_INTEGER),
+        ("-" + "9" * 15 + "d", -limits.MAX_SAFE_INTEGER),
+    ],
 )
 def test_times_are_milliseconds_unless_they_name_a_unit(text: str, number: int) -> None:
     assert postgresql_config.milliseconds(text) == number

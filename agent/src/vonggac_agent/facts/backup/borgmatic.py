@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
+from vonggac_contract import limits
+
 from ...formats import documents
 from .commands import is_remote
 
@@ -46,7 +48,7 @@ def parse(text: str) -> Settings:
     return Settings(
         remote=any(is_remote(path) for path in paths) if paths else None,
         encrypted=True if any(values.get(key) for key in _SECRETS) else None,
-        versions=sum(kept) if kept else None,
+        versions=min(sum(kept), limits.MAX_SAFE_INTEGER) if kept else None,
         has_secret=bool(values.get("encryption_passphrase")),
     )
 

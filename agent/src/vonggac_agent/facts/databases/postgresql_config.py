@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final, Literal, NamedTuple
 
+from vonggac_contract import limits
+
 from ...formats.lines import significant
 
 MAX_DEPTH: Final = 10
@@ -158,7 +160,8 @@ def milliseconds(text: str, unit: str = "ms") -> int:
     factor = _TIMES.get(match[2] or unit) if match else None
     if match is None or factor is None:
         raise ValueError(f"{text[:40]!r} is no time")
-    return round(int(match[1]) * factor)
+    number = round(int(match[1]) * factor)
+    return max(-limits.MAX_SAFE_INTEGER, min(number, limits.MAX_SAFE_INTEGER))
 
 
 def whole(text: str) -> int:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from vonggac_contract import limits
 from vonggac_contract.facts.mail import MailServer
 
 from ...formats import assignments
@@ -113,4 +114,5 @@ def _size(text: str) -> int:
     match = re.fullmatch(r"(\d{1,12})([KMGkmg]?)", text.strip())
     if match is None:
         return 0
-    return int(match[1]) * {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}[match[2].lower()]
+    number = int(match[1]) * {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}[match[2].lower()]
+    return min(number, limits.MAX_SAFE_INTEGER)

@@ -6,6 +6,7 @@ import os
 import re
 from typing import Final
 
+from vonggac_contract import limits
 from vonggac_contract.facts import CouldNotLook
 from vonggac_contract.facts.system import HostIdentity
 
@@ -52,7 +53,7 @@ def memory_bytes(meminfo: str) -> int:
     match = re.search(r"^MemTotal:\s+([0-9]{1,15}) kB$", meminfo, re.MULTILINE)
     if match is None:
         raise ValueError("proc/meminfo has no MemTotal")
-    return int(match[1]) * 1024
+    return min(int(match[1]) * 1024, limits.MAX_SAFE_INTEGER)
 
 
 def container_kind(environment: bytes) -> str:

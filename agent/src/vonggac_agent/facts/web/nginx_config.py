@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
+from vonggac_contract import limits
 from vonggac_contract.facts import CouldNotLook, Reason
 
 from ...formats import blocks
@@ -188,7 +189,7 @@ def size(text: str) -> int:
     number, unit = text.rstrip("kKmMgG"), text.lstrip("0123456789").lower()
     if not number.isascii() or not number.isdigit() or len(number) > 15 or unit not in _SIZES:
         raise ValueError(f"{text[:40]!r} is no size")
-    return int(number) * _SIZES[unit]
+    return min(int(number) * _SIZES[unit], limits.MAX_SAFE_INTEGER)
 
 
 def seconds(text: str) -> int:
