@@ -161,7 +161,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def fleet(args: argparse.Namespace) -> Run:
     """Enrol, report, and hold the collector to what it acknowledged."""
-    address, say_now = parse_address(args.collector), say
+    address = parse_address(args.collector)
     tls = trust(address, args.ca)
     agents = [Agent(number) for number in range(args.agents)]
     tokens = tokens_of(args, tls)
@@ -171,7 +171,7 @@ def fleet(args: argparse.Namespace) -> Run:
     connections = [Connection(address, tls, n) for n in range(args.concurrency)]
     enrolled = asyncio.run(_enrolled(agents, tokens, Sealer(args.seed, []), connections))
     took = time.monotonic() - began
-    say_now(f"seed {args.seed}: {args.agents} agents enrolled, {args.agents / took:,.0f}/s")
+    say(f"seed {args.seed}: {args.agents} agents enrolled, {args.agents / took:,.0f}/s")
     book = asyncio.run(rulebook_of(enrolled.rulebook, address, tls))
     sealer = Sealer(args.seed, kinds(args, book, enrolled.profile))
     with tempfile.TemporaryDirectory(prefix="vonggac-fleet-") as folder:

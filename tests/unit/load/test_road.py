@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -116,8 +117,6 @@ def test_a_newer_look_takes_the_place_of_a_heartbeat_that_was_not_sent() -> None
 
 
 def test_an_agent_is_small_enough_for_a_hundred_thousand_of_them() -> None:
-    import tracemalloc
-
     tracemalloc.start()
     agents = [an_agent(0) for _ in range(1_000)]
     taken = tracemalloc.get_traced_memory()[0] / len(agents)
