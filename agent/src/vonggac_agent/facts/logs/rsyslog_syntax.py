@@ -7,27 +7,23 @@ imptcp, imrelp, "Legacy Configuration Directives". Selectors are read by `syslog
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from vonggac_contract import limits
 
 from ...formats.lines import MAX_LINES
+from .rsyslog_items import BRACE, MAX_DEPTH, RULESET, Item, items
 from .syslog_selector import WANTED, Taken, taken
 
 MAX_FILES: Final = 1000
-MAX_DEPTH: Final = 16
 MAX_CHARACTERS: Final = 2 * limits.MIB
 """Of all files together; the project's own figure, hundreds of times what real ones hold."""
 MAX_ITEMS: Final = 20_000
-_STOP: Final = re.compile(
-    r"(?P<end>\n)|(?P<comment>#|/\*)|(?P<quote>\"[^\"\n]*+\"?|'[^'\n]*+'?)"
-    r"|(?<![\w.$!])(?P<object>module|input|action|global|include|template|ruleset|main_queue|parser|timezone"
-    r"|lookup_table|dyn_stats|ratelimit)\s*+\(",
-    re.IGNORECASE,
-)
-_PARAMETER: Final = re.compile(r'[\s,]*+([A-Za-z_.0-9]++)\s*+=\s*+"([^"\\]*+(?:\\.?+[^"\\]*+)*+)"', re.DOTALL)
-_BLANK: Final = re.compile(r"[\s,]++|#[^\n]*+")
+_UNFINISHED: Final = re.compile(r"(?:^|[\s)])(?:then|else)$", re.IGNORECASE)
+"""A line whose statement follows on the next one."""
+_DROP: Final = re.compile(r"(?<![\w.$/:-])(?:stop|call|call_indirect)(?![\w./=-])|(?:^|\s)~(?:$|[\s;])")
+"""A line that throws messages away, or hands them to a ruleset that may."""
 _SELECTOR: Final = re.compile(r"[\w*,;.!=+-]*+")
 _TARGET: Final = re.compile(
     r"(@{1,2})(?:\(([^)\n]{0,80})\))?(\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9._-]++)(?::(\d{1,5}))?"
@@ -40,19 +36,9 @@ _LISTENERS: Final = {
     "$inputrelpserverrun": ("imrelp", "relp"),
 }
 _INPUTS: Final = {"imudp": "udp", "imtcp": "tcp", "imptcp": "tcp", "imrelp": "relp", "imgssapi": "tcp"}
+_DEFAULT: Final = "rsyslog_defaultruleset"
+"""Everything goes through it that no input sends elsewhere; rsyslog's manual, "Multiple Rulesets in rsyslog"."""
 _ENCRYPTED: Final = frozenset(("gtls", "ossl"))
-
-
-class Item(NamedTuple):
-    """An object with its parameters, keys in lower case (`name` its kind), or a legacy line (`name` empty).
-
-    `line` is what stands before the object, or the legacy line; `inside`: in the braces of a condition or a ruleset.
-    """
-
-    name: str
-    parameters: Mapping[str, str]
-    line: str = ""
-    inside: bool = False
 
 
 class Written(NamedTuple):
@@ -99,67 +85,6 @@ class Config(NamedTuple):
     template: str
 
 
-def items(text: str) -> Iterator[Item]:
-    """Objects and legacy lines in file order, comments left out. What is neither is passed over."""
-    at = kept = depth = 0
-    parts: list[str] = []
-
-    def line(end: int) -> tuple[str, bool]:
-        nonlocal depth
-        whole = "".join([*parts, text[kept:end]]).strip()
-        parts.clear()
-        inside = depth > 0 or "{" in whole
-        depth = max(0, depth + whole.count("{") - whole.count("}"))
-        return whole.strip("{}").strip(), inside
-
-    while stop := _STOP.search(text, at):
-        at = stop.end()
-        if stop.lastgroup == "comment":
-            # Inside a word it is part of it: /etc/rsyslog.d/*.conf
-            if _free(text, stop.start()):
-                parts.append(text[kept : stop.start()])
-                kept = at = _comment_end(text, stop.start())
-        elif stop.lastgroup == "end" and text[at - 2 : at - 1] == "\\":
-            parts.append(text[kept : at - 2])
-            kept = at
-        elif stop.lastgroup == "end":
-            told, inside = line(at)
-            if told:
-                yield Item("", {}, told, inside)
-            kept = at
-        elif stop.lastgroup == "object":
-            told, inside = line(stop.start())
-            parameters, at = _parameters(text, at)
-            kept = at
-            yield Item(stop["object"].lower(), parameters, told, inside)
-    told, inside = line(len(text))
-    if told:
-        yield Item("", {}, told, inside)
-
-
-def _free(text: str, at: int) -> bool:
-    """Nothing of a word stands right before `at`."""
-    return at == 0 or text[at - 1].isspace() or text[at - 1] in "{};)"
-
-
-def _comment_end(text: str, at: int) -> int:
-    end = text.find("\n", at) if text[at] == "#" else text.find("*/", at + 2)
-    return len(text) if end < 0 else end if text[at] == "#" else end + 2
-
-
-def _parameters(text: str, at: int) -> tuple[dict[str, str], int]:
-    """Parameters from behind `(` on, and the place behind `)`. What does not read as one ends the object."""
-    found: dict[str, str] = {}
-    while match := _PARAMETER.match(text, at) or _BLANK.match(text, at):
-        at = match.end()
-        if match.lastindex:
-            found[match[1].lower()] = match[2]
-    if text[at : at + 1] == ")":
-        return found, at + 1
-    end = text.find(")", at)
-    return found, len(text) if end < 0 else end + 1
-
-
 def parse(text: str, read: Callable[[str], Iterable[str]], umask: int = 0) -> Config:
     """What the configuration amounts to. `read` gives the texts of the files that an include's pattern matches.
 
@@ -182,20 +107,25 @@ class _Reader:
         self._global: dict[str, str] = {}
         self._selector = ""
         self._written: list[tuple[str, str, str]] = []
-        self._sent: list[tuple[str, str, str, Mapping[str, str], str, Taken | None]] = []
+        self._sent: list[tuple[str, str, str, Mapping[str, str], str, Taken, bool]] = []
         self._dropped = Taken(0, 0)
+        self._dropped_otherwise = False
+        self._unfinished = ""
         self._heard: list[tuple[str, str, str, str, Mapping[str, str]]] = []
 
     def file(self, text: str, depth: int) -> None:
         self._files += 1
         self._size += len(text)
-        self._lines += text.count("\n")
+        self._lines += sum(map(text.count, "\n{}"))
         bounded = self._size <= MAX_CHARACTERS and self._lines <= MAX_LINES
         if depth > MAX_DEPTH or self._files > MAX_FILES or not bounded:
             raise ValueError(
                 f"rsyslog's configuration is over {MAX_FILES} files, {MAX_CHARACTERS} characters or {MAX_DEPTH} deep"
             )
         for item in items(text):
+            if self._unfinished:
+                item = item._replace(blocks=(*item.blocks, self._unfinished))
+                self._unfinished = ""
             pattern = item.parameters.get("file", "") if item.name == "include" else ""
             words = item.line.split(None, 1)
             if not item.name and words[0].lower() == "$includeconfig" and len(words) > 1:
@@ -220,22 +150,57 @@ class _Reader:
             self._modules[name] = {**self._modules.get(name, {}), **told}
         elif item.name == "input" and kind in _INPUTS:
             self._heard.append((kind, _INPUTS[kind], told.get("port", ""), told.get("address", ""), told))
-        elif item.name == "action" and kind == "omfile":
-            path = told.get("file") or told.get("dynafile", "")
-            self._written.append((item.line, path, told.get("filecreatemode", "module")))
-        elif item.name == "action" and kind in ("omfwd", "omrelp") and told.get("target"):
-            protocol = "relp" if kind == "omrelp" else told.get("protocol", "udp").lower()
-            if item.line != "&":
-                self._selector = item.line
-            self._send(told["target"], told.get("port", ""), protocol, told, inside=item.inside)
+        elif item.name == "action":
+            self._action(item, kind)
 
-    def _send(self, host: str, port: str, protocol: str, told: Mapping[str, str], *, inside: bool) -> None:
-        through = None if inside else taken(self._selector) if self._selector else Taken()
-        left = None if through is None else through.without(self._dropped)
-        self._sent.append((host, port, protocol, told, self._selector, left))
+    def _action(self, item: Item, kind: str) -> None:
+        told = item.parameters
+        if item.line != "&":
+            self._selector = item.line
+        if kind == "omfile":
+            path = told.get("file") or told.get("dynafile", "")
+            self._written.append((self._selector, path, told.get("filecreatemode", "module")))
+        elif kind in ("omfwd", "omrelp") and told.get("target"):
+            protocol = "relp" if kind == "omrelp" else told.get("protocol", "udp").lower()
+            self._send(told["target"], told.get("port", ""), protocol, told, item.blocks)
+        elif kind == "omdiscard":
+            self._drop(item.blocks)
+
+    def _through(self, blocks: tuple[str, ...]) -> Taken | None:
+        """What the filters of the blocks and of the line let through; None if one of them is no selector."""
+        if self._set.get("$ruleset", _DEFAULT).lower() != _DEFAULT:
+            return None
+        found = Taken()
+        for selector in (*blocks, *([self._selector] if self._selector else [])):
+            part = taken(selector)
+            if part is None:
+                return None
+            found = Taken(found.auth & part.auth, found.authpriv & part.authpriv)
+        return found
+
+    def _send(
+        self, host: str, port: str, protocol: str, told: Mapping[str, str], blocks: tuple[str, ...]
+    ) -> None:
+        through = self._through(blocks)
+        left = (through or Taken()).without(self._dropped)
+        sure = through is not None and not self._dropped_otherwise
+        self._sent.append((host, port, protocol, told, self._selector, left, sure))
+
+    def _drop(self, blocks: tuple[str, ...], *, whole: bool = True) -> None:
+        """Not `whole`: what is thrown away is not understood. What a ruleset throws away is its own."""
+        if RULESET in blocks or self._set.get("$ruleset", _DEFAULT).lower() != _DEFAULT:
+            return
+        gone = self._through(blocks) if whole else None
+        if gone is None:
+            self._dropped_otherwise = True
+        else:
+            self._dropped = Taken(self._dropped.auth | gone.auth, self._dropped.authpriv | gone.authpriv)
 
     def _line(self, item: Item) -> None:
         line = item.line
+        if _UNFINISHED.search(line):
+            self._unfinished = line
+            return
         word, _, rest = line.partition(" ") if "\t" not in line else line.replace("\t", " ").partition(" ")
         if word.startswith("$") and not word.startswith("$$"):
             self._directive(word.lower(), rest.strip())
@@ -244,6 +209,8 @@ class _Reader:
         if selector != "&":
             self._selector = selector
         action = action.split(";", 1)[0].strip()
+        if _DROP.search(BRACE.sub("", line)):
+            self._drop(item.blocks, whole=action in ("stop", "~"))
         path = action.removeprefix("-")
         if path.startswith("/"):
             self._written.append((self._selector, path, self._set.get("$filecreatemode", "")))
@@ -251,13 +218,11 @@ class _Reader:
             self._written.append((self._selector, action, self._set.get("$filecreatemode", "")))
         elif match := _TARGET.match(action):
             protocol = "tcp" if match[1] == "@@" else "udp"
-            self._send(match[3], match[4] or "", protocol, self._legacy(), inside=item.inside)
+            self._send(match[3], match[4] or "", protocol, self._legacy(), item.blocks)
         elif match := _RELP.match(action):
             told = self._legacy() | {"tls": "off"}
-            self._send(match[1], match[2] or "", "relp", told, inside=item.inside)
+            self._send(match[1], match[2] or "", "relp", told, item.blocks)
         else:
-            if action in ("stop", "~") and not item.inside and (gone := taken(self._selector)):
-                self._dropped = Taken(self._dropped.auth | gone.auth, self._dropped.authpriv | gone.authpriv)
             return
         for name in ("$actionqueuetype", "$actionqueuefilename"):
             self._set.pop(name, None)
@@ -301,10 +266,10 @@ class _Reader:
                     _verified(told),
                     bool(told.get("queue.filename")) or told.get("queue.type", "").lower() == "disk",
                     selector,
-                    None if left is None else left.auth & WANTED == WANTED,
-                    None if left is None else left.authpriv & WANTED == WANTED,
+                    _goes_there(left.auth, sure=sure),
+                    _goes_there(left.authpriv, sure=sure),
                 )
-                for host, port, protocol, told, selector, left in self._sent
+                for host, port, protocol, told, selector, left, sure in self._sent
             ),
             tuple(
                 Heard(protocol, port, address, self._heard_in_tls(module, told))
@@ -322,6 +287,11 @@ class _Reader:
         mode = told.get("streamdriver.mode") or of_module.get("streamdriver.mode") or ""
         mode = mode or self._set.get("$inputtcpserverstreamdrivermode", "")
         return mode == "1"
+
+
+def _goes_there(left: int, *, sure: bool) -> bool | None:
+    """All that is wanted is among what is left at most; None: whether as much is left is not known."""
+    return (True if sure else None) if left & WANTED == WANTED else False
 
 
 def _sent_in_tls(protocol: str, told: Mapping[str, str], default: str) -> bool:
@@ -355,6 +325,8 @@ def _selector(line: str) -> tuple[str, str]:
         match = re.match(r':[^,\n]++,[^,\n]++,\s*+"[^"\\]*+(?:\\.?+[^"\\]*+)*+"', line)
         return (match[0], line[match.end() :].strip()) if match else (line, "")
     words = line.split(None, 1)
+    if line == "stop" or line.startswith(("~", "@", "/", "-/", "?", ":om")):
+        return "", line
     if len(words) == 2 and (words[0] == "&" or ("." in words[0] and _SELECTOR.fullmatch(words[0]))):
         return words[0], words[1]
     return line, ""
