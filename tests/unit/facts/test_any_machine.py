@@ -25,7 +25,8 @@ TOPIC_NAMES = sorted(set(GATHERERS) - OF_THIS_MACHINE)
 WORDS = (
     "[", "]", "{", "}", "(", ")", "<", ">", ";", ":", ",", "=", "#", "\"", "'", "\\", "/", "|", "*", "!", "@",
     "%", "$", "-", "~", "\n", "\n", "\n", " ", "\t", "\r\n", "\x00", "\ufeff", "\xe9", "\u2028",
-    "999999999999999999999999999999", "-1", "0", "1", "15", "0x1f", "1e9", "07777", "[main]\n", "[Unit]\n",
+    "999999999999999999999999999999", "999999999999999", "99999999999G", "//",
+    "-1", "0", "1", "15", "0x1f", "1e9", "07777", "[main]\n", "[Unit]\n",
     "[Journal]\n", "[global]\n", "[mysqld]\n", "server {", "listen 443 ssl;", "<VirtualHost *:443>",
     "</VirtualHost>", "Include /etc/*.conf\n", "include /etc/a.conf\n", "@include common-auth\n",
     "!includedir /etc\n", "IncludeOptional conf.d/*\n", "root:x:0:0:root:/root:/bin/bash\n",
