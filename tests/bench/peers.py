@@ -21,7 +21,7 @@ from typing import Final
 
 from tests.agreement.content import PLACE, PREFIX, read_results
 
-from vonggac_agent.facts.files import file_walk
+from vonggac_agent.facts.files import file_walk, walked_places
 from vonggac_agent.host import Host
 from vonggac_rules.builtin import default_rulebook_bytes
 from vonggac_rules.rulebook import load_rulebook
@@ -127,7 +127,8 @@ def walked() -> Iterator[Figure]:
         print("the walk is left out: only root sees the whole disk")
         return
     host = Host(Path("/"), now=datetime.now(UTC))
-    mounts = [p for p in file_walk.local_mounts(host.lines("proc/self/mountinfo")) if Path(p).is_dir()]
+    table = walked_places.mounted((host.read("proc/self/mountinfo") or b"").split(b"\n"))
+    mounts = [p or "/" for p in walked_places.local(table) if Path(p or "/").is_dir()]
     names = [word for name in sorted(file_walk.TRUST) for word in ("-o", "-name", name)]
     unknown = ["-uid", "+65534", "-o", "-gid", "+65534"]
     argv = [

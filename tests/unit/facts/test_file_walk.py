@@ -5,6 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import subprocess
+import sys
+import tempfile
+import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -15,12 +20,15 @@ from tests.unit.facts.roots import NOW, mounted
 
 from vonggac_agent.facts import gather
 from vonggac_agent.facts.files import file_walk
-from vonggac_agent.facts.files.file_walk import NOTE, local_mounts
+from vonggac_agent.facts.files import walk as walk_module
+from vonggac_agent.facts.files.file_walk import NOTE
 from vonggac_agent.facts.files.walk import Walk
+from vonggac_agent.facts.files.walked_places import LEFT_OUT, local, starts
+from vonggac_agent.facts.files.walked_places import mounted as table_of
 from vonggac_agent.host import Host
 from vonggac_agent.notes import Notes
-from vonggac_contract.facts import Known, Reason, Unavailable, fact_key
-from vonggac_contract.facts.files import FileWalk
+from vonggac_contract.facts import CouldNotLook, Fact, Known, Reason, Unavailable, fact_key
+from vonggac_contract.facts.files import FileWalk, Unsearched
 
 WALK = fact_key("file.walk")
 PASSWD = {"etc/passwd": "root:x:0:0::/root:/bin/sh\n", "etc/group": "root:x:0:\n"}
@@ -68,6 +76,9 @@ def test_each_kind_is_found_with_owner_and_mode_and_nothing_else_is(tmp_path: Pa
     os.mknod(tmp_path / "srv/whiteout", 0o600 | stat.S_IFCHR, os.makedev(0, 0))
     os.mknod(tmp_path / "srv/inaccessible", stat.S_IFBLK, os.makedev(0, 0))
     os.mknod(tmp_path / "srv/urandom", 0o666 | stat.S_IFCHR, os.makedev(1, 9))
+    for place in ("dev", "dev/shm", "devices"):
+        put(tmp_path, place, 0o755, folder=True)
+        os.mknod(tmp_path / place / "disk", 0o600 | stat.S_IFBLK, os.makedev(8, 0))
     found = walked(host)
     paths = {
         kind: [(f.path, f.owner, f.mode) for f in getattr(found, kind)]
@@ -79,7 +90,7 @@ def test_each_kind_is_found_with_owner_and_mode_and_nothing_else_is(tmp_path: Pa
         "open_folders": [("/srv/drop", "root", "0777")],
         "unowned": [("/srv/lost", "4242", "0600"), ("/usr/lib/x/y.so", "4242", "0644")],
         "privileged": [("/opt/sg", "root", "2755"), ("/opt/su", "root", "4755")],
-        "devices": [("/srv/disk", "root", "0600")],
+        "devices": [(f"/{place}/disk", "root", "0600") for place in ("dev/shm", "devices", "srv")],
         "system_writable": [("/usr/bin/tool", "root", "0775"), ("/usr/lib/x/y.so", "4242", "0644")],
         "trust_files": [("/root/.rhosts", "root", "0600")],
     }
@@ -112,14 +123,29 @@ def test_a_machine_with_many_accounts_is_walked_like_any_other(tmp_path: Path) -
 
 @root_only
 def test_the_layers_of_containers_are_left_out_and_nothing_beside_them(tmp_path: Path) -> None:
-    host = mounted(tmp_path, PASSWD)
+    users = "an:x:1000:1000::/home/an:/bin/sh\nmai:x:1001:1001::/srv/mai:/bin/sh\n"
+    host = mounted(tmp_path, PASSWD | {"etc/passwd": PASSWD["etc/passwd"] + users})
     put(tmp_path, "var/lib/docker/overlay2/a/diff/x", 0o666)
     put(tmp_path, "var/lib/containers/storage/x", 0o4755)
     put(tmp_path, "var/lib/docker2/x", 0o666)
     put(tmp_path, "srv/var/lib/docker/x", 0o666)
+    for home, uid in (("home/an", 1000), ("srv/mai", 1001), ("home/none", 1002)):
+        put(tmp_path, f"{home}/.local/share/containers/storage/overlay/x", 0o666, uid=uid)
+        put(tmp_path, f"{home}/.local/share/docker/fuse-overlayfs/x", 0o4755, uid=uid)
+        put(tmp_path, f"{home}/.local/share/containers/y", 0o666, uid=uid)
+        os.chown(tmp_path / home, uid, uid)
+    put(tmp_path, "usr/share/containers/x", 0o666)
     found = walked(host)
-    assert [f.path for f in found.world_writable] == ["/srv/var/lib/docker/x", "/var/lib/docker2/x"]
-    assert found.privileged == []
+    assert [f.path for f in found.world_writable] == [
+        "/home/an/.local/share/containers/y",
+        "/home/none/.local/share/containers/storage/overlay/x",
+        "/home/none/.local/share/containers/y",
+        "/srv/mai/.local/share/containers/y",
+        "/srv/var/lib/docker/x",
+        "/usr/share/containers/x",
+        "/var/lib/docker2/x",
+    ]
+    assert [f.path for f in found.privileged] == ["/home/none/.local/share/docker/fuse-overlayfs/x"]
 
 
 @root_only
@@ -164,7 +190,7 @@ def test_a_folder_that_was_swapped_for_another_since_it_was_seen_is_not_walked(t
         str(tmp_path / "inside"),
         frozenset({os.stat(tmp_path).st_dev}),
         visit,
-        lambda path, _, why: missed.append((path, why)),
+        lambda path, _, why, __: missed.append((path, why)),
     )
     while walk.step():
         pass
@@ -240,18 +266,228 @@ def test_a_damaged_note_costs_a_walk_from_the_beginning(tmp_path: Path) -> None:
     root.mkdir()
     state.mkdir()
     mounted(root, PASSWD)
-    Notes(state).write(NOTE, b'{"after": 7')
+    Notes(state).write(NOTE, b'{"last": 7')
     assert walked(Host(root, now=NOW, notes=Notes(state))).entries == 3
 
 
-def test_local_file_systems_and_the_root_are_walked() -> None:
-    lines = [
-        "22 1 254:1 / / rw shared:1 - overlay overlay rw",
-        "23 22 0:5 / /proc rw - proc proc rw",
-        "24 22 8:1 / /srv/my\\040data rw,nosuid - ext4 /dev/sda1 rw",
-        "25 22 0:9 / /mnt/nas rw - nfs4 nas:/x rw",
-        "26 22 0:10 / /tmp rw - tmpfs tmpfs rw",
-        "a line that is none",
-        "27 22 0:11 / /broken - ",
+def fill(folder: Path, names: int, length: int) -> None:
+    """15 folders of 250 characters inside one another, then so many side by side."""
+    folder.mkdir()
+    here = os.open(folder, os.O_RDONLY)
+    for _ in range(15):
+        os.mkdir("d" * 250, dir_fd=here)
+        here, above = os.open("d" * 250, os.O_RDONLY, dir_fd=here), here
+        os.close(above)
+    for n in range(names):
+        os.mkdir(f"{n:0{length}}", dir_fd=here)
+    os.close(here)
+
+
+@pytest.fixture
+def memory_disk() -> Iterator[Path]:
+    """A folder in a tmpfs(5), where there is one, because it is filled with many."""
+    shm = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=shm if shm.is_dir() else None) as folder:
+        yield Path(folder)
+
+
+def peak_of(root: Path) -> tuple[int, list[tuple[int, str]]]:
+    """Bytes that the walk takes at most, and what is missed: folders inside one another, and why."""
+    missed: list[tuple[int, str]] = []
+    tracemalloc.start()
+    try:
+        walk = Walk(
+            str(root),
+            frozenset({os.stat(root).st_dev}),
+            lambda *_: None,
+            lambda path, _, why, __: missed.append((path.count("/"), why)),
+        )
+        while walk.step():
+            pass
+        return tracemalloc.get_traced_memory()[1], missed
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("length", [5, 200])
+def test_a_user_who_makes_folders_takes_no_more_memory_than_is_granted_and_hides_only_those(
+    length: int, memory_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(memory_disk / "his", 6_000, length)
+    monkeypatch.setattr(walk_module, "CHUNK", walk_module.CHUNK // 12)
+    at_once = walk_module.CHUNK * 2_500  # one part: names, lstat(2) of each, and what is packed of them
+    whole, missed = peak_of(memory_disk)
+    counted = 6_000 * (length + 1 + 20 + walk_module.WAITING_BYTES)
+    assert missed == []
+    assert (
+        0.5 * counted < whole < 1.15 * counted + at_once
+    )  # what is counted is what is taken, lists grow by 1/8
+    monkeypatch.setattr(walk_module, "MAX_WAITING", counted // 3)
+    bounded, missed = peak_of(memory_disk)
+    assert missed == [(16, "large")]
+    assert bounded < 1.15 * counted // 3 + at_once
+
+
+def test_the_time_is_asked_within_a_folder_which_then_waits_as_if_nobody_had_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walk_module, "CHUNK", 10)
+    root, state = tmp_path / "root", tmp_path / "state"
+    state.mkdir()
+    root.mkdir()
+    mounted(root, PASSWD)
+    for n in range(35):
+        put(root, f"srv/{n:02}", 0o666)
+    put(root, "zzz/last", 0o666)
+    whole = walked(Host(root, now=NOW))
+    now = [0.0]
+
+    class Clock:
+        """Each look at it takes a second; a turn has so many."""
+
+        def monotonic(self) -> float:
+            now[0] += 1
+            return now[0]
+
+    def turns(*seconds: float) -> list[Fact]:
+        told: list[Fact] = []
+        for turn in seconds:
+            now[0] = 0
+            host = Host(root, now=NOW, notes=Notes(state))
+            host.deadline = turn
+            try:
+                told.append(Known(file_walk.gather(host, ())[0], "", 0))
+            except CouldNotLook as error:
+                told.append(Unavailable(error.reason, error.detail, 0))
+        return told
+
+    monkeypatch.setattr(walk_module, "time", Clock())
+    monkeypatch.setattr(file_walk, "time", Clock())
+    monkeypatch.setattr(Host, "in_time", lambda _: None)
+    late = turns(4.5, 100)  # the root, etc, and half of srv
+    assert isinstance(late[0], Unavailable)
+    assert late[0].detail == "5 entries walked; the next look goes on from there"
+    assert msgspec.to_builtins(late[1].value) == msgspec.to_builtins(whole)  # type: ignore[union-attr]
+    # Where a whole turn is too short for the folder, it is given up, and the walk comes to its end.
+    short = turns(4.5, 3.5, 100)[-1]
+    assert isinstance(short, Known)
+    assert [(miss.path, miss.why) for miss in short.value.unsearched if miss.path == "/srv"] == [
+        ("/srv", "large")
     ]
-    assert local_mounts(lines) == ["/", "/srv/my data", "/tmp"]
+    assert "/zzz/last" in [f.path for f in short.value.world_writable]
+
+
+@root_only
+@pytest.mark.hostile
+def test_a_folder_whose_name_is_no_text_is_no_place_to_stumble_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, state = tmp_path / "root", tmp_path / "state"
+    root.mkdir()
+    state.mkdir()
+    mounted(root, PASSWD)
+    for name in (b"\xff", b"a", b"\xe1\xbb\xb1", b"\xf0\x9f\x98\x80"):
+        os.makedirs(os.fsencode(root) + b"/srv/" + name + b"/\xfe/x")
+    whole = walked(Host(root, now=NOW))
+    monkeypatch.setattr(file_walk, "to_the_end", lambda walk, _: not walk.step())
+    host = Host(root, now=NOW, notes=Notes(state))
+    told = [gather(host, [WALK])[WALK] for _ in range(25)]
+    assert {fact.reason for fact in told if isinstance(fact, Unavailable)} == {Reason.TIMED_OUT}
+    assert next(fact.value for fact in told if isinstance(fact, Known)) == whole
+
+
+FSTAB = """\
+/dev/sda1 / ext4 defaults 0 1
+/dev/sda2 /home ext4 defaults 0 2
+UUID=aa-bb /var auto defaults 0 2
+/dev/sda3 /opt/backup xfs noauto 0 2
+/dev/sda4 /opt/data xfs noauto,x-systemd.automount 0 2
+/dev/sda5 /usr/local ext4 defaults 0 2
+/dev/sda6 none swap sw 0 0
+nas:/x /mnt/nas nfs defaults 0 0
+tmpfs /tmp tmpfs defaults 0 0
+/dev/sda7 /boot/efi vfat defaults 0 0
+"""
+
+
+def test_file_systems_of_a_mounted_root_that_are_not_mounted_are_told(tmp_path: Path) -> None:
+    host = mounted(tmp_path, PASSWD | {"etc/fstab": FSTAB, "usr/bin/tool": "", "var/log/syslog": ""})
+    put(tmp_path, "home", 0o755, folder=True)
+    found = walked(host)
+    assert found.unsearched == [
+        Unsearched("/home", "root", "absent", system=False),
+        Unsearched("/opt/data", "root", "absent", system=False),
+        Unsearched("/usr/local", "root", "absent", system=True),
+    ]
+    put(tmp_path, "home/an", 0o755, folder=True)  # the copy of a system
+    assert [miss.path for miss in walked(host).unsearched] == ["/opt/data", "/usr/local"]
+
+
+IN_A_NAMESPACE = """
+import sys
+from pathlib import Path
+from datetime import UTC, datetime
+from vonggac_agent.facts import gather
+from vonggac_agent.host import Host
+from vonggac_contract.facts import fact_key
+key = fact_key("file.walk")
+found = gather(Host(Path(sys.argv[1]), now=datetime.now(UTC)), [key])[key].value
+print([f.path for f in found.world_writable], [miss.path for miss in found.unsearched])
+"""
+
+
+def as_mounted(*commands: str, root: Path) -> str:
+    """What the walk finds in `root` after these commands, in a mount namespace of its own (unshare(1))."""
+    script = " && ".join((*commands, 'exec "$0" -c "$1" "$2"'))
+    argv = ["unshare", "--mount", "sh", "-c", script, sys.executable, IN_A_NAMESPACE, os.fspath(root)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if "unshare failed" in done.stderr or "permission denied" in done.stderr:
+        pytest.skip("no file system can be mounted here")
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@root_only
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="unshare(1) is not installed")
+def test_what_is_mounted_below_a_root_is_walked(tmp_path: Path) -> None:
+    fstab = "".join(FSTAB.splitlines(keepends=True)[:2])
+    mounted(tmp_path, PASSWD | {"etc/fstab": fstab, "usr/bin/tool": "", "srv/x": ""})
+    home, shm = tmp_path / "home", tmp_path / "dev/shm"
+    put(tmp_path, "home/an", 0o755, folder=True)
+    opened = f"touch {home}/open && chmod 666 {home}/open"
+    assert as_mounted(f"mount -t tmpfs none {home}", opened, root=tmp_path) == "['/home/open'] []"
+    below = (f"mkdir {tmp_path}/dev", f"mount -t proc none {tmp_path}/dev", "true")
+    assert as_mounted(*below, root=tmp_path) == "[] []"
+    beyond = (f"mount -t ramfs none {tmp_path}/dev", f"mkdir {shm}", f"mount -t tmpfs none {shm}")
+    opened = f"touch {shm}/open && chmod 666 {shm}/open"
+    assert as_mounted(*beyond, opened, root=tmp_path) == "['/dev/shm/open'] []"
+    # Where the root is itself a disk's, what lies below the mount point is not what belongs there.
+    assert as_mounted(f"mount --bind {tmp_path} {tmp_path}", root=tmp_path) == "[] ['/home']"
+    assert as_mounted(f"mount -t ramfs none {home}", root=tmp_path) == "[] ['/home']"
+
+
+def test_local_file_systems_and_the_root_are_walked_from_each_that_is_not_reached_otherwise() -> None:
+    lines = [
+        b"22 1 254:1 / / rw shared:1 - overlay overlay rw",
+        b"23 22 0:5 / /proc rw - proc proc rw",
+        b"24 22 8:1 / /srv/my\\040data rw,nosuid - ext4 /dev/sda1 rw",
+        b"25 22 0:9 / /mnt/nas rw - nfs4 nas:/x rw",
+        b"26 22 0:10 / /tmp rw - tmpfs tmpfs rw",
+        b"a line that is none",
+        b"27 22 0:11 / /broken - ",
+        b"28 22 0:6 / /dev rw - devtmpfs udev rw",
+        b"29 28 0:12 / /dev/shm rw - tmpfs tmpfs rw",
+        b"30 29 8:2 / /dev/shm/a/b rw - xfs /dev/sdb rw",
+        b"31 22 8:3 / /covered rw - ext4 /dev/sdc rw",
+        b"32 22 0:9 / /covered rw - nfs4 nas:/y rw",
+        b"33 22 0:13 / /var/lib/docker/overlay2/a/merged rw - overlay overlay rw",
+        b"34 33 0:14 / /var/lib/docker/overlay2/a/merged/run rw - tmpfs tmpfs rw",
+        b"35 25 8:4 / /mnt/nas/\xff rw - ext4 /dev/sdd rw",
+    ]
+    table = table_of(lines)
+    shm, mine = "/dev/shm", "/mnt/nas/\udcff"
+    inside = "/var/lib/docker/overlay2/a/merged/run"
+    assert local(table) == ["", "/srv/my data", "/tmp", shm, f"{shm}/a/b", inside, mine]
+    assert starts(table, LEFT_OUT) == ["", shm, mine]
+    assert table_of(lines, "/mnt/nas") == {"": "nfs4", "/\udcff": "ext4"}

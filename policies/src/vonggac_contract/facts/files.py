@@ -139,8 +139,9 @@ class Unsearched(msgspec.Struct, frozen=True):
         Literal["deep", "large", "closed", "absent"],
         about(
             "deep: over 1,000 folders inside one another, or a path of over 4,096 bytes; large: a home of over a "
-            "million entries, or more folders than can be remembered; closed: it could not be listed; absent: no "
-            "program is where every system has some, as where a disk was not mounted"
+            "million entries, more folders than can be remembered, or more entries than one look has time for; "
+            "closed: it could not be listed; absent: no program is where every system has some, or nothing is mounted "
+            "where a mounted root's fstab has a disk"
         ),
     ]
     system: Annotated[bool, about("It holds, or may hold, folders of programs and libraries")]
@@ -151,9 +152,10 @@ class Unsearched(msgspec.Struct, frozen=True):
 class FileWalk(msgspec.Struct, frozen=True):
     """What one walk over all local file systems found, for every rule that would otherwise walk by itself.
 
-    Left out: file systems of the kernel (proc, sys, dev), of other machines (nfs, cifs, sshfs …) and of images
-    (squashfs), and the layers of containers (var/lib/docker, containerd, containers, lxc …). Each list holds the first
-    entries met; beside it stands how many there are.
+    Of a mounted root also those that are mounted below it. Left out: file systems of the kernel (proc, sys, dev), of
+    other machines (nfs, cifs, sshfs …) and of images (squashfs), and the layers of containers: var/lib/docker,
+    containerd, containers, lxc …, and in homes .local/share/containers/storage and .local/share/docker. Each list holds
+    the first entries met; beside it stands how many there are.
     """
 
     entries: Annotated[int, about("Entries that were looked at", volatile=True)]

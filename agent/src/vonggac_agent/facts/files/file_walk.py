@@ -3,7 +3,7 @@
 Within the service a look gives the walk a slice of time; where that is not enough, the walk is left off in a note and
 gone on with at the next look. A look by hand walks to the end.
 
-Mode bits: inode(7). File systems: the types below hold files of this machine with owners and modes of their own.
+Mode bits: inode(7).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import posixpath
 import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ from ..base import holds
 from ..packages import owning_package
 from . import owners
 from .walk import Walk, Why
+from .walked_places import LEFT_OUT, LEFT_OUT_OF_HOMES, places
 
 NOTE: Final = "file-walk"
 BY_HAND_S: Final = 900.0
@@ -38,19 +39,11 @@ LISTED: Final = 200
 """Entries that each list holds; how many there are is counted on."""
 MAX_PATH: Final = 400
 """Characters of a path that are kept, so that the note keeps within its bound whatever the names are."""
-LOCAL: Final = frozenset(
-    ("ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "jfs", "reiserfs", "zfs", "bcachefs", "nilfs2", "tmpfs")
-)
 SYSTEM: Final = (
     *("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"),
-    *("/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libexec"),
+    *("/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libx32", "/usr/libexec"),
     *("/usr/local/bin", "/usr/local/sbin", "/usr/local/lib"),
 )
-LEFT_OUT: Final = frozenset(
-    f"/var/lib/{name}"
-    for name in ("docker", "containerd", "containers", "lxc", "lxd", "incus", "machines", "kubelet")
-)
-"""Layers and disks of containers: files of other systems, under folders that root alone may enter."""
 TRUST: Final = frozenset((".rhosts", ".shosts", "hosts.equiv", "shosts.equiv"))
 HARMLESS: Final = frozenset((*(os.makedev(1, minor) for minor in (3, 5, 7, 8, 9)), os.makedev(5, 0)))
 """Character devices that give access to nothing: null, zero, full, random, urandom, tty (admin-guide/devices.txt);
@@ -62,14 +55,17 @@ _LISTS: Final = (
 )
 
 
-class Seen(msgspec.Struct):
-    """What was found so far: a list and a count for each kind; also the form of the note."""
+class Seen(msgspec.Struct, forbid_unknown_fields=True):
+    """What was found so far: a list and a count for each kind; also the form of the note.
 
-    after: str | None = None
+    `last` and `home` are paths as the disk has them, which need not be text.
+    """
+
+    last: bytes | None = None
     entries: int = 0
     unreadable: int = 0
     unsearched: dict[str, Unsearched] = {}
-    home: str = ""
+    home: bytes = b""
     spent: int = 0
     lists: dict[str, list[WalkedFile]] = {}
     totals: dict[str, int] = {}
@@ -82,6 +78,17 @@ class Seen(msgspec.Struct):
             owner = users.get(status.st_uid, str(status.st_uid))
             path = bounded(as_text(f"{folder}/{name}"), MAX_PATH)
             kept.append(WalkedFile(path, owner, f"{stat.S_IMODE(status.st_mode):04o}"))
+
+    def mark(self) -> Callable[[], None]:
+        """As `walk.Mark`."""
+        totals, lengths = dict(self.totals), {kind: len(kept) for kind, kept in self.lists.items()}
+
+        def back() -> None:
+            self.totals = totals
+            for kind, kept in self.lists.items():
+                del kept[lengths.get(kind, 0) :]
+
+        return back
 
     def miss(self, folder: str, owner: str, why: Why, home: str) -> None:
         """Keep a folder that was not walked; those of the system always, of the others as many as there is room for."""
@@ -129,7 +136,7 @@ class Judge:
         elif kind == stat.S_IFDIR:
             if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
                 self._add("open_folders", folder, name, status)
-        elif kind in (stat.S_IFBLK, stat.S_IFCHR) and _gives_access(status) and not folder.startswith("/dev"):
+        elif kind in (stat.S_IFBLK, stat.S_IFCHR) and _gives_access(status) and not _is_dev(folder):
             self._add("devices", folder, name, status)
 
     def _add(self, kind: str, folder: str, name: str, status: os.stat_result) -> None:
@@ -140,43 +147,17 @@ def _is_system(folder: str) -> bool:
     return any(folder == top or folder.startswith(top + "/") for top in SYSTEM)
 
 
+def _is_dev(folder: str) -> bool:
+    """Where device nodes belong: /dev, but for what users may write to in it."""
+    return f"{folder}/".startswith("/dev/") and not f"{folder}/".startswith("/dev/shm/")  # noqa: S108 - named, not used
+
+
 def _gives_access(status: os.stat_result) -> bool:
     """False for what stands in a chroot to be of use there, and for 0:0, which is no device.
 
     0:0 hides an entry of a lower layer (kernel: filesystems/overlayfs), or is a node of systemd for InaccessiblePaths=.
     """
     return status.st_rdev != 0 and not (stat.S_ISCHR(status.st_mode) and status.st_rdev in HARMLESS)
-
-
-def local_mounts(mountinfo: Iterable[str]) -> list[str]:
-    """Mount points that are walked, from proc/self/mountinfo (proc_pid_mountinfo(5)): local types, and the root."""
-    found = []
-    for line in mountinfo:
-        left, dash, right = line.partition(" - ")
-        fields = left.split()
-        if dash and len(fields) >= 5 and right:
-            point = (
-                fields[4]
-                .replace("\\040", " ")
-                .replace("\\011", "\t")
-                .replace("\\012", "\n")
-                .replace("\\134", "\\")
-            )
-            if point == "/" or right.split()[0] in LOCAL:
-                found.append(point)
-    return found
-
-
-def _devices(host: Host) -> frozenset[int]:
-    """st_dev of what is walked: in a mounted root its own file system alone."""
-    if not host.live:
-        return frozenset({os.stat(host.root).st_dev})
-    found = set()
-    for point in local_mounts(host.lines("proc/self/mountinfo")):
-        status = host.stat(point)
-        if status is not None:
-            found.add(status.st_dev)
-    return frozenset(found)
 
 
 def _homes(host: Host) -> dict[str, int]:
@@ -236,25 +217,31 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[FileWalk, str]:
     users, groups = owners.names(host, "etc/passwd"), owners.names(host, "etc/group")
     root = "" if host.live else os.fspath(host.root)
     homes = _homes(host)
+    left_out = LEFT_OUT | {f"{home}/{inside}" for home in homes for inside in LEFT_OUT_OF_HOMES}
+    where = places(host, left_out)
 
-    def miss(folder: str, uid: int, why: Why) -> None:
-        owner = homes.get(walk.home, uid)
-        seen.miss(folder, users.get(owner, str(owner)), why, walk.home)
+    def miss(folder: str, uid: int, why: Why, home: str) -> None:
+        owner = homes.get(home, uid)
+        seen.miss(folder, users.get(owner, str(owner)), why, home)
 
     walk = Walk(
         root,
-        _devices(host),
+        where.devices,
         Judge(seen, users, groups).visit,
         miss,
-        after=seen.after,
-        left_out=LEFT_OUT,
+        starts=where.starts,
+        deadline=host.deadline,
+        mark=seen.mark,
+        after=None if seen.last is None else os.fsdecode(seen.last),
+        left_out=left_out,
         homes=frozenset(homes),
-        spent=(seen.home, seen.spent),
+        spent=(os.fsdecode(seen.home), seen.spent),
     )
     in_time = to_the_end(walk, host.deadline)
     seen.entries += walk.entries
     if host.notes is not None:
-        seen.after, seen.home, seen.spent = walk.last, walk.home, walk.spent
+        seen.last = None if walk.last is None else os.fsencode(walk.last)
+        seen.home, seen.spent = os.fsencode(walk.home), walk.spent
         host.notes.write(NOTE, None if in_time else msgspec.json.encode(seen))
     if not in_time:
         raise CouldNotLook(
@@ -263,6 +250,8 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[FileWalk, str]:
     host.deadline = None
     if not any(holds(host, folder) for folder in ("/usr/bin", "/bin")):
         seen.miss("/usr/bin", "root", "absent", "")
+    for path in where.absent:
+        seen.miss(path, "root", "absent", "")
     programs = [f.path for f in seen.lists.get("privileged", [])]
     return finish(seen, owning_package.of_all(host, programs)), "lstat of every entry"
 
