@@ -13,6 +13,7 @@ from tests.unit.slowness import slowness
 
 from vonggac_agent.facts import gather
 from vonggac_agent.facts.protection import crypto_openssl, crypto_policy, mac_policy
+from vonggac_agent.formats import openssl_conf
 from vonggac_contract.facts import CouldNotLook, FactKey, Known, Reason
 from vonggac_contract.facts.protection import CryptoPolicy, MandatoryAccessPolicy, OpensslDefaults
 
@@ -295,7 +296,7 @@ def test_what_is_written_for_openssl_is_read_back(
     last += ["CipherString = ALL"] if level is None else [f"CipherString = ALL:@SECLEVEL={level}"]
     sections = [f"[{first}]\nssl_conf = {second}", f"[ {second} ]\nsystem_default={third}", f"[{third}]"]
     text = f"# x\nopenssl_conf = {first} # y\n" + "\n".join([*sections, *last])
-    assert crypto_openssl.defaults(text) == (protocol, level)
+    assert crypto_openssl.defaults(openssl_conf.parse(text, lambda path: [])) == (protocol, level)
 
 
 @given(st.dictionaries(st.sampled_from(["httpd_execmem", "a", "b-c", "ssh_x"]), st.booleans()))
@@ -327,26 +328,35 @@ def test_any_text_is_read(text: str) -> None:
     mac_policy.booleans(text)
     crypto_policy.named(text)
     crypto_policy.goes_its_own_way(text)
-    crypto_openssl.defaults(crypto_openssl.joined("[a]\n.include " + text + "\n" + text, lambda path: []))
+    with contextlib.suppress(ValueError):
+        crypto_openssl.defaults(openssl_conf.parse("[a]\n.include " + text + "\n" + text, lambda path: []))
 
 
 @pytest.mark.hostile
 def test_openssl_files_that_include_each_other_are_refused() -> None:
     with pytest.raises(ValueError, match="includes over 50 files"):
-        crypto_openssl.joined(".include /a", lambda path: [".include /a\n.include /b"])
+        openssl_conf.parse(".include /a", lambda path: [".include /a\n.include /b"])
 
 
 @pytest.mark.parser
 @pytest.mark.hostile
 @pytest.mark.parametrize(
     "text",
-    ["a = b\n" * 190_000, ".include" + " " * 10_000_000, "flags = (complain " * 500_000, "[" * 10_000_000],
-    ids=["settings", "blanks", "flags", "sections"],
+    [
+        "a = b\n" * 190_000,
+        "a = '\\\\" * 300_000,
+        "$" * 900_000,
+        "a = $a$a$a$a\n" * 60_000,
+        ".include" + " " * 10_000_000,
+        "flags = (complain " * 500_000,
+        "[" * 10_000_000,
+    ],
+    ids=["settings", "quotes", "dollars", "variables", "blanks", "flags", "sections"],
 )
 def test_a_long_file_is_read_or_refused_at_once(text: str) -> None:
     started = time.process_time()
     mac_policy.complains(text)
     crypto_policy.named(text)
     with contextlib.suppress(ValueError):
-        crypto_openssl.defaults(crypto_openssl.joined(text, lambda path: []))
+        crypto_openssl.defaults(openssl_conf.parse(text, lambda path: []))
     assert time.process_time() - started < 1 * slowness()

@@ -1,6 +1,6 @@
 """crypto.openssl: the oldest TLS and the security level that programs get which set nothing themselves.
 
-Sources: config(5ssl): sections, `.include`, the chain openssl_conf, ssl_conf, system_default; SSL_CONF_cmd(3)
+Sources: config(5ssl), read by `formats.openssl_conf`: the chain openssl_conf, ssl_conf, system_default; SSL_CONF_cmd(3)
 MinProtocol and CipherString; SSL_CTX_set_security_level(3) for @SECLEVEL. What is not set there is the library's own
 choice (`built_in`): OpenSSL's CHANGES for 3.0 and 3.2, Debian's and Ubuntu's builds.
 """
@@ -8,13 +8,14 @@ choice (`built_in`): OpenSSL's CHANGES for 3.0 and 3.2, Debian's and Ubuntu's bu
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Final
 
 from vonggac_contract.facts import CouldNotLook, Reason
 from vonggac_contract.facts.protection import OpensslDefaults
 
-from ...formats import ini
+from ...formats import openssl_conf
+from ...formats.ini import Entry
 from ...host import Host
 from ...untrusted import bounded
 from ..packages import package_inventory
@@ -26,56 +27,44 @@ FILES: Final = (
     "usr/lib/ssl/openssl.cnf",
     "etc/ssl3/openssl.cnf",
 )
-MAX_FILES: Final = 50
-MAX_ENTRIES: Final = 50_000
 LIBRARIES: Final = ("libssl3", "libssl3t64", "libssl1.1", "openssl-libs", "libopenssl3", "libopenssl1_1")
 """Packages of the library: Debian and Ubuntu, the Red Hat family, SUSE."""
 _VERSION: Final = re.compile(r"(?:[0-9]{1,3}:)?([0-9]{1,3})\.([0-9]{1,3})(?![0-9])")
 _LEVEL: Final = re.compile(r"@SECLEVEL=([0-5])")
-_INCLUDE: Final = ".include"
 
 
-def joined(text: str, read: Callable[[str], list[str]]) -> str:
-    """The text with what it includes put in its place; `read` gives the texts of a file or a folder by its path.
-
-    Raises ValueError for over MAX_FILES files.
-    """
-    found: list[str] = []
-    waiting = text.split("\n")[::-1]
-    files = 0
-    while waiting:
-        line = waiting.pop()
-        stripped = line.lstrip()
-        if not stripped.startswith(_INCLUDE):
-            found.append(line)
-            continue
-        path = stripped.removeprefix(_INCLUDE).lstrip().removeprefix("=").partition("#")[0].strip().strip('"')
-        for included in reversed(read(path[:4_096])) if path else ():
-            files += 1
-            if files > MAX_FILES:
-                raise ValueError(f"openssl.cnf includes over {MAX_FILES} files")
-            waiting += included.split("\n")[::-1]
-    return "\n".join(found)
-
-
-def defaults(text: str) -> tuple[str, int | None]:
+def defaults(entries: Iterable[Entry]) -> tuple[str, int | None]:
     """(MinProtocol of TLS or "", security level) of the section that openssl_conf, ssl_conf and system_default lead to.
 
-    Raises ValueError for over MAX_ENTRIES settings.
+    A module's name may have a suffix (`ssl_conf.1`), a command's a prefix (`1.MinProtocol`), and commands are carried
+    out in their order: crypto/conf's module_run and SSL_CTX_config(3). Raises ValueError for what each program's
+    environment decides.
     """
-    entries = ini.parse(text, comments="#", inline=True)
-    if len(entries) > MAX_ENTRIES:
-        raise ValueError(f"openssl.cnf has over {MAX_ENTRIES} settings")
-    section = ini.last(entries, "", "openssl_conf")
-    for key in ("ssl_conf", "system_default"):
-        section = None if section is None else ini.last(entries, section, key)
-    if section is None:
-        return "", None
-    given = {
-        entry.key.removeprefix("TLS.").lower(): entry.value for entry in entries if entry.section == section
-    }
-    levels = _LEVEL.findall(given.get("cipherstring", ""))
-    return given.get("minprotocol", ""), int(levels[-1]) if levels else None
+    sections: dict[str, dict[str, str]] = {}
+    for entry in entries:
+        section = sections.setdefault(entry.section, {})
+        section.pop(entry.key, None)
+        section[entry.key] = entry.value
+    modules = sections.get(_certain(sections.get(openssl_conf.DEFAULT, {}).get("openssl_conf", "")), {})
+    ssl = [
+        value for key, value in modules.items() if key == "ssl_conf" or key.rpartition(".")[0] == "ssl_conf"
+    ]
+    named = sections.get(_certain(ssl[-1]), {}).get("system_default", "") if ssl else ""
+    protocol, level = "", None
+    for key, value in sections.get(_certain(named), {}).items():
+        command = key.partition(".")[2] or key
+        if command.lower() == "minprotocol" and not value.startswith("DTLS"):
+            protocol = _certain(value)
+        elif command.lower() == "cipherstring":
+            levels = _LEVEL.findall(_certain(value))
+            level = int(levels[-1]) if levels else level
+    return protocol, level
+
+
+def _certain(value: str) -> str:
+    if openssl_conf.FROM_ENVIRONMENT in value:
+        raise ValueError("openssl.cnf leaves it to the environment of each program")
+    return value
 
 
 def built_in(version: tuple[int, int], system: str, release: str) -> int:
@@ -147,12 +136,12 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[OpensslDefaults, str]
     def read(path: str) -> list[str]:
         names = [name for name in host.names(path) if name.endswith((".cnf", ".conf"))]
         paths = [f"{path}/{name}" for name in names] or [path]
-        return [host.text(place) or "" for place in paths[: MAX_FILES + 1]]
+        return [host.text(place) or "" for place in paths[: openssl_conf.MAX_FILES + 1]]
 
     file = next((path for path in FILES if host.exists(path)), None)
     if file is None:
         return OpensslDefaults(found=False), FILES[0]
-    protocol, level = defaults(joined(host.text(file) or "", read))
+    protocol, level = defaults(openssl_conf.parse(host.text(file) or "", read))
     if not protocol or level is None:
         protocol, level = _completed(host, protocol, level)
     return OpensslDefaults(found=True, min_protocol=bounded(protocol, 64), security_level=level), file
