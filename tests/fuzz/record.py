@@ -45,9 +45,7 @@ def collect() -> None:
     if done.returncode == 0:
         WHOLE.touch()
     else:
-        print(
-            "the tests that machines are taken from are red:", done.stdout.decode()[-2000:], file=sys.stderr
-        )
+        sys.stderr.write(f"the tests that machines are taken from are red: {done.stdout.decode()[-2000:]}\n")
 
 
 def kept(name: str) -> list[bytes]:
