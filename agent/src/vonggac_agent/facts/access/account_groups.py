@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from vonggac_contract import limits
 from vonggac_contract.facts import CouldNotLook, Reason
 from vonggac_contract.facts.accounts import Group, Groups
 
@@ -66,15 +65,13 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[Groups, str]:
     groups = account_files.groups(lines)
     if not groups:
         raise CouldNotLook(Reason.NOT_INSTALLED, "etc/group is absent or holds no group")
-    if len(groups) > limits.MAX_FACT_LIST:
-        raise CouldNotLook(Reason.TOO_LARGE, f"over {limits.MAX_FACT_LIST} groups")
     entries = account_files.passwd(owners.lines(host, "etc/passwd"))
     return describe(groups, entries, passwords(lines), _shadow(host)), "etc/group, etc/gshadow, etc/passwd"
 
 
 def _shadow(host: Host) -> Mapping[str, PasswordState] | None:
     try:
-        return passwords(host.lines("etc/gshadow", limit=owners.MAX_ACCOUNT_FILE))
+        return passwords(owners.lines(host, "etc/gshadow"))
     except CouldNotLook as error:
         if error.reason is Reason.PERMISSION_DENIED:
             return None

@@ -33,19 +33,23 @@ DOT_FILES: Final = (
 
 def people(host: Host) -> list[PasswdEntry]:
     """Accounts of people, in the order of passwd. Raises CouldNotLook: not-installed, too-large."""
+    return [entry for entry in _accounts(host) if _is_persons(host, entry)]
+
+
+def _accounts(host: Host) -> list[PasswdEntry]:
     entries = account_files.passwd(owners.lines(host, "etc/passwd"))
     if not entries:
         raise CouldNotLook(Reason.NOT_INSTALLED, "etc/passwd is absent or holds no account")
-    if len(entries) > limits.MAX_FACT_LIST:
-        raise CouldNotLook(Reason.TOO_LARGE, f"over {limits.MAX_FACT_LIST} accounts")
+    return entries
+
+
+def _is_persons(host: Host, entry: PasswdEntry) -> bool:
     lowest = login_defs.number(login_defs.read(host), "UID_MIN") or account_users.UID_MIN
-    return [
-        entry
-        for entry in entries
-        if entry.uid >= lowest
+    return (
+        entry.uid >= lowest
         and entry.uid != account_users.NOBODY
         and posixpath.basename(entry.shell) not in account_users.NO_SHELLS
-    ]
+    )
 
 
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[Homes, str]:
@@ -74,9 +78,11 @@ def _home(host: Host, entry: PasswdEntry) -> Home:
 
 def gather_dot_files(host: Host, selector: tuple[str, ...]) -> tuple[DotFiles, str]:
     """Topic account.dot-files. Raises CouldNotLook: permission-denied to an ordinary user as soon as one is closed."""
-    entries = account_files.passwd(owners.lines(host, "etc/passwd"))
     found: list[DotFile] = []
-    for entry in [*(e for e in entries if e.uid == 0), *people(host)]:
+    # root's before those of people
+    for entry in sorted(_accounts(host), key=lambda entry: entry.uid != 0):
+        if entry.uid and not _is_persons(host, entry):
+            continue
         found.extend(_dot_files(host, entry))
         if len(found) > limits.MAX_FACT_LIST:
             raise CouldNotLook(Reason.TOO_LARGE, f"over {limits.MAX_FACT_LIST} dot files")

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
-from vonggac_contract import limits
 from vonggac_contract.facts import CouldNotLook, Reason
 from vonggac_contract.facts.accounts import ShadowFaults
 
@@ -50,9 +49,7 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[ShadowFaults, str]:
     """Topic account.shadow. Raises CouldNotLook: not-installed; permission-denied for all but root."""
     if not host.exists("etc/shadow"):
         raise CouldNotLook(Reason.NOT_INSTALLED, "etc/shadow is absent")
-    lines = host.lines("etc/shadow", limit=owners.MAX_ACCOUNT_FILE)
+    lines = owners.lines(host, "etc/shadow")
     entries = account_files.passwd(owners.lines(host, "etc/passwd"))
-    if len(lines) > limits.MAX_FACT_LIST or len(entries) > limits.MAX_FACT_LIST:
-        raise CouldNotLook(Reason.TOO_LARGE, f"over {limits.MAX_FACT_LIST} accounts")
     shadow = account_files.shadow(lines)
     return describe(entries, shadow, lines, host.now.date()), "etc/shadow, etc/passwd"

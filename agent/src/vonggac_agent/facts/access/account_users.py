@@ -108,8 +108,6 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[Accounts, str]:
     entries = account_files.passwd(owners.lines(host, "etc/passwd"))
     if not entries:
         raise CouldNotLook(Reason.NOT_INSTALLED, "etc/passwd is absent or holds no account")
-    if len(entries) > limits.MAX_FACT_LIST:
-        raise CouldNotLook(Reason.TOO_LARGE, f"over {limits.MAX_FACT_LIST} accounts")
     shadow = _shadow(host)
     seen = Seen(
         passwd=entries,
@@ -128,7 +126,7 @@ def _shadow(host: Host) -> Mapping[str, ShadowEntry] | None:
     try:
         if not host.exists("etc/shadow"):
             return None
-        return account_files.shadow(host.lines("etc/shadow", limit=owners.MAX_ACCOUNT_FILE))
+        return account_files.shadow(owners.lines(host, "etc/shadow"))
     except CouldNotLook as error:
         if error.reason is Reason.PERMISSION_DENIED:
             return None

@@ -6,17 +6,31 @@ from collections.abc import Iterable
 from typing import Final
 
 from vonggac_contract import limits
+from vonggac_contract.facts import CouldNotLook, Reason
 
 from ...host import Host
 from ...untrusted import bounded
 
-MAX_ACCOUNT_FILE: Final = 8 * limits.MIB
-"""A file of the account database; 8 MiB hold some 100,000 accounts."""
+MAX_ACCOUNTS: Final = limits.MAX_FACT_LIST
+"""Lines of a file of the account database: no fact holds more accounts, so more are not taken apart either."""
+MAX_ACCOUNT_FILE: Final = 3 * limits.MIB
+"""Bytes of such a file: 150 a line. The longest usual ones, of shadow with a yescrypt hash, have some 120, crypt(5)."""
+MAX_FIELDS: Final = 10 * MAX_ACCOUNTS
+"""Colons and, apart, commas of such a file: shadow(5) has eight a line, group(5) one comma less than members."""
 
 
 def lines(host: Host, file: str) -> list[str]:
-    """The lines of etc/passwd or etc/group. Raises CouldNotLook(too-large) for over MAX_ACCOUNT_FILE."""
-    return host.lines(file, limit=MAX_ACCOUNT_FILE)
+    """The lines of a file of the account database, [] if it is absent. Raises CouldNotLook(too-large) beyond the bounds
+    above, and as `Host.read` does.
+    """
+    text = host.text(file, limit=MAX_ACCOUNT_FILE)
+    if not text:
+        return []
+    if text.count("\n") > MAX_ACCOUNTS:
+        raise CouldNotLook(Reason.TOO_LARGE, f"{file} is over {MAX_ACCOUNTS} lines")
+    if max(map(text.count, ":,")) > MAX_FIELDS:
+        raise CouldNotLook(Reason.TOO_LARGE, f"{file} has over {MAX_FIELDS} fields or names")
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
 
 
 def names(host: Host, file: str) -> dict[int, str]:
