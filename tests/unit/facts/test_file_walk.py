@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import subprocess
-import sys
 import tempfile
 import tracemalloc
 from collections.abc import Iterator
@@ -23,12 +21,10 @@ from vonggac_agent.facts.files import file_walk
 from vonggac_agent.facts.files import walk as walk_module
 from vonggac_agent.facts.files.file_walk import NOTE
 from vonggac_agent.facts.files.walk import Walk
-from vonggac_agent.facts.files.walked_places import LEFT_OUT, local, starts
-from vonggac_agent.facts.files.walked_places import mounted as table_of
 from vonggac_agent.host import Host
 from vonggac_agent.notes import Notes
 from vonggac_contract.facts import CouldNotLook, Fact, Known, Reason, Unavailable, fact_key
-from vonggac_contract.facts.files import FileWalk, Unsearched
+from vonggac_contract.facts.files import FileWalk
 
 WALK = fact_key("file.walk")
 PASSWD = {"etc/passwd": "root:x:0:0::/root:/bin/sh\n", "etc/group": "root:x:0:\n"}
@@ -70,7 +66,10 @@ def test_each_kind_is_found_with_owner_and_mode_and_nothing_else_is(tmp_path: Pa
     put(tmp_path, "usr/lib/x/y.so", 0o644, uid=4242)
     put(tmp_path, "usr/libexec2/z", 0o664)
     put(tmp_path, "root/.rhosts", 0o600)
+    put(tmp_path, "usr/local/sbin", 0o775, folder=True)
+    put(tmp_path, "usr/local/share", 0o775, folder=True)
     (tmp_path / "usr/bin/link").symlink_to("tool")
+    (tmp_path / "bin").symlink_to("usr/bin")
     os.mkfifo(tmp_path / "srv/pipe", 0o666)
     os.mknod(tmp_path / "srv/disk", 0o600 | stat.S_IFBLK, os.makedev(8, 0))
     os.mknod(tmp_path / "srv/whiteout", 0o600 | stat.S_IFCHR, os.makedev(0, 0))
@@ -91,7 +90,11 @@ def test_each_kind_is_found_with_owner_and_mode_and_nothing_else_is(tmp_path: Pa
         "unowned": [("/srv/lost", "4242", "0600"), ("/usr/lib/x/y.so", "4242", "0644")],
         "privileged": [("/opt/sg", "root", "2755"), ("/opt/su", "root", "4755")],
         "devices": [(f"/{place}/disk", "root", "0600") for place in ("dev/shm", "devices", "srv")],
-        "system_writable": [("/usr/bin/tool", "root", "0775"), ("/usr/lib/x/y.so", "4242", "0644")],
+        "system_writable": [
+            ("/usr/bin/tool", "root", "0775"),
+            ("/usr/lib/x/y.so", "4242", "0644"),
+            ("/usr/local/sbin", "root", "0775"),
+        ],
         "trust_files": [("/root/.rhosts", "root", "0600")],
     }
     assert (found.unreadable, found.unsearched) == (0, [])
@@ -395,99 +398,3 @@ def test_a_folder_whose_name_is_no_text_is_no_place_to_stumble_at(
     told = [gather(host, [WALK])[WALK] for _ in range(25)]
     assert {fact.reason for fact in told if isinstance(fact, Unavailable)} == {Reason.TIMED_OUT}
     assert next(fact.value for fact in told if isinstance(fact, Known)) == whole
-
-
-FSTAB = """\
-/dev/sda1 / ext4 defaults 0 1
-/dev/sda2 /home ext4 defaults 0 2
-UUID=aa-bb /var auto defaults 0 2
-/dev/sda3 /opt/backup xfs noauto 0 2
-/dev/sda4 /opt/data xfs noauto,x-systemd.automount 0 2
-/dev/sda5 /usr/local ext4 defaults 0 2
-/dev/sda6 none swap sw 0 0
-nas:/x /mnt/nas nfs defaults 0 0
-tmpfs /tmp tmpfs defaults 0 0
-/dev/sda7 /boot/efi vfat defaults 0 0
-"""
-
-
-def test_file_systems_of_a_mounted_root_that_are_not_mounted_are_told(tmp_path: Path) -> None:
-    host = mounted(tmp_path, PASSWD | {"etc/fstab": FSTAB, "usr/bin/tool": "", "var/log/syslog": ""})
-    put(tmp_path, "home", 0o755, folder=True)
-    found = walked(host)
-    assert found.unsearched == [
-        Unsearched("/home", "root", "absent", system=False),
-        Unsearched("/opt/data", "root", "absent", system=False),
-        Unsearched("/usr/local", "root", "absent", system=True),
-    ]
-    put(tmp_path, "home/an", 0o755, folder=True)  # the copy of a system
-    assert [miss.path for miss in walked(host).unsearched] == ["/opt/data", "/usr/local"]
-
-
-IN_A_NAMESPACE = """
-import sys
-from pathlib import Path
-from datetime import UTC, datetime
-from vonggac_agent.facts import gather
-from vonggac_agent.host import Host
-from vonggac_contract.facts import fact_key
-key = fact_key("file.walk")
-found = gather(Host(Path(sys.argv[1]), now=datetime.now(UTC)), [key])[key].value
-print([f.path for f in found.world_writable], [miss.path for miss in found.unsearched])
-"""
-
-
-def as_mounted(*commands: str, root: Path) -> str:
-    """What the walk finds in `root` after these commands, in a mount namespace of its own (unshare(1))."""
-    script = " && ".join((*commands, 'exec "$0" -c "$1" "$2"'))
-    argv = ["unshare", "--mount", "sh", "-c", script, sys.executable, IN_A_NAMESPACE, os.fspath(root)]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    if "unshare failed" in done.stderr or "permission denied" in done.stderr:
-        pytest.skip("no file system can be mounted here")
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
-@root_only
-@pytest.mark.skipif(shutil.which("unshare") is None, reason="unshare(1) is not installed")
-def test_what_is_mounted_below_a_root_is_walked(tmp_path: Path) -> None:
-    fstab = "".join(FSTAB.splitlines(keepends=True)[:2])
-    mounted(tmp_path, PASSWD | {"etc/fstab": fstab, "usr/bin/tool": "", "srv/x": ""})
-    home, shm = tmp_path / "home", tmp_path / "dev/shm"
-    put(tmp_path, "home/an", 0o755, folder=True)
-    opened = f"touch {home}/open && chmod 666 {home}/open"
-    assert as_mounted(f"mount -t tmpfs none {home}", opened, root=tmp_path) == "['/home/open'] []"
-    below = (f"mkdir {tmp_path}/dev", f"mount -t proc none {tmp_path}/dev", "true")
-    assert as_mounted(*below, root=tmp_path) == "[] []"
-    beyond = (f"mount -t ramfs none {tmp_path}/dev", f"mkdir {shm}", f"mount -t tmpfs none {shm}")
-    opened = f"touch {shm}/open && chmod 666 {shm}/open"
-    assert as_mounted(*beyond, opened, root=tmp_path) == "['/dev/shm/open'] []"
-    # Where the root is itself a disk's, what lies below the mount point is not what belongs there.
-    assert as_mounted(f"mount --bind {tmp_path} {tmp_path}", root=tmp_path) == "[] ['/home']"
-    assert as_mounted(f"mount -t ramfs none {home}", root=tmp_path) == "[] ['/home']"
-
-
-def test_local_file_systems_and_the_root_are_walked_from_each_that_is_not_reached_otherwise() -> None:
-    lines = [
-        b"22 1 254:1 / / rw shared:1 - overlay overlay rw",
-        b"23 22 0:5 / /proc rw - proc proc rw",
-        b"24 22 8:1 / /srv/my\\040data rw,nosuid - ext4 /dev/sda1 rw",
-        b"25 22 0:9 / /mnt/nas rw - nfs4 nas:/x rw",
-        b"26 22 0:10 / /tmp rw - tmpfs tmpfs rw",
-        b"a line that is none",
-        b"27 22 0:11 / /broken - ",
-        b"28 22 0:6 / /dev rw - devtmpfs udev rw",
-        b"29 28 0:12 / /dev/shm rw - tmpfs tmpfs rw",
-        b"30 29 8:2 / /dev/shm/a/b rw - xfs /dev/sdb rw",
-        b"31 22 8:3 / /covered rw - ext4 /dev/sdc rw",
-        b"32 22 0:9 / /covered rw - nfs4 nas:/y rw",
-        b"33 22 0:13 / /var/lib/docker/overlay2/a/merged rw - overlay overlay rw",
-        b"34 33 0:14 / /var/lib/docker/overlay2/a/merged/run rw - tmpfs tmpfs rw",
-        b"35 25 8:4 / /mnt/nas/\xff rw - ext4 /dev/sdd rw",
-    ]
-    table = table_of(lines)
-    shm, mine = "/dev/shm", "/mnt/nas/\udcff"
-    inside = "/var/lib/docker/overlay2/a/merged/run"
-    assert local(table) == ["", "/srv/my data", "/tmp", shm, f"{shm}/a/b", inside, mine]
-    assert starts(table, LEFT_OUT) == ["", shm, mine]
-    assert table_of(lines, "/mnt/nas") == {"": "nfs4", "/\udcff": "ext4"}

@@ -191,8 +191,8 @@ class FileWalk(msgspec.Struct, frozen=True):
     system_writable: Annotated[
         list[WalkedFile],
         about(
-            "Files and folders of programs and libraries (bin, sbin, lib*, usr/{bin,sbin,lib*,libexec}) that another "
-            "than root owns, or that group or others may write to"
+            "Files and folders of programs and libraries (bin, sbin, lib*, usr/{bin,sbin,lib*,libexec}, "
+            "usr/local/{bin,sbin,lib}) that another than root owns, or that group or others may write to"
         ),
     ]
     system_writable_total: Annotated[int, about("How many there are")]

@@ -44,6 +44,7 @@ SYSTEM: Final = (
     *("/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libx32", "/usr/libexec"),
     *("/usr/local/bin", "/usr/local/sbin", "/usr/local/lib"),
 )
+ABOVE_SYSTEM: Final = frozenset(posixpath.dirname(folder).rstrip("/") for folder in SYSTEM)
 TRUST: Final = frozenset((".rhosts", ".shosts", "hosts.equiv", "shosts.equiv"))
 HARMLESS: Final = frozenset((*(os.makedev(1, minor) for minor in (3, 5, 7, 8, 9)), os.makedev(5, 0)))
 """Character devices that give access to nothing: null, zero, full, random, urandom, tty (admin-guide/devices.txt);
@@ -125,6 +126,14 @@ class Judge:
                 self._bits(folder, name, status, kind)
             if name in TRUST and kind == stat.S_IFREG:
                 self._add("trust_files", folder, name, status)
+        if folder in ABOVE_SYSTEM:
+            for name, status in entries:
+                if (
+                    f"{folder}/{name}" in SYSTEM
+                    and status[0] & 0o170000 == stat.S_IFDIR
+                    and (status[4] or status[0] & 0o022)
+                ):
+                    self._add("system_writable", folder, name, status)
 
     def _bits(self, folder: str, name: str, status: os.stat_result, kind: int) -> None:
         mode = status[0]
