@@ -50,7 +50,8 @@ def test_a_page_is_sound_in_both_languages_and_themes(
     with visit(chromium, site, width) as seen:
         for code, theme in VIEWS:
             seen.page.goto(with_choice(PAGES[name], code, theme))
-            expected = ["Failed to load resource"] if name == "not found" else []
+            refused = name in ("not found", "search that cannot be read")
+            expected = ["Failed to load resource"] if refused else []
             assert [c for c in seen.complaints if not any(e in c for e in expected)] == [], (code, theme)
             assert seen.page.evaluate(_OVERFLOWING) == [], (code, theme)
             assert violations(seen.page) == [], (code, theme)
@@ -138,8 +139,32 @@ def test_without_a_script_one_can_sign_in_choose_find_and_make_a_token(
         page.click("main form.fields button")
         assert "vg1-" in page.locator(".commands code").first.inner_text()
         assert page.locator("button.copy:visible").count() == 0
-        page.click("header form button")
+        page.click("header .choices form button")
         assert page.url == f"{site.address}/login"
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_without_a_script_one_can_search_narrow_down_go_on_and_put_right(
+    chromium: Browser, site: Site, width: int
+) -> None:
+    with visit(chromium, site, width, script=False) as seen:
+        page = seen.page
+        page.goto("/rules?lang=vi")
+        page.fill("#seek", "máy chủ")
+        page.press("#seek", "Enter")
+        assert page.url.startswith(f"{site.address}/findings?q=")
+        assert page.input_value("#q") == "máy chủ"
+        page.fill("#q", "sevrity:high")
+        page.click("main form button")
+        assert "Ở ký tự thứ 1:" in page.locator("[role=alert]").inner_text()
+        page.click("[role=alert] a >> nth=0")
+        assert page.input_value("#q") == "severity:high"
+        page.click("#facets a >> nth=0")
+        assert page.locator("#facets a[aria-current]").count() == 2
+        page.goto("/findings?kind=packages&lang=vi")
+        page.click("a[rel=next]")
+        assert page.locator("#rows tbody tr").count() == 30
+        assert "31–60 trên 198" in page.locator(".pages").inner_text()
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
 from msgspec.structs import replace
 from starlette.testclient import TestClient
-from tests.unit.dashboards import sample
+from tests.unit.dashboards import sample, searched
 
 from vonggac_collector import views
 from vonggac_collector.app import create_app
@@ -23,6 +23,7 @@ from vonggac_collector.errors import NotFound
 from vonggac_collector.index.memory import MemoryIndex
 from vonggac_collector.ledger.memory import MemoryLedger
 from vonggac_collector.ledger.rows import Session, Unit, User
+from vonggac_collector.search.results import Asking, SearchPage
 from vonggac_collector.settings import Settings
 from vonggac_dashboards.app import mount
 
@@ -39,6 +40,8 @@ class SampleQueries:
         self.overview_page = sample.overview()
         self.unit_page = sample.unit()
         self.local = sample.local_profile()
+        self.lag = searched.EVEN
+        self.search_down = False
 
     def now(self) -> Any:
         return sample.NOW
@@ -72,6 +75,9 @@ class SampleQueries:
 
     def rules(self, caller: Caller) -> list[views.RuleListRow]:
         return sample.rules()
+
+    def search(self, caller: Caller, asking: Asking) -> SearchPage:
+        return searched.found(caller, asking, self.lag, down=self.search_down)
 
     def enrol(self, caller: Caller) -> views.EnrolPage:
         require(caller, "enrol")

@@ -34,6 +34,8 @@ PAGES = (
     f"/hosts/{sample.HOST_ID}",
     "/rules",
     "/rules/linux.ssh.root-login",
+    "/findings",
+    "/findings?kind=hosts",
     "/enrol",
 )
 LARGEST = 100_000

@@ -51,6 +51,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         translatable("The ledger's disk reports an error"),
         translatable("Nothing was changed. Tell whoever runs the collector."),
     ),
+    "index-failed": (
+        translatable("Search does not answer"),
+        translatable("Try again in a few minutes. Everything else goes on, and search catches up by itself."),
+    ),
     "internal": (
         translatable("The collector failed"),
         translatable("Nothing was changed. Tell whoever runs the collector, with the number below."),
