@@ -1,0 +1,77 @@
+"""What people type finds in a real Elasticsearch what it finds in the twin: rows, counts, facets, pages and files."""
+
+from __future__ import annotations
+
+import random
+
+import msgspec
+from tests.unit.collector.index.machines import a_random_state, a_tree
+from tests.unit.collector.search.test_search import seen_from
+
+from vonggac_collector.index.interface import Index
+from vonggac_collector.index.memory import MemoryIndex
+from vonggac_collector.reads.search import Sought, export, search
+from vonggac_collector.search.query import KINDS, Kind
+from vonggac_collector.search.results import Asking, FoundRow, SearchPage
+from vonggac_collector.search.syntax import Unfit
+
+TEXTS = (
+    "",
+    "đường",
+    "Duong truyen",
+    '"sở y tế" -web',
+    "outcome:fail,unknown severity:high",
+    "-severity:high since:>30d",
+    "since:2026-01..2026-08",
+    "rule:linux.ssh.*",
+    "unit:u1 level:>2",
+    "package:openssl version:<1.1-z",
+    "version:1.1-openssl..2.1-openssl",
+    "-version:>=1",
+    "port:22,443 reach:any",
+    "port:1..1023",
+    "expires:<100d self-signed:true",
+    "subject:cong*",
+    "user:root -login:true",
+    "os:debian sample:false",
+    "id:00000000*",
+    "\u202e \u0000 * ( [ {{ ${jndi}",
+)
+
+
+def walked(index: Index, about: Sought, asking: Asking) -> tuple[SearchPage, list[FoundRow]]:
+    """The first page, and the rows of all."""
+    first = page = search(index, about, asking)
+    rows = list(page.rows)
+    while page.after:
+        page = search(index, about, msgspec.structs.replace(asking, after=page.after))
+        rows += page.rows
+    return first, rows
+
+
+def test_every_text_finds_the_same_in_the_server_and_in_the_twin(index: Index) -> None:
+    rng = random.Random(12)
+    tree = a_tree(12)
+    states = [a_random_state(rng, n, 1, tree) for n in range(40)]
+    twin = MemoryIndex()
+    for each in (index, twin):
+        each.put(states)
+        each.refresh()
+    found = refused = 0
+    kinds: tuple[Kind, ...] = KINDS
+    for text in TEXTS:
+        for kind in kinds:
+            about = seen_from(tree, rng.choice(tree).code if rng.random() < 0.5 else "vn", [states[3].agent])
+            asking = Asking(text, kind, rng.choice(("", "host", "-host", "level")), limit=20)
+            try:
+                expected = walked(twin, about, asking)
+            except Unfit:
+                refused += 1
+                continue
+            assert walked(index, about, asking) == expected, (text, kind)
+            with export(index, about, asking) as whole:
+                assert (whole.total, list(whole.rows)) == (expected[0].total, expected[1])
+            assert states[3].agent not in {r.host for r in expected[1]}
+            found += bool(expected[1])
+    assert found > 30
+    assert refused > 20
