@@ -118,7 +118,7 @@ def test_a_privileged_program_is_told_with_its_package(tmp_path: Path) -> None:
 def test_a_machine_with_many_accounts_is_walked_like_any_other(tmp_path: Path) -> None:
     put(tmp_path, "opt", 0o755, folder=True)
     put(tmp_path, "opt/x", 0o4755)
-    many = "".join(f"u{n}:x:{n}:{n}:a name of some length:/home/u{n}:/bin/bash\n" for n in range(20_000))
+    many = "".join(f"u{n}:x:{n}:{n}:a name of some length:/home/u{n}:/bin/bash\n" for n in range(19_999))
     host = mounted(tmp_path, {"etc/passwd": "root:x:0:0::/root:/bin/sh\n" + many})
     assert len(many) > 1024 * 1024
     assert [found.owner for found in walked(host).privileged] == ["root"]
@@ -398,3 +398,33 @@ def test_a_folder_whose_name_is_no_text_is_no_place_to_stumble_at(
     told = [gather(host, [WALK])[WALK] for _ in range(25)]
     assert {fact.reason for fact in told if isinstance(fact, Unavailable)} == {Reason.TIMED_OUT}
     assert next(fact.value for fact in told if isinstance(fact, Known)) == whole
+
+
+@pytest.mark.hostile
+def test_nothing_more_of_a_home_is_opened_once_its_share_is_used_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walk_module, "HOME_ENTRIES", 20)
+    for n in range(20):
+        (tmp_path / f"home/an/{n}/inside").mkdir(parents=True)
+    opened: list[str] = []
+    missed: list[str] = []
+    really_open = os.open
+
+    def open_and_tell(path: str, flags: int) -> int:
+        opened.append(path.removeprefix(str(tmp_path)))
+        return really_open(path, flags)
+
+    devices = frozenset({os.stat(tmp_path).st_dev})
+    walk = Walk(
+        str(tmp_path),
+        devices,
+        lambda *_: None,
+        lambda path, _, why, home: missed.append(f"{path} {why} {home}"),
+        homes=frozenset({"/home/an"}),
+    )
+    monkeypatch.setattr(os, "open", open_and_tell)
+    while walk.step():
+        pass
+    assert opened == ["", "/home", "/home/an"]
+    assert sorted(missed) == sorted(f"/home/an/{n} large /home/an" for n in range(20))

@@ -177,6 +177,8 @@ class Walk:
 
     def _visited(self, folder: Folder) -> _Level:
         """What waits inside, each entry told to `visit`. Raises _Left, _Late."""
+        if self._used_up():
+            raise _Left("large")
         inside = _Inside(folder.path, MAX_WAITING - self._weight)
         back: Callable[[], None] | None = None
         for entries, more in self._read(folder, None):
@@ -323,7 +325,8 @@ def _is_folder_from(entry: os.DirEntry[str], first: bytes) -> bool:
 def _entries(fd: int, part: Iterable[os.DirEntry[str]]) -> Iterator[tuple[str, os.stat_result]]:
     lstat = os.lstat
     for entry in part:
+        name = entry.name
         try:
-            yield entry.name, lstat(entry.name, dir_fd=fd)
+            yield name, lstat(name, dir_fd=fd)
         except OSError:  # gone since it was listed
             continue
