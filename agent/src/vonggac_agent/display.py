@@ -7,7 +7,6 @@ by the table of `messages`.
 from __future__ import annotations
 
 import textwrap
-import unicodedata
 from collections.abc import Iterator
 from itertools import groupby
 from typing import Any, Final
@@ -15,6 +14,7 @@ from typing import Any, Final
 from vonggac_contract.facts import Known, Reason, Unavailable
 from vonggac_contract.finding import SEVERITIES, Evidence, Finding, Outcome
 from vonggac_contract.rule import Rule, Text
+from vonggac_contract.terminal import acts
 from vonggac_rules.explain import Language, asked
 
 from .messages import translated
@@ -54,15 +54,8 @@ COLOURS: Final = {Outcome.FAIL: "31", Outcome.PARTIAL: "33", Outcome.UNKNOWN: "3
 
 
 def inert(text: str) -> str:
-    r"""Text that a terminal only shows: control, format and private characters and odd line ends become `\u{…}`.
-
-    By Unicode's general categories Cc, Cf, Cs, Co, Cn, Zl and Zp (UAX #44), which hold terminal escapes, marks that
-    turn the direction of writing, and invisible joiners; letters and their Vietnamese marks pass.
-    """
-    return "".join(f"\\u{{{ord(c):x}}}" if unicodedata.category(c) in _ACTIVE else c for c in text)
-
-
-_ACTIVE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+    r"""Text that a terminal only shows: what `terminal.acts` says acts on it becomes `\u{…}`, line ends as well."""
+    return "".join(f"\\u{{{ord(c):x}}}" if acts(c) else c for c in text)
 
 
 def scan_to_text(
@@ -111,7 +104,7 @@ def _finding(
         label += f" {finding.passed}/{finding.of}"
     if colour and finding.outcome in COLOURS:
         label = f"\x1b[{COLOURS[finding.outcome]}m{label}\x1b[0m"
-    yield f"{label}  [{words[finding.severity]}] {_said(rule.title, language)}  ({finding.rule})"
+    yield f"{label}  [{words[finding.severity]}] {inert(_said(rule.title, language))}  ({inert(finding.rule)})"
     if finding.outcome in (Outcome.PASS, Outcome.NOT_APPLICABLE):
         return
     if finding.reason:
@@ -172,10 +165,14 @@ def _steps(text: str, width: int) -> Iterator[str]:
     indent, deeper = "    ", "      "
     for copied, lines in groupby(text.rstrip().split("\n"), lambda line: not line or line[0].isspace()):
         if copied:
-            yield from (f"{deeper}{line}".rstrip() for line in lines)
+            yield from (f"{deeper}{_inert_but_tabs(line)}".rstrip() for line in lines)
         else:
-            yield from _wrapped(" ".join(lines), width, indent, deeper)
+            yield from _wrapped(" ".join(map(inert, lines)), width, indent, deeper)
         indent = deeper
+
+
+def _inert_but_tabs(line: str) -> str:
+    return "\t".join(map(inert, line.split("\t")))
 
 
 def _said(text: Text, language: Language) -> str:

@@ -14,11 +14,12 @@ from vonggac_contract.rule import (
     Rule,
     Text,
 )
+from vonggac_contract.terminal import acting
 
 from .check import Misfit
 from .conditions import Conditions
 from .errors import Slips
-from .source import Path_, Source
+from .source import Path_, Source, unreadable
 from .uses import ParameterUse, fit_parameter
 
 FAMILIES: Final = ("any", "debian", "redhat", "suse", "windows")
@@ -132,6 +133,9 @@ class _Loader(Conditions):
             if not isinstance(both.get(language), str) or not both[language].strip():
                 words = f"the text in {language!r} is missing"
                 slips.add(self.refuse((*path, language), words, "write both vi and en"))
+            elif (place := acting(both[language])) is not None:
+                words = unreadable(both[language][place])
+                slips.add(self.refuse((*path, language), words, "remove the escape that stands for it"))
         slips.settle()
         return Text(both["vi"].strip(), both["en"].strip())
 

@@ -9,10 +9,11 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from vonggac_contract.rule import Profile, ProfileChange, Text
+from vonggac_contract.terminal import acting
 
 from .errors import Slips
 from .load import LoadedRule
-from .source import Path_, Source
+from .source import Path_, Source, unreadable
 from .types import nearest
 from .uses import fit_parameters
 
@@ -264,4 +265,8 @@ def _text(source: Source, path: Path_) -> Text:
     both = isinstance(value, dict) and set(value) == {"vi", "en"}
     if not both or not all(isinstance(v, str) and v.strip() for v in value.values()):
         raise source.refuse(path, f"{str(path[0])!r} has a text in vi and in en", "write {vi: …, en: …}")
+    for language, text in value.items():
+        if (place := acting(text)) is not None:
+            words = unreadable(text[place])
+            raise source.refuse((*path, language), words, "remove the escape that stands for it")
     return Text(value["vi"].strip(), value["en"].strip())

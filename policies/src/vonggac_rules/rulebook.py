@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -10,7 +11,8 @@ import msgspec
 from vonggac_contract import limits
 from vonggac_contract.decode import bounded_members
 from vonggac_contract.errors import ContractError, Malformed, UnknownSchema
-from vonggac_contract.rule import SCHEMA, Profile, Rule, RulebookFile
+from vonggac_contract.rule import SCHEMA, Profile, Rule, RulebookFile, Text
+from vonggac_contract.terminal import acting
 
 MAX_RULEBOOK_BYTES: Final = 8 * limits.MIB
 _OTHER_SCHEMA: Final = f"this release reads rulebooks of schema {SCHEMA}"
@@ -82,7 +84,25 @@ def load_again(raw: bytes) -> Rulebook:
     if file.schema != SCHEMA:
         raise UnknownSchema(_OTHER_SCHEMA)
     _check_profiles(file)
+    _check_texts(file)
     return Rulebook(file, hashlib.sha256(raw).hexdigest())
+
+
+def _check_texts(file: RulebookFile) -> None:
+    """No text acts on the terminal of who reads it. Raises Malformed."""
+    for name, texts in _texts(file):
+        said = [name, *(words for text in texts for words in (text.vi, text.en))]
+        if any(acting(words) is not None for words in said):
+            raise Malformed(f"rulebook: {name!r} has a character that acts on a terminal")
+
+
+def _texts(file: RulebookFile) -> Iterator[tuple[str, list[Text]]]:
+    for rule in file.rules:
+        about = [definition.about for definition in rule.parameters.values()]
+        yield rule.id, [rule.title, rule.why, *rule.fix.values(), *about]
+    for profile in file.profiles:
+        why = [change.reason for change in profile.changes if change.reason is not None]
+        yield profile.id, [profile.title, profile.source, *why]
 
 
 def _check_profiles(file: RulebookFile) -> None:

@@ -17,6 +17,7 @@ from typing import Any, Final
 import yaml
 
 from vonggac_contract import limits
+from vonggac_contract.terminal import acting
 
 from .errors import Place, RuleError, Slips
 from .folder import name_in
@@ -115,6 +116,7 @@ def parse_source(raw: bytes, file: str, slips: Slips | None = None) -> Source:
         raise RuleError(
             Place(file, raw.count(b"\n", 0, e.start) + 1), words, hint="save the file as UTF-8"
         ) from e
+    _check_characters(text, file)
     _check_events(text, file)
     try:
         node = yaml.compose(text, Loader=_Loader)
@@ -128,6 +130,20 @@ def parse_source(raw: bytes, file: str, slips: Slips | None = None) -> Source:
     if slips is None:
         found.settle()
     return source
+
+
+def _check_characters(text: str, file: str) -> None:
+    """What acts on a reader is refused wherever it stands, in comments too. A mark of UTF-8 may begin the file."""
+    shown = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    place = acting(shown)
+    if place is not None:
+        at = Place(file, shown.count("\n", 0, place) + 1, place - shown.rfind("\n", 0, place))
+        raise RuleError(at, unreadable(shown[place]), hint="remove the character that stands here")
+
+
+def unreadable(character: str) -> str:
+    """What is said of a character that acts on a reader."""
+    return f"U+{ord(character):04X} acts on a terminal or on the direction of a text, and shows nothing"
 
 
 def _check_events(text: str, file: str) -> None:
@@ -207,10 +223,6 @@ def _place(thing: Any, file: str) -> Place:
 
 
 def _from_yaml(error: Exception, file: str, text: str) -> RuleError:
-    if isinstance(error, yaml.reader.ReaderError):
-        before = text[: max(0, text.find(chr(error.character)))]
-        place = Place(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
-        return RuleError(place, "not YAML: a control character", hint="remove the character that stands here")
     mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
     place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
     problem = error.problem if isinstance(error, yaml.MarkedYAMLError) else str(error)

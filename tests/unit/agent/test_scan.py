@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from vonggac_agent.scan import Scan, reaches, read_snapshot, scan_host, scan_sav
 from vonggac_contract.facts import FactKey, Known, Unavailable
 from vonggac_contract.facts.system import HostIdentity, OsRelease
 from vonggac_contract.finding import Evidence, Finding, Outcome
+from vonggac_contract.rule import Text
 from vonggac_contract.snapshot import Snapshot, snapshot_to_bytes
 from vonggac_rules.builtin import default_rulebook_bytes
 from vonggac_rules.rulebook import load_rulebook
@@ -256,6 +258,21 @@ def test_a_hostile_host_does_nothing_to_the_terminal() -> None:
     text = shown([bad], "vi", HOSTILE)
     assert {unicodedata.category(c) for c in text} & {"Cc", "Cf", "Zl", "Zp"} <= {"Cc"}
     assert {c for c in text if unicodedata.category(c) == "Cc"} == {"\n"}
+
+
+@pytest.mark.hostile
+def test_a_hostile_rulebook_does_nothing_to_the_terminal() -> None:
+    """One that was loaded, as if what refuses such texts had not been asked."""
+    rule = BOOK.rules["linux.test.release"]
+    words = Text(HOSTILE, f"{HOSTILE}\n  {HOSTILE}\ta\n\n{HOSTILE}")
+    bad = msgspec.structs.replace(rule, title=words, why=words, fix={"any": words})
+    book = copy.copy(BOOK)
+    book.rules = {**BOOK.rules, rule.id: bad}
+    scan = Scan(Snapshot(NOW, "linux", {}), book, PROFILE, [finding(Outcome.FAIL)], NOW, NOW, 0.1)
+    for language in ("vi", "en"):
+        text = "\n".join(scan_to_text(scan, TIMING, language))
+        assert {c for c in text if unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp"}} <= {"\n", "\t"}
+        assert "owned" in text
 
 
 def test_letters_of_vietnam_are_shown_as_they_are() -> None:
