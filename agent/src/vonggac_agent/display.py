@@ -23,6 +23,7 @@ from .scan import Scan, host_of
 ORDER: Final = (Outcome.FAIL, Outcome.PARTIAL, Outcome.UNKNOWN, Outcome.PASS, Outcome.NOT_APPLICABLE)
 SHOWN_TEXT: Final = 200
 SHOWN_ITEMS: Final = 5
+SHOWN_EVIDENCE: Final = 3
 NAMED_FIRST: Final = 3
 
 WORDS: Final = {
@@ -41,6 +42,9 @@ WORDS: Final = {
     "because": "because",
     "and": "and {n} more",
     "none": "none",
+    "true": "true",
+    "false": "false",
+    "empty": "empty",
     "hidden": "these facts could not be looked at ({n})",
     "root": "As root there is more to see.",
     "summary": "{host}: {pass} pass, {fail} fail, {partial} partial, {unknown} unknown, {na} not applicable, "
@@ -111,14 +115,30 @@ def _finding(
         yield from _wrapped(
             f"{words['because']}: {inert(finding.reason)} {inert(finding.detail)}", width, "    "
         )
-    for evidence in finding.evidence[:3]:
+    for evidence in _telling(finding.evidence)[:SHOWN_EVIDENCE]:
         yield from _evidence(evidence, words, language, width)
     if finding.outcome is not Outcome.UNKNOWN:
         yield from _steps(f"{words['fix']}: {_said(_fix(rule, scan), language)}", width)
 
 
+def _telling(evidence: list[Evidence]) -> list[Evidence]:
+    """What is to be mended: that a thing is there is no fault where more is asked of it (`exists: false, or …`)."""
+
+    def asked_more(one: Evidence) -> bool:
+        thing, _, field = one.fact.rpartition(" ")
+        return (
+            field == "exists"
+            and one.expected is False
+            and any(e.fact.startswith(thing) and e is not one for e in evidence)
+        )
+
+    return [one for one in evidence if not asked_more(one)]
+
+
 def _evidence(evidence: Evidence, words: dict[str, str], language: Language, width: int) -> Iterator[str]:
-    expected = asked(evidence.operator, _shown(evidence.expected, words), language)
+    # `asked` has words of its own for an empty text
+    wanted = "" if evidence.expected == "" else _shown(evidence.expected, words)
+    expected = asked(evidence.operator, wanted, language)
     actual = _shown(evidence.actual, words)
     yield from _wrapped(
         f"{inert(evidence.fact)}: {words['expected']} {expected}; {words['actual']} {actual}", width, "    "
@@ -132,6 +152,10 @@ def _evidence(evidence: Evidence, words: dict[str, str], language: Language, wid
 def _shown(value: Any, words: dict[str, str]) -> str:
     if value is None or value == []:
         return words["none"]
+    if isinstance(value, bool):
+        return words["true" if value else "false"]
+    if value == "":
+        return f"({words['empty']})"
     if isinstance(value, dict):
         text = ", ".join(f"{k} {_shown(v, words)}" for k, v in value.items() if v not in (None, "", []))
     elif isinstance(value, list):

@@ -24,6 +24,9 @@ TEXTS: Final[dict[str, str]] = {
     "because": "lý do",
     "and {n} more": "và {n} mục khác",
     "none": "không có",
+    "true": "đúng",
+    "false": "sai",
+    "empty": "để trống",
     "these facts could not be looked at ({n})": "không xem được các dữ kiện sau ({n})",
     "As root there is more to see.": "Chạy với quyền root sẽ thấy nhiều hơn.",
     "{host}: {pass} pass, {fail} fail, {partial} partial, {unknown} unknown, {na} not applicable, "

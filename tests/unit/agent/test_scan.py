@@ -241,6 +241,34 @@ def test_prose_of_a_fix_that_was_written_over_two_lines_is_one_paragraph() -> No
     ]
 
 
+@pytest.mark.parametrize(
+    ("operator", "expected", "actual", "vi", "en"),
+    [
+        ("is", True, False, "yêu cầu là đúng; hiện tại sai", "expected is true; actual false"),
+        ("equals", "a", "", "yêu cầu bằng a; hiện tại (để trống)", "expected equals a; actual (empty)"),
+        ("equals", "", "a", "yêu cầu để trống; hiện tại a", "expected is empty; actual a"),
+        ("equals", 0, 1, "yêu cầu bằng 0; hiện tại 1", "expected equals 0; actual 1"),
+        ("one_of", ["a", ""], None, "là một trong: a, (để trống); hiện tại không có", "a, (empty); actual none"),
+    ],
+)  # fmt: skip
+def test_values_are_said_in_words(operator: str, expected: object, actual: object, vi: str, en: str) -> None:
+    piece = {"fact": "sshd.effective x", "expected": expected, "actual": actual, "operator": operator}
+    for language, words in (("vi", vi), ("en", en)):
+        assert words in shown([finding(Outcome.FAIL, evidence=[piece])], language)
+
+
+def test_that_a_file_is_there_is_not_told_as_the_fault_where_more_is_asked_of_it() -> None:
+    watch = "audit.watch{path: /etc/passwd}"
+    there = {"fact": f"{watch} exists", "expected": False, "actual": True, "operator": "is"}
+    missed = {"fact": f"{watch} everybody", "expected": "w", "actual": [], "operator": "contains"}
+    text = shown([finding(Outcome.FAIL, evidence=[there, missed, {**missed, "expected": "a"}])])
+    assert f"{watch} exists" not in text
+    assert text.count(f"{watch} everybody: expected contains") == 2
+    assert f"{watch} exists: expected is false; actual true" in shown(
+        [finding(Outcome.FAIL, evidence=[there])]
+    )
+
+
 HOSTILE = "\x1b]0;owned\x07\x1b[2J‮txt.exe \x00\x9b\r\n‎"
 
 
