@@ -96,6 +96,26 @@ def test_what_is_mounted_below_a_root_is_walked(tmp_path: Path) -> None:
     assert as_mounted(f"mount -t ramfs none {home}", root=tmp_path) == "[] ['/home']"
 
 
+@root_only
+@pytest.mark.hostile
+@pytest.mark.skipif(shutil.which("mkfs.btrfs") is None, reason="btrfs-progs are not installed")
+def test_a_subvolume_that_a_user_made_is_walked_and_a_snapshot_of_the_system_is_not(tmp_path: Path) -> None:
+    root, image = tmp_path / "root", tmp_path / "image"
+    root.mkdir()
+    with image.open("wb") as file:
+        file.truncate(128 * 1024 * 1024)
+    subprocess.run(["mkfs.btrfs", "-q", image], capture_output=True, check=True)
+    made = (
+        f"mount -o loop {image} {root} && cd {root} && mkdir -p etc usr/bin home/an",
+        "echo root:x:0:0::/root:/bin/sh > etc/passwd && echo root:x:0: > etc/group && touch usr/bin/tool",
+        "btrfs subvolume create home/an/his && mkdir home/an/his/in && touch home/an/his/in/open",
+        "chmod 666 home/an/his/in/open && chown 1000 home/an/his",
+        "btrfs subvolume snapshot . snapshot && chmod 777 snapshot/etc",
+    )
+    told = as_mounted(" && ".join(made), root=root)
+    assert told.splitlines()[-1] == "['/home/an/his/in/open'] []"
+
+
 def test_local_file_systems_and_the_root_are_walked_from_each_that_is_not_reached_otherwise() -> None:
     lines = [
         b"22 1 254:1 / / rw shared:1 - overlay overlay rw",

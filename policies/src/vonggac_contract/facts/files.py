@@ -152,7 +152,8 @@ class Unsearched(msgspec.Struct, frozen=True):
 class FileWalk(msgspec.Struct, frozen=True):
     """What one walk over all local file systems found, for every rule that would otherwise walk by itself.
 
-    Of a mounted root also those that are mounted below it. Left out: file systems of the kernel (proc, sys, dev), of
+    Of a mounted root also those that are mounted below it; btrfs subvolumes that are not mounted, if they are not
+    root's, as snapshots are. Left out: file systems of the kernel (proc, sys, dev), of
     other machines (nfs, cifs, sshfs …) and of images (squashfs), and the layers of containers: var/lib/docker,
     containerd, containers, lxc …, and in homes .local/share/containers/storage and .local/share/docker. Each list holds
     the first entries met; beside it stands how many there are.

@@ -242,7 +242,7 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[FileWalk, str]:
         deadline=host.deadline,
         mark=seen.mark,
         after=None if seen.last is None else os.fsdecode(seen.last),
-        left_out=left_out,
+        left_out=left_out | where.others,
         homes=frozenset(homes),
         spent=(os.fsdecode(seen.home), seen.spent),
     )

@@ -32,6 +32,9 @@ LEVEL_BYTES: Final = 300
 """Of the folder that they are in, beside its path: a tuple, a list and a string."""
 CHUNK: Final = 1_000
 """Entries of one folder that are held at a time."""
+SUBVOLUME: Final = 256
+"""Inode of the uppermost folder of a btrfs subvolume (BTRFS_FIRST_FREE_OBJECTID, btrfs_tree.h), which has an st_dev of
+its own and is no mount point. Any user may make one: such is walked, root's own are mostly snapshots."""
 _SEEN: Final = struct.Struct("=QQI")
 _TYPE: Final = 0o170000
 """S_IFMT of inode(7)."""
@@ -98,9 +101,10 @@ class Walk:
     ) -> None:
         """`root`: path on this machine, "" for its own; `devices`: st_dev of the file systems that are walked.
 
-        `starts`: folders from which it goes down. `left_out`: folders that are not gone into, `homes`: those of
-        ordinary users, all by their paths inside the root. `deadline`: of time.monotonic(). `after`, `spent`: where an
-        earlier walk left off, and its `home` and `spent`; nothing up to and with that folder is visited again.
+        `starts`: folders from which it goes down. `left_out`: folders that are not gone into, among them mount points
+        of other file systems; `homes`: those of ordinary users; all by their paths inside the root. `deadline`: of
+        time.monotonic(). `after`, `spent`: where an earlier walk left off, and its `home` and `spent`; nothing up to
+        and with that folder is visited again.
         """
         self._root = root
         self._devices = devices
@@ -194,7 +198,7 @@ class Walk:
             self.entries += len(entries)
             self.spent += len(entries)
             self._visit(folder.path, entries)
-            inside.add(self._folders(folder.path, entries))
+            inside.add(self._folders(folder, entries))
         return inside.level()
 
     def _rest(self, folder: Folder, first: bytes) -> bool:
@@ -204,7 +208,7 @@ class Walk:
             for entries, _ in self._read(folder, first):
                 if self._late():
                     raise _Left("large")
-                inside.add(self._folders(folder.path, entries))
+                inside.add(self._folders(folder, entries))
             level = inside.level()
         except _Left as left:
             self._tell(folder, left.why)
@@ -234,12 +238,14 @@ class Walk:
         except OSError as error:
             raise _Left("deep" if error.errno == errno.ENAMETOOLONG else "closed") from None
 
-    def _folders(self, path: str, entries: Entries) -> list[bytes]:
-        left_out = self._left_out.get(path, ())
+    def _folders(self, folder: Folder, entries: Entries) -> list[bytes]:
+        left_out = self._left_out.get(folder.path, ())
         return [
             _packed(name, status[2], status[1], status[4])
             for name, status in entries
-            if status[0] & _TYPE == stat.S_IFDIR and status[2] in self._devices and name not in left_out
+            if status[0] & _TYPE == stat.S_IFDIR
+            and (status[2] in self._devices or status[2] == folder.device or _is_users_subvolume(status))
+            and name not in left_out
         ]
 
     def _begin(self, starts: Iterable[str], after: str | None) -> None:
@@ -316,6 +322,10 @@ def _packed(name: str, device: int, inode: int, owner: int) -> bytes:
 def _weight(level: _Level) -> int:
     names = sum(map(len, level.waiting)) + len(level.waiting) * WAITING_BYTES
     return LEVEL_BYTES + sys.getsizeof(level.before) + names
+
+
+def _is_users_subvolume(status: os.stat_result) -> bool:
+    return status[1] == SUBVOLUME and status[4] != 0
 
 
 def _is_folder_from(entry: os.DirEntry[str], first: bytes) -> bool:

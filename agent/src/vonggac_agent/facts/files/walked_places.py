@@ -32,14 +32,15 @@ _MOUNT_TABLE: Final = 8 * limits.MIB
 
 
 class Places(NamedTuple):
-    """`devices`: st_dev of file systems that are walked; `starts`: folders to go down from; `absent`: mount points.
+    """`devices`: st_dev of file systems that are walked; `starts`: folders to go down from; the rest are mount points.
 
-    Paths are inside the root, "" for the root itself. `absent` are those that are told as not walked: the root's fstab
-    has a local file system there, and it is not mounted.
+    `others`: of file systems that are not walked. `absent`: told as not walked, because the root's fstab has a local
+    file system there, and it is not mounted. Paths are inside the root, "" for the root itself.
     """
 
     devices: frozenset[int]
     starts: tuple[str, ...]
+    others: frozenset[str]
     absent: tuple[str, ...]
 
 
@@ -55,7 +56,7 @@ def places(host: Host, left_out: frozenset[str]) -> Places:
         if status is not None:
             devices.add(status.st_dev)
     absent = () if host.live else tuple(_not_mounted(host, table, walked))
-    return Places(frozenset(devices), tuple(starts(table, left_out)), absent)
+    return Places(frozenset(devices), tuple(starts(table, left_out)), frozenset(table) - set(walked), absent)
 
 
 def mounted(mountinfo: Iterable[bytes], root: str = "") -> dict[str, str]:
