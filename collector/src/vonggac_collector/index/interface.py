@@ -151,8 +151,8 @@ class Index(Protocol):
     def search(self, query: Query, scope: Scope, *, after: str = "", limit: int = 50) -> Page:
         """One page. Raises errors.Invalid for a field, value or `after` that does not fit."""
 
-    def count(self, query: Query, scope: Scope) -> int:
-        """How many documents fit, exact. Raises errors.Invalid."""
+    def count(self, query: Query, scope: Scope, *, most: int = 0) -> int:
+        """How many documents fit, exact up to `most`, where counting ends; 0: all. Raises errors.Invalid."""
 
     def export(self, query: Query, scope: Scope) -> AbstractContextManager[Export]:
         """Everything that fits, in the query's order. Raises errors.Invalid."""

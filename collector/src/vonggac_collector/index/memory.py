@@ -84,9 +84,10 @@ class MemoryIndex:
             {f.name: _counts(f, found) for f in asked.facets},
         )
 
-    def count(self, query: Query, scope: Scope) -> int:
+    def count(self, query: Query, scope: Scope, *, most: int = 0) -> int:
         with self._lock:
-            return len(self._fitting(ask(query), scope))
+            found = len(self._fitting(ask(query), scope))
+        return min(found, most) if most else found
 
     @contextmanager
     def export(self, query: Query, scope: Scope) -> Iterator[_Export]:

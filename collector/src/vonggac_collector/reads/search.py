@@ -24,6 +24,7 @@ from vonggac_collector.search.fields import FIELDS, ORDER
 from vonggac_collector.search.meaning import query_of
 from vonggac_collector.search.query import KINDS, Is, Kind, Query, Scope, Sort
 from vonggac_collector.search.results import (
+    MOST,
     Asking,
     Behind,
     Facet,
@@ -132,7 +133,7 @@ def _query(about: Sought, placed: list[Placed], kind: Kind, sort: str) -> Query:
 
 
 def _counts(index: Index, about: Sought, queries: Mapping[Kind, Query]) -> dict[Kind, int]:
-    return {kind: index.count(query, Scope(about.caller.unit)) for kind, query in queries.items()}
+    return {kind: index.count(query, Scope(about.caller.unit), most=MOST) for kind, query in queries.items()}
 
 
 def _first(counts: Mapping[Kind, int]) -> Kind:

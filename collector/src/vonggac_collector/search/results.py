@@ -6,13 +6,16 @@ Fields go by the names that people type (`fields`); times are ISO 8601 in UTC.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
 from vonggac_collector.views import UnitLink
 
 from .query import Kind
+
+MOST: Final = 1_000
+"""As far as kinds are counted that are not shown: all packages of a country would take longer than the page."""
 
 
 class Asking(msgspec.Struct, frozen=True):
@@ -28,7 +31,7 @@ class Asking(msgspec.Struct, frozen=True):
 
 
 class KindCount(msgspec.Struct, frozen=True):
-    """How many of a kind fit; None if it cannot be asked like that."""
+    """How many of a kind fit, at least MOST if there are more; None if it cannot be asked like that."""
 
     kind: Kind
     count: int | None

@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse
 from vonggac_collector.errors import IndexFailed
 from vonggac_collector.search.fields import COMMON, FIELDS, Field
 from vonggac_collector.search.query import KINDS, Kind
-from vonggac_collector.search.results import Asking, Facet, FacetValue, SearchPage
+from vonggac_collector.search.results import MOST, Asking, Facet, FacetValue, SearchPage
 from vonggac_collector.search.syntax import Unfit, read
 
 from ..inert import inert_name, visible
@@ -50,12 +50,13 @@ _FACET_WORDS: Final = {
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """A link with its word and count; a count of None says that there is nothing to count."""
+    """A link with its word and count, or as far as was counted; None says that there is nothing to count."""
 
     name: Markup
     link: str
     count: int | None = None
     chosen: bool = False
+    more: bool = False
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -81,6 +82,7 @@ def tabs(language: Language, view: SearchPage) -> list[Choice]:
             address(q=view.text, kind=k.kind),
             k.count,
             k.kind == view.kind,
+            k.count == MOST and k.kind != view.kind,
         )
         for k in view.kinds
     ]

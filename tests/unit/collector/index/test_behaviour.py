@@ -40,6 +40,7 @@ def found(index: Index, *terms: Term, kind: str = "findings", unit: str = "vn") 
     told = {"findings": "rule.id", "hosts": "host.name", "packages": "package.name", "ports": "server.port"}
     page = index.search(query, Scope(unit))
     assert page.total == len(page.rows) == index.count(query, Scope(unit))
+    assert index.count(query, Scope(unit), most=1) == min(page.total, 1)
     return [str(r.fields[told[kind]]) for r in page.rows]
 
 

@@ -180,10 +180,12 @@ class ElasticIndex:
             )
         return page_of(asked, answer.body)
 
-    def count(self, query: Query, scope: Scope) -> int:
+    def count(self, query: Query, scope: Scope, *, most: int = 0) -> int:
         with index_errors():
-            answer = self._client.count(index=self._alias(query), query=query_of(ask(query), scope))
-        return int(answer["count"])
+            answer = self._client.count(
+                index=self._alias(query), query=query_of(ask(query), scope), terminate_after=most or None
+            )
+        return min(int(answer["count"]), most) if most else int(answer["count"])
 
     @contextmanager
     def export(self, query: Query, scope: Scope) -> Iterator[_Export]:

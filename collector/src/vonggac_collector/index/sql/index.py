@@ -92,9 +92,9 @@ class SqlIndex:
         end = place(asked, rows[-1][0], rows[-1][1]) if rows and len(found) > len(rows) else ""
         return Page(counted[0][2], [_row(r) for r in rows], end, facets)
 
-    def count(self, query: Query, scope: Scope) -> int:
+    def count(self, query: Query, scope: Scope, *, most: int = 0) -> int:
         with _index_errors(), self._reader.connect() as connection, connection.begin():
-            return int(connection.execute(Statements(ask(query), scope).count()).scalar_one())
+            return int(connection.execute(Statements(ask(query), scope).count(most)).scalar_one())
 
     @contextmanager
     def export(self, query: Query, scope: Scope) -> Iterator[_Export]:

@@ -31,9 +31,12 @@ class Statements:
             # What a document does not have fits nothing, so that the negation is everything else.
             self._where.append(sa.not_(sa.func.coalesce(found, sa.false())) if condition.negated else found)
 
-    def count(self) -> sa.Select[Any]:
-        """How many fit."""
-        return self._from(sa.select(sa.func.count())).where(*self._where)
+    def count(self, most: int = 0) -> sa.Select[Any]:
+        """How many fit, at most `most`; 0: all."""
+        if not most:
+            return self._from(sa.select(sa.func.count())).where(*self._where)
+        some = self._from(sa.select(hosts.c.row)).where(*self._where).limit(most).subquery()
+        return sa.select(sa.func.count()).select_from(some)
 
     def rows(self) -> sa.Select[Any]:
         """Sort value, id, host and the parts of the document, in order; those after the page before."""
