@@ -159,6 +159,29 @@ def test_interfaces_and_radios_are_read_from_sysfs(tmp_path: Path) -> None:
     assert [(r.kind, r.blocked) for r in found.radios] == [("bluetooth", False), ("wlan", True)]
 
 
+@pytest.mark.parametrize(
+    ("of_all", "own", "expected"),
+    [
+        ("0", "0", 0),
+        ("0", "2", 2),
+        ("1", "0", 1),
+        ("1", "2", 2),
+        ("0", None, None),
+        (None, "1", None),
+        ("x", "1", None),
+    ],
+)
+def test_the_larger_of_its_own_check_of_sources_and_that_of_all_is_an_interfaces(
+    tmp_path: Path, of_all: str | None, own: str | None, expected: int | None
+) -> None:
+    files = {"sys/class/net/eth0.7/flags": "0x1003\n", "sys/class/net/lo/flags": "0x9\n"}
+    for name, value in (("all", of_all), ("eth0.7", own), ("lo", "0")):
+        if value is not None:
+            files[f"proc/sys/net/ipv4/conf/{name}/rp_filter"] = f"{value}\n"
+    found, _ = network_interfaces.gather(mounted(tmp_path, files), ())
+    assert [(i.name, i.source_check) for i in found.interfaces] == [("eth0.7", expected), ("lo", None)]
+
+
 def test_this_machine_has_its_loopback() -> None:
     found, _ = network_interfaces.gather(this_machine(), ())
     assert any(i.kind == "loopback" for i in found.interfaces)

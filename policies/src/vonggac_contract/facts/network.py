@@ -215,6 +215,14 @@ class Interface(msgspec.Struct, frozen=True):
     members_up: Annotated[
         int | None, about("Of a bond or team: members whose link is up; none for other kinds", volatile=True)
     ] = None
+    source_check: Annotated[
+        int | None,
+        about(
+            "How a packet's source is checked: 0 not, 1 strictly, 2 loosely; the larger of its own and that of all, "
+            "as the kernel takes it; none for loopback and without IPv4",
+            source="proc/sys/net/ipv4/conf/*/rp_filter",
+        ),
+    ] = None
 
 
 class Radio(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ from ...host import Host
 from ...untrusted import as_text, bounded
 
 NET: Final = "sys/class/net"
+CONF: Final = "proc/sys/net/ipv4/conf"
 RFKILL: Final = "sys/class/rfkill"
 IFF_UP: Final = 0x1
 IFF_LOOPBACK: Final = 0x8
@@ -74,6 +75,12 @@ def _flags(host: Host, folder: str) -> int:
         return 0
 
 
+def _source_check(host: Host, name: str) -> int | None:
+    """The kernel's Documentation/networking/ip-sysctl: the larger of conf/all and conf/interface counts."""
+    words = [_word(host, f"{CONF}/{part}/rp_filter") for part in ("all", name)]
+    return max(map(int, words)) if all(word in ("0", "1", "2") for word in words) else None
+
+
 def _interface(host: Host, name: str) -> Interface:
     folder = f"{NET}/{name}"
     flags = _flags(host, folder)
@@ -94,6 +101,7 @@ def _interface(host: Host, name: str) -> Interface:
             if found in ("bond", "team")
             else None
         ),
+        source_check=None if found == "loopback" else _source_check(host, name),
     )
 
 
@@ -116,5 +124,5 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[NetworkInterfaces, st
             interfaces=[_interface(host, name) for name in names[:1000]],
             radios=[_radio(host, name) for name in host.names(RFKILL)[:1000]],
         ),
-        f"{NET}, {RFKILL}, sys/class/dmi/id",
+        f"{NET}, {CONF}, {RFKILL}, sys/class/dmi/id",
     )
