@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from html import unescape
 
 import pytest
@@ -10,6 +11,7 @@ from fastapi import FastAPI
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
+from tests.unit.collector.search.test_search import TERMS, House
 from tests.unit.dashboards import sample, searched
 from tests.unit.dashboards.house import SampleQueries, make_app, signed_in
 from tests.unit.dashboards.test_pages import LARGEST, shown_text, weight
@@ -17,6 +19,7 @@ from tests.unit.dashboards.test_pages import LARGEST, shown_text, weight
 from vonggac_collector.search.fields import FIELDS
 from vonggac_collector.search.query import KINDS
 from vonggac_collector.search.syntax import MESSAGES, Unfit, read
+from vonggac_dashboards.app import mount
 from vonggac_dashboards.pages.findings import corrections
 from vonggac_dashboards.pages.found import COLUMNS
 from vonggac_dashboards.search_words import EXAMPLES, UNFIT
@@ -214,6 +217,51 @@ def test_whatever_is_typed_comes_back_inert_on_a_light_page(browser: TestClient,
     assert "<script>" not in answer.text
     outside = re.sub(r'(?:value|href)="[^"]*"', "", answer.text)
     assert not [c for c in ("\u202e", "\x1b", "\x00", "\u200b") if c in outside]
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    made = House(tmp_path_factory.mktemp("findings"))
+    mount(made.app)
+    yield made
+    made.index.close()
+
+
+UNITS = ("ha-noi/so-y-te", "ha-noi/so-noi-vu", "hue/so-y-te")
+CALLERS = ("ha-noi/so-noi-vu", "ha-noi", "hue")
+
+
+@pytest.fixture(scope="module")
+def callers(house: House) -> dict[str, TestClient]:
+    return {unit: house.client(unit) for unit in CALLERS}
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(TERMS, max_size=3).map(" ".join), st.sampled_from(["", *KINDS]), st.sampled_from(["vi", "en"])
+)
+def test_no_page_and_no_answer_shows_anything_from_outside_the_callers_units(
+    house: House, callers: dict[str, TestClient], text: str, kind: str, code: str
+) -> None:
+    for caller, client in callers.items():
+        inside = [u for u in UNITS if u == caller or u.startswith(caller + "/")]
+        outside = [
+            w
+            for u in UNITS
+            if u not in inside
+            for w in (u, "may-" + u.replace("/", "-"), house.machines[u].agent_id)
+        ]
+        asked = {"q": text, "kind": kind, "lang": code}
+        page = client.get("/findings", params=asked)
+        answer = client.get("/api/v1/search", params=asked)
+        assert (page.status_code, answer.status_code) in ((200, 200), (422, 422))
+        shown = page.text + answer.text
+        if answer.status_code == 200:
+            found = answer.json()
+            shown += client.get("/api/v1/search/export", params=asked).text
+            assert {r["unit"]["code"] for r in found["rows"]} <= set(inside)
+            assert found["total"] == len(found["rows"])
+        assert [w for w in outside if w in shown] == []
 
 
 def test_the_box_of_every_page_leads_to_the_findings(browser: TestClient, app: FastAPI) -> None:
