@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from ...formats.lines import MAX_LINES
-from .rsyslog_syntax import MAX_CHARACTERS, MAX_DEPTH, MAX_FILES, Config, Heard, Sent, Written
+from .rsyslog_items import MAX_DEPTH
+from .rsyslog_syntax import MAX_CHARACTERS, MAX_FILES, Config, Heard, Sent, Written
 
 MAX_NODES: Final = 100_000
 MAX_NESTING: Final = 64
