@@ -12,8 +12,11 @@ from typing import Any, Final
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
+
+from vonggac_collector.views import UnitLink
 
 from . import evidence, format, static_files
 from .charts import marks, score_bar
@@ -120,13 +123,7 @@ def environment(code: str) -> Environment:
     made.filters["inert_name"] = inert_name
     made.filters["inert_entry"] = partial(inert, most=MAX_ENTRY)
     made.filters["named"] = lambda thing: inert_name(chosen.pick(thing.name_vi, thing.name_en))
-    made.filters["named_within"] = lambda unit: inert_name(
-        " · ".join(
-            n
-            for n in (chosen.pick(unit.name_vi, unit.name_en), chosen.pick(unit.within_vi, unit.within_en))
-            if n
-        )
-    )
+    made.filters["named_within"] = partial(named_within, chosen)
     made.filters["visible"] = visible
     made.filters["topic"] = topic_of
     made.filters["text_of"] = chosen.text_of
@@ -142,6 +139,12 @@ def environment(code: str) -> Environment:
         }
     )
     return made
+
+
+def named_within(language: Language, unit: UnitLink) -> Markup:
+    """A unit by its name and that of the unit above."""
+    names = (language.pick(unit.name_vi, unit.name_en), language.pick(unit.within_vi, unit.within_en))
+    return inert_name(" · ".join(n for n in names if n))
 
 
 def frame_of(request: Request, viewer: Viewer | None, as_of: datetime | None, sample: bool) -> Frame:

@@ -36,7 +36,7 @@ from vonggac_collector.search.results import (
 )
 from vonggac_collector.search.syntax import MAX_PARTS, Part, Placed, Unfit, read, toggled, write
 
-from .sight import link
+from .sight import link_within
 
 _UNSEEN: Final = timedelta(minutes=5)
 """How long what was told may take to be found, and clocks of processes may differ; Elasticsearch takes a second."""
@@ -147,7 +147,7 @@ def _row(about: Sought, kind: Kind, row: Row) -> FoundRow:
         id=row.id,
         host=row.agent,
         hostname=str(said.get("host.name", "")),
-        unit=link(_unit(about, said.get("organization.id"))),
+        unit=link_within(about.units, _unit(about, said.get("organization.id"))),
         sample=bool(said.get("vonggac.sample")),
         fields={f.name: said[f.path] for f in FIELDS[kind].values() if f.path in said},
         title_vi=str(said.get("rule.name", "")),
@@ -172,15 +172,14 @@ def _facet(about: Sought, parts: list[Part], field: str, counts: list[Count]) ->
         value = (
             {True: "true", False: "false"}[count.value] if isinstance(count.value, bool) else str(count.value)
         )
-        unit = _unit(about, value) if field == "unit" else None
+        unit = link_within(about.units, _unit(about, value)) if field == "unit" else None
         values.append(
             FacetValue(
                 value,
                 count.count,
                 Part((value,), field) in parts,
                 write(toggled(parts, field, value)),
-                "" if unit is None else unit.name_vi,
-                "" if unit is None else unit.name_en,
+                unit,
             )
         )
     return Facet(field, values)

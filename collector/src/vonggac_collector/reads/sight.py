@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -67,11 +67,7 @@ class Sight:
 
     def link(self, code: str) -> views.UnitLink:
         """A unit by name and by that of the unit above, as far as it is in sight. Raises NotFound."""
-        unit = self.unit(code)
-        above = self.units.get(unit.parent or "") if code != self.root.code else None
-        if above is None or above.parent is None:
-            return link(unit)
-        return msgspec.structs.replace(link(unit), within_vi=above.name_vi, within_en=above.name_en)
+        return link_within(self.units, self.unit(code))
 
     def score(self, code: str) -> GroupScore:
         """The unit's score. Raises NotFound."""
@@ -82,6 +78,14 @@ class Sight:
 def link(unit: Unit) -> views.UnitLink:
     """A unit by name."""
     return views.UnitLink(unit.code, unit.name_vi, unit.name_en, unit.sample)
+
+
+def link_within(units: Mapping[str, Unit], unit: Unit) -> views.UnitLink:
+    """A unit by name and by that of the unit above, as far as that is among `units`, the caller's."""
+    above = units.get(unit.parent or "")
+    if above is None or above.parent is None:
+        return link(unit)
+    return msgspec.structs.replace(link(unit), within_vi=above.name_vi, within_en=above.name_en)
 
 
 def failing(host: HostAt) -> tuple[int, int]:

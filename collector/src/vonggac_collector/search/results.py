@@ -44,8 +44,7 @@ class FacetValue(msgspec.Struct, frozen=True):
     count: int
     chosen: bool
     text: str
-    name_vi: str = ""
-    name_en: str = ""
+    unit: UnitLink | None = None
 
 
 class Facet(msgspec.Struct, frozen=True):

@@ -20,6 +20,7 @@ from vonggac_collector.search.syntax import Unfit, read
 
 from ..inert import inert_name, visible
 from ..language import Language, translatable
+from ..rendering import named_within
 from ..search_words import EXAMPLES, complaint
 from ..search_words import FIELDS as FIELD_WORDS
 from ..search_words import KINDS as KIND_WORDS
@@ -99,8 +100,8 @@ def facets(language: Language, view: SearchPage) -> list[tuple[str, list[Choice]
 
 def _choice(language: Language, view: SearchPage, facet: Facet, value: FacetValue) -> Choice:
     name = inert_name(value.value)
-    if value.name_vi:
-        name = inert_name(language.pick(value.name_vi, value.name_en))
+    if value.unit is not None:
+        name = named_within(language, value.unit)
     elif facet.field in _FACET_WORDS:
         name = inert_name(word(language, _FACET_WORDS[facet.field], value.value))
     return Choice(name, address(q=value.text, kind=view.kind, sort=view.sort), value.count, value.chosen)

@@ -17,6 +17,7 @@ from ..charts.marks import mark, severity
 from ..format import NOTHING, moment, number
 from ..inert import inert_name
 from ..language import Language
+from ..rendering import named_within
 from ..words import word
 
 COLUMNS: Final[dict[Kind, tuple[tuple[str, str], ...]]] = {
@@ -138,8 +139,7 @@ def _host(language: Language, row: FoundRow) -> Markup:
 
 
 def _unit(language: Language, row: FoundRow) -> Markup:
-    name = language.pick(row.unit.name_vi, row.unit.name_en)
-    return Markup('<a href="/units/{}">{}</a>').format(quote(row.unit.code), inert_name(name))
+    return Markup('<a href="/units/{}">{}</a>').format(quote(row.unit.code), named_within(language, row.unit))
 
 
 def _system(language: Language, row: FoundRow) -> Markup:
