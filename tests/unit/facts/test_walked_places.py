@@ -91,6 +91,11 @@ def test_what_is_mounted_below_a_root_is_walked(tmp_path: Path) -> None:
     beyond = (f"mount -t ramfs none {tmp_path}/dev", f"mkdir {shm}", f"mount -t tmpfs none {shm}")
     opened = f"touch {shm}/open && chmod 666 {shm}/open"
     assert as_mounted(*beyond, opened, root=tmp_path) == "['/dev/shm/open'] []"
+    hidden = (
+        f"mount -t tmpfs none {home} && touch {home}/f",
+        f"mount --bind {home}/f {tmp_path}/dev/version",
+    )
+    assert as_mounted(below[1], *hidden, root=tmp_path) == "[] []"  # as systemd hides files of /proc
     # Where the root is itself a disk's, what lies below the mount point is not what belongs there.
     assert as_mounted(f"mount --bind {tmp_path} {tmp_path}", root=tmp_path) == "[] ['/home']"
     assert as_mounted(f"mount -t ramfs none {home}", root=tmp_path) == "[] ['/home']"

@@ -6,6 +6,7 @@ Sources: proc_pid_mountinfo(5), where octal escapes stand for blanks and backsla
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
@@ -50,13 +51,17 @@ def places(host: Host, left_out: frozenset[str]) -> Places:
     machine = host if host.live else Host(now=host.now)
     table = mounted((machine.read("proc/self/mountinfo", _MOUNT_TABLE) or b"").split(b"\n"), root)
     walked = local(table)
-    devices = set()
+    devices, files = set(), set()
     for path in walked:
         status = machine.stat((root + path) or "/")
         if status is not None:
             devices.add(status.st_dev)
+            if not stat.S_ISDIR(status.st_mode):
+                files.add(path)
     absent = () if host.live else tuple(_not_mounted(host, table, walked))
-    return Places(frozenset(devices), tuple(starts(table, left_out)), frozenset(table) - set(walked), absent)
+    # A file may be a mount point too: systemd hides /proc/kmsg from a service that way.
+    begins = tuple(path for path in starts(table, left_out) if path not in files)
+    return Places(frozenset(devices), begins, frozenset(table) - set(walked), absent)
 
 
 def mounted(mountinfo: Iterable[bytes], root: str = "") -> dict[str, str]:
