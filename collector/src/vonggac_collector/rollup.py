@@ -5,13 +5,13 @@ Days are those of Viet Nam (UTC+7 all year). A day's scores are those of its las
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta, timezone
 from typing import Final
 
 import structlog
 
+from .background import Background
 from .board import Board, BoardMaker
 from .errors import Busy, StoreFailed
 from .ledger.interface import Ledger
@@ -97,7 +97,7 @@ def publish_missing(ledger: Ledger, maker: BoardMaker, now: datetime) -> int:
     return published
 
 
-class Worker:
+class Worker(Background):
     """A thread that publishes after changes, at most every few seconds, and when a day ends."""
 
     def __init__(
@@ -108,24 +108,13 @@ class Worker:
         *,
         debounce_s: float = _DEBOUNCE_S,
     ) -> None:
+        super().__init__("rollup")
         self._ledger = ledger
         self._maker = maker
         self._now = now
         self._debounce_s = debounce_s
         self._seen = -1
         self._published_at: datetime | None = None
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self.run, name="rollup", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End; returns when the last publication is done."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
 
     def wait(self, seconds: float) -> None:
         """Wait that long, or until it is stopped."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import random
-import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
@@ -17,6 +16,7 @@ from typing import Final
 
 import structlog
 
+from vonggac_collector.background import Background
 from vonggac_collector.errors import Busy, IndexFailed, IndexMissing, StoreFailed
 from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.ledger.rows import DeadLetter, OutboxRow
@@ -38,7 +38,7 @@ _FIRST_S: Final = 3_600.0
 _LOG: Final = structlog.get_logger("vonggac.index")
 
 
-class Consumer:
+class Consumer(Background):
     """A thread that tells the index; see the module. Any number of them may work at one ledger and one index."""
 
     def __init__(
@@ -51,6 +51,7 @@ class Consumer:
         pause_s: float = _PAUSE_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        super().__init__("index")
         self._ledger = ledger
         self._index = index
         self._reader = reader
@@ -62,18 +63,6 @@ class Consumer:
         self._every_s = _DAY_S
         self._round: list[str] = []
         self._duty = ledger.duty("index")
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self.run, name="index", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End; returns when the turn that it is at is done."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
 
     def run(self) -> None:
         """Tell until stopped. Whatever fails is tried again."""
