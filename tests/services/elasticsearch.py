@@ -24,6 +24,7 @@ from typing import Any, Final
 import httpx
 import pytest
 from tests.services.postgres import free_port
+from tests.services.session import for_session
 
 GIVEN: Final = "VONGGAC_TEST_ELASTICSEARCH_URL"
 VERSION: Final = "8.19.5"
@@ -230,11 +231,5 @@ def running() -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def elasticsearch() -> Iterator[Server]:
-    """The session's server. In continuous integration it must be there; elsewhere its tests are skipped, visibly."""
-    try:
-        with running() as server:
-            yield server
-    except FileNotFoundError as e:
-        if os.environ.get("CI") == "true":
-            pytest.fail(str(e))
-        pytest.skip(str(e))
+    """The session's server."""
+    yield from for_session(running)

@@ -22,6 +22,7 @@ from typing import Final, Literal
 import psycopg
 import pytest
 import sqlalchemy as sa
+from tests.services.session import for_session
 
 from vonggac_collector.ledger.sql.ledger import open_ledger
 from vonggac_collector.ledger.tables import METADATA
@@ -220,11 +221,5 @@ def running() -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
-    """The session's server. In continuous integration it must be there; elsewhere its tests are skipped, visibly."""
-    try:
-        with running() as server:
-            yield server
-    except FileNotFoundError as e:
-        if os.environ.get("CI") == "true":
-            pytest.fail(str(e))
-        pytest.skip(str(e))
+    """The session's server."""
+    yield from for_session(running)
