@@ -16,10 +16,9 @@ from vonggac_contract.facts.packages import UnpackagedSoftware
 
 from ...host import Host
 from ...untrusted import as_text, bounded
-from . import dpkg, package_inventory
+from . import dpkg, owning_package, package_inventory
 
 LOCAL: Final = ("usr/local/bin", "usr/local/sbin")
-MAX_LIST_BYTES: Final = 16 * limits.MIB
 _SNAP: Final = re.compile(r"([a-z0-9-]+(?:_[a-z0-9]+)?)_x?\d+\.snap")
 
 
@@ -73,13 +72,8 @@ def _of_opt(host: Host) -> list[str]:
     if not host.exists(dpkg.STATUS):
         return []
     folders = [f"/opt/{name}" for name in host.names("opt")]
-    known = owned(folders, _lists(host)) if folders else set()
+    if not folders:
+        return []
+    lists = (listed for _, listed in owning_package.lists(host, folders) if b"/opt/" in listed)
+    known = owned(folders, lists)
     return [folder for folder in folders if folder not in known]
-
-
-def _lists(host: Host) -> Iterable[bytes]:
-    for name in host.names("var/lib/dpkg/info", limit=200_000):
-        if name.endswith(".list"):
-            raw = host.read(f"var/lib/dpkg/info/{name}", limit=MAX_LIST_BYTES)
-            if raw and b"/opt/" in raw:
-                yield raw
