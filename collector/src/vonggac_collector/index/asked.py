@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Final
 
@@ -15,10 +16,11 @@ import msgspec
 from vonggac_collector.errors import Invalid
 from vonggac_collector.ledger.tables import to_microseconds
 from vonggac_collector.search.fields import FIELDS, ORDER, Field
-from vonggac_collector.search.query import Is, Kind, Query, Range, Sort, Starts, Term, Word
+from vonggac_collector.search.query import Having, Is, Kind, Query, Range, Sort, Starts, Term, Word
 from vonggac_collector.search.versions import order_of
 
 from .fold import tag, words
+from .schema import AGENT
 
 MAX_TERMS: Final = 50
 MAX_VALUES: Final = 200
@@ -29,7 +31,20 @@ FACET_SIZE: Final = 20
 NO_NUMBER: Final = -(2**53)
 NO_TEXT: Final = ""
 """What a document without the field is sorted as: below every other."""
+MAX_HOSTS: Final = 65_536
+"""Hosts that a search can be narrowed to by what else they have: as many terms as Elasticsearch takes
+(index.max_terms_count, by default)."""
 _FLAGS: Final = (True, False)
+
+
+class TooMany(Invalid):
+    """More hosts than MAX_HOSTS have what was asked for. `kind`: of what."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        super().__init__(
+            f"more than {MAX_HOSTS} hosts have such {kind}; narrow that down, or look among them"
+        )
 
 
 class Phrases(msgspec.Struct, frozen=True):
@@ -75,7 +90,16 @@ class Between(msgspec.Struct, frozen=True):
     negated: bool
 
 
-Condition = Phrases | OneOf | Under | Begins | Between
+class OnHosts(msgspec.Struct, frozen=True):
+    """The document's host has one that fits what is `asked`, whose order and place say nothing. An index finds those
+    hosts first, within the same scope, and puts them here: `found_on`.
+    """
+
+    asked: Asked
+    negated: bool
+
+
+Condition = Phrases | OneOf | Under | Begins | Between | OnHosts
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -97,6 +121,15 @@ class Asked(msgspec.Struct, frozen=True):
     def facets(self) -> list[Field]:
         """The fields whose values are counted: those of the kind, on the first page."""
         return [f for f in FIELDS[self.kind].values() if f.facet] if self.after is None else []
+
+
+def found_on(asked: Asked, hosts: Callable[[Asked], Iterable[str]]) -> Asked:
+    """The question with the hosts themselves, by their ids, where it asks for those that have something."""
+    conditions = [
+        OneOf(AGENT, tuple(hosts(c.asked)), c.negated) if isinstance(c, OnHosts) else c
+        for c in asked.conditions
+    ]
+    return msgspec.structs.replace(asked, conditions=tuple(conditions))
 
 
 def _missing(field: Field) -> str | int:
@@ -122,6 +155,8 @@ def ask(query: Query, *, after: str = "", limit: int = MAX_LIMIT) -> Asked:
 
 
 def _condition(kind: Kind, term: Term) -> Condition:
+    if isinstance(term, Having):
+        return OnHosts(ask(Query(term.kind, term.terms)), term.negated)
     if isinstance(term, Word):
         found = tuple(words(term.text))
         return Phrases((found,), len(found) == 1 and not term.whole, term.negated)

@@ -14,7 +14,20 @@ from vonggac_collector.search.fields import VERSION_ORDER, Field
 from vonggac_collector.search.query import Query, Scope
 
 from . import schema
-from .asked import FACET_SIZE, Asked, Begins, Between, Condition, OneOf, Phrases, Under, ask, place
+from .asked import (
+    FACET_SIZE,
+    Asked,
+    Begins,
+    Between,
+    Condition,
+    OneOf,
+    OnHosts,
+    Phrases,
+    Under,
+    ask,
+    found_on,
+    place,
+)
 from .document import Document, documents, plain
 from .interface import Count, Event, HostState, IndexHealth, Page, Row, Score, Taken
 
@@ -141,6 +154,7 @@ class MemoryIndex:
         """Nothing to close."""
 
     def _fitting(self, asked: Asked, scope: Scope) -> list[Document]:
+        asked = found_on(asked, lambda other: {d.agent for d in self._fitting(other, scope)})
         return [
             d
             for _, made in self._stores[0].values()
@@ -184,6 +198,8 @@ def _fits(document: Document, condition: Condition) -> bool:
         case Phrases(phrases, prefix):
             text = str(document.fields[schema.TEXT]).split(" ")
             return any(_has(text, list(p), prefix) for p in phrases)
+        case OnHosts():
+            raise AssertionError("these hosts are found before")
         case OneOf(path, values):
             return document.fields.get(path) in values
         case Under(units):

@@ -59,7 +59,15 @@ class Range(msgspec.Struct, frozen=True, tag="range"):
     negated: bool = False
 
 
-Term = Word | Is | Starts | Range
+class Having(msgspec.Struct, frozen=True, tag="having"):
+    """The host that the document is about has a document of that kind which fits all of the terms."""
+
+    kind: Kind
+    terms: tuple[Word | Is | Starts | Range, ...]
+    negated: bool = False
+
+
+Term = Word | Is | Starts | Range | Having
 
 
 class Sort(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ from vonggac_collector.index.documents import Standing, host_state
 from vonggac_collector.index.interface import HostState
 from vonggac_collector.ledger.rows import Agent, Failing, Host, Look, Placement, System, Unit
 from vonggac_collector.search.fields import FIELDS, OUTCOMES, Field
-from vonggac_collector.search.query import KINDS, Is, Kind, Query, Range, Sort, Starts, Term, Word
+from vonggac_collector.search.query import KINDS, Having, Is, Kind, Query, Range, Sort, Starts, Term, Word
 from vonggac_contract.finding import DOMAINS, SEVERITIES
 from vonggac_contract.rule import Rule, Text
 
@@ -222,13 +222,22 @@ _WORDS = (
 def a_random_query(rng: random.Random, tree: Sequence[Unit], asked: Kind | None = None) -> Query:
     """Some question, mostly one that something fits."""
     kind = rng.choice(KINDS) if asked is None else asked
-    terms = tuple(_a_term(rng, kind, tree) for _ in range(rng.randrange(3)))
+    terms: tuple[Term, ...] = tuple(_a_term(rng, kind, tree) for _ in range(rng.randrange(3)))
+    if rng.random() < 0.4:
+        terms += (_having(rng, tree),)
     sorts = [f.name for f in FIELDS[kind].values() if f.sorts]
     sort = rng.choice((None, Sort(rng.choice(sorts), rng.random() < 0.5)))
     return Query(kind, terms, sort)
 
 
-def _a_term(rng: random.Random, kind: Kind, tree: Sequence[Unit]) -> Term:
+def _having(rng: random.Random, tree: Sequence[Unit]) -> Having:
+    """Something that a host has beside, of any kind."""
+    kind = rng.choice(KINDS)
+    terms = tuple(_a_term(rng, kind, tree) for _ in range(rng.randrange(1, 3)))
+    return Having(kind, terms, rng.random() < 0.3)
+
+
+def _a_term(rng: random.Random, kind: Kind, tree: Sequence[Unit]) -> Word | Is | Starts | Range:
     negated = rng.random() < 0.3
     if rng.random() < 0.3:
         return Word(rng.choice(_WORDS), rng.random() < 0.3, negated)

@@ -22,7 +22,7 @@ from tests.unit.collector.index.machines import (
 from vonggac_collector.errors import Invalid
 from vonggac_collector.index.interface import HostState, Index, Page, Row
 from vonggac_collector.index.memory import MemoryIndex
-from vonggac_collector.search.query import KINDS, Is, Query, Range, Scope, Sort, Starts, Term, Word
+from vonggac_collector.search.query import KINDS, Having, Is, Query, Range, Scope, Sort, Starts, Term, Word
 
 ALL = Scope("vn")
 PACKAGE = {"packages": {"packages": [["openssl", "3.0.1", "amd64"], ["bash", "5.2", "amd64"]]}}
@@ -136,6 +136,50 @@ def test_terms_find_what_they_say(index: Index) -> None:
         assert (term, sorted(found(index, term, kind="hosts"))) == (term, sorted(expected))
 
 
+SOCKETS = {
+    "sockets": {
+        "sockets": [{"protocol": "tcp", "address": "0.0.0.0", "port": p, "scope": "any"} for p in (22, 3389)]
+    }
+}
+OTHERS: list[tuple[Term, str, list[str]]] = [
+    (Having("ports", (Is("port", (3389,)),)), "findings", ["linux.a"]),
+    (Having("ports", (Is("port", (3389,)),), negated=True), "findings", ["linux.b", "linux.c"]),
+    (Having("ports", (Is("port", (3389,)),)), "packages", []),
+    (Having("ports", (Is("port", (1,)),)), "findings", []),
+    (Having("ports", (Is("port", (1,)),), negated=True), "hosts", ["a", "b", "c"]),
+    (Having("packages", (Is("package", ("openssl",)), Range("version", None, "4"))), "hosts", ["b"]),
+    # Its bash is newer and its openssl is not: no package is both.
+    (Having("packages", (Is("package", ("openssl",)), Range("version", "4"))), "hosts", []),
+    (Having("packages", (Is("package", ("bash",)),)), "packages", ["bash", "openssl"]),
+    (Having("findings", (Is("rule", ("linux.c",)),)), "hosts", ["c"]),
+    (Having("findings", (Is("severity", ("low",)),)), "hosts", ["c"]),
+    (Having("hosts", (Is("host", ("c",)),)), "findings", ["linux.c"]),
+    (Having("hosts", (Word("a"),), negated=True), "hosts", ["b", "c"]),
+    (Having("hosts", ()), "hosts", ["a", "b", "c"]),
+]
+
+
+def test_what_else_a_host_has_narrows_what_is_found_on_it(index: Index) -> None:
+    put(
+        index,
+        a_state(1, hostname="a", failing=fails("linux.a"), sections=SOCKETS),
+        a_state(2, hostname="b", failing=fails("linux.b"), sections=PACKAGE),
+        a_state(3, hostname="c", failing=fails("linux.c", severity="low")),
+    )
+    for term, kind, expected in OTHERS:
+        assert (term, sorted(found(index, term, kind=kind))) == (term, expected)
+    both = [Having("ports", (Is("port", (p,)),)) for p in (22, 3389)]
+    assert found(index, *both, kind="hosts") == ["a"]
+
+
+def test_what_hosts_outside_have_says_nothing(index: Index) -> None:
+    tree = [ROOT, *(msgspec.structs.replace(ROOT, code=c, parent="vn") for c in ("a", "b"))]
+    put(index, a_state(1, path=path_of(tree, "a"), failing=fails("linux.a"), sections=SOCKETS))
+    put(index, a_state(2, path=path_of(tree, "b"), failing=fails("linux.b")))
+    open_port = Having("ports", (Is("port", (22,)),))
+    assert [found(index, open_port, unit=u) for u in ("vn", "a", "b")] == [["linux.a"], ["linux.a"], []]
+
+
 def test_rules_are_found_by_their_titles_in_both_languages(index: Index) -> None:
     put(index, a_state(failing=fails("linux.ssh.root-login", "linux.tls.expired")))
     for words in ("dang nhap ssh", "Đăng nhập", "root login", "linux.ssh"):
@@ -244,6 +288,7 @@ NONSENSE = [
     Query("hosts", (), Sort("os")),
     Query("hosts", (), Sort("nothing")),
     Query("hosts", (Word("a"),) * 51),
+    Query("hosts", (Having("ports", (Is("outcome", ("fail",)),)),)),
 ]
 
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from tests.unit.collector.index.machines import a_random_query, a_tree
 
 from vonggac_collector.index import schema
-from vonggac_collector.index.asked import ask
+from vonggac_collector.index.asked import OnHosts, ask, found_on
 from vonggac_collector.index.elastic.client import MAX_BULK_BYTES, MAX_BULK_DOCUMENTS, Operation, chunks
-from vonggac_collector.index.elastic.dsl import mappings, search_body
+from vonggac_collector.index.elastic.dsl import hosts_body, mappings, search_body
 from vonggac_collector.search.query import Scope
 
 
@@ -33,6 +33,10 @@ def test_every_question_is_held_against_its_scope_before_all_else() -> None:
         rng = random.Random(seed)
         tree = a_tree(seed)
         asked = ask(a_random_query(rng, tree))
+        for other in (c.asked for c in asked.conditions if isinstance(c, OnHosts)):
+            hosts = hosts_body(other, Scope("u3"), None)
+            assert hosts["query"]["bool"]["filter"][0] == {"term": {schema.PATH: "u3"}}
+        asked = found_on(asked, lambda _: ["a host"])
         body = search_body(asked, Scope("u3"), size=10)
         assert body["query"]["bool"]["filter"][0] == {"term": {schema.PATH: "u3"}}
         assert set(body["query"]["bool"]) == {"filter", "must_not"}

@@ -13,6 +13,7 @@ from vonggac_collector.index.asked import (
     Between,
     Condition,
     OneOf,
+    OnHosts,
     Phrases,
     Under,
     place,
@@ -21,6 +22,7 @@ from vonggac_collector.index.document import plain
 from vonggac_collector.index.interface import Count, Page, Row
 from vonggac_collector.search.query import Scope
 
+HOSTS_PAGE: Final = 10_000
 _SHARD_SIZE: Final = 10_000
 """More than any facet has values (units: 3,355), so that what a shard leaves out makes no count wrong."""
 _TYPES: Final = {
@@ -74,6 +76,15 @@ def search_body(asked: Asked, scope: Scope, *, size: int) -> dict[str, Any]:
     return body
 
 
+def hosts_body(asked: Asked, scope: Scope, after: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The request for the hosts that have something that fits, a page at a time; with the first, about how many."""
+    pages = {"size": HOSTS_PAGE, "sources": [{"host": {"terms": {"field": schema.AGENT}}}]}
+    aggregations: dict[str, Any] = {"hosts": {"composite": pages | ({"after": after} if after else {})}}
+    if after is None:
+        aggregations["about"] = {"cardinality": {"field": schema.AGENT, "precision_threshold": 10_000}}
+    return {"query": query_of(asked, scope), "size": 0, "track_total_hits": False, "aggs": aggregations}
+
+
 def query_of(asked: Asked, scope: Scope) -> dict[str, Any]:
     """The scope first, whatever is asked: nothing outside of it can fit."""
     within: list[dict[str, Any]] = [
@@ -89,6 +100,8 @@ def _condition(condition: Condition) -> dict[str, Any]:
     match condition:
         case Phrases(phrases, prefix):
             return {"bool": {"should": [_phrase(p, prefix) for p in phrases], "minimum_should_match": 1}}
+        case OnHosts():
+            raise AssertionError("these hosts are found before")
         case OneOf(path, values):
             return {"terms": {path: list(values)}}
         case Under(units):

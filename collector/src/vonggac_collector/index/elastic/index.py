@@ -17,7 +17,7 @@ from elasticsearch import Elasticsearch
 
 from vonggac_collector.errors import IndexMissing
 from vonggac_collector.index import schema
-from vonggac_collector.index.asked import ask
+from vonggac_collector.index.asked import MAX_HOSTS, Asked, TooMany, ask, found_on
 from vonggac_collector.index.document import Document, digest_of, documents
 from vonggac_collector.index.interface import (
     Event,
@@ -29,10 +29,10 @@ from vonggac_collector.index.interface import (
     Score,
     Taken,
 )
-from vonggac_collector.search.query import Query, Scope
+from vonggac_collector.search.query import Kind, Query, Scope
 
 from .client import Access, Operation, Written, connect, index_errors, send
-from .dsl import page_of, query_of, row_of, search_body
+from .dsl import hosts_body, page_of, query_of, row_of, search_body
 from .layout import NEXT, WRITTEN, Layout
 
 _LISTED: Final = 10_000
@@ -173,25 +173,26 @@ class ElasticIndex:
         ).refused
 
     def search(self, query: Query, scope: Scope, *, after: str = "", limit: int = 50) -> Page:
-        asked = ask(query, after=after, limit=limit)
+        asked = self._found(ask(query, after=after, limit=limit), scope)
         with index_errors():
             answer = self._client.search(
-                index=self._alias(query), body=search_body(asked, scope, size=asked.limit + 1)
+                index=self._alias(query.kind), body=search_body(asked, scope, size=asked.limit + 1)
             )
         return page_of(asked, answer.body)
 
     def count(self, query: Query, scope: Scope, *, most: int = 0) -> int:
+        asked = self._found(ask(query), scope)
         with index_errors():
             answer = self._client.count(
-                index=self._alias(query), query=query_of(ask(query), scope), terminate_after=most or None
+                index=self._alias(query.kind), query=query_of(asked, scope), terminate_after=most or None
             )
         return min(int(answer["count"]), most) if most else int(answer["count"])
 
     @contextmanager
     def export(self, query: Query, scope: Scope) -> Iterator[_Export]:
-        asked = ask(query)
+        asked = self._found(ask(query), scope)
         with index_errors():
-            opened = self._client.open_point_in_time(index=self._alias(query), keep_alive=_KEEP)
+            opened = self._client.open_point_in_time(index=self._alias(query.kind), keep_alive=_KEEP)
         export = _Export(self._client, search_body(asked, scope, size=_EXPORTED), opened["id"])
         try:
             yield export
@@ -223,8 +224,30 @@ class ElasticIndex:
     def close(self) -> None:
         self._client.close()
 
-    def _alias(self, query: Query) -> str:
-        return self._layout.rooms[schema.ROOM_OF[query.kind]]
+    def _found(self, asked: Asked, scope: Scope) -> Asked:
+        """Raises TooMany."""
+        return found_on(asked, lambda other: self._hosts(other, scope))
+
+    def _hosts(self, asked: Asked, scope: Scope) -> list[str]:
+        """The hosts in scope that have something that fits."""
+        found: list[str] = []
+        after: Mapping[str, Any] | None = None
+        while True:
+            with index_errors():
+                answer = self._client.search(
+                    index=self._alias(asked.kind), body=hosts_body(asked, scope, after)
+                )
+            made = answer["aggregations"]
+            found += [b["key"]["host"] for b in made["hosts"]["buckets"]]
+            # What is estimated is within a few of a hundred, and saves reading what is far too much.
+            if len(found) > MAX_HOSTS or made.get("about", {"value": 0})["value"] > 2 * MAX_HOSTS:
+                raise TooMany(asked.kind)
+            after = made["hosts"].get("after_key")
+            if after is None:
+                return found
+
+    def _alias(self, kind: Kind) -> str:
+        return self._layout.rooms[schema.ROOM_OF[kind]]
 
     def _send(self, operations: Sequence[Operation]) -> Written:
         return send(self._client, operations, sleep=self._sleep)

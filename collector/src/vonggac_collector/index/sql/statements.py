@@ -7,7 +7,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from vonggac_collector.index import schema
-from vonggac_collector.index.asked import FACET_SIZE, Asked, Begins, Between, Condition, OneOf, Phrases, Under
+from vonggac_collector.index.asked import (
+    FACET_SIZE,
+    Asked,
+    Begins,
+    Between,
+    Condition,
+    OneOf,
+    OnHosts,
+    Phrases,
+    Under,
+)
 from vonggac_collector.index.interface import Room
 from vonggac_collector.search.query import Scope
 
@@ -27,7 +37,7 @@ class Statements:
         if self._room != "hosts":
             self._where.append(self._own.c.kind == asked.kind)
         for condition in asked.conditions:
-            found = self._condition(condition)
+            found = self._condition(condition, scope)
             # What a document does not have fits nothing, so that the negation is everything else.
             self._where.append(sa.not_(sa.func.coalesce(found, sa.false())) if condition.negated else found)
 
@@ -75,6 +85,10 @@ class Statements:
         ]
         return total.union_all(*(sa.select(m) for m in most))
 
+    def agents(self) -> sa.Select[Any]:
+        """The hosts that something fits of, each maybe more than once."""
+        return self._from(sa.select(hosts.c.agent)).where(*self._where).correlate(None)
+
     def _from(self, chosen: sa.Select[Any]) -> sa.Select[Any]:
         if self._room == "hosts":
             return chosen.select_from(hosts)
@@ -86,10 +100,12 @@ class Statements:
         table = hosts if path in COMMON_PATHS else self._own
         return table.c[column_name(path)]
 
-    def _condition(self, condition: Condition) -> sa.ColumnElement[bool]:
+    def _condition(self, condition: Condition, scope: Scope) -> sa.ColumnElement[bool]:
         match condition:
             case Phrases(phrases, prefix):
                 return sa.or_(*(self._phrase(p, prefix) for p in phrases))
+            case OnHosts(asked):
+                return hosts.c.agent.in_(Statements(asked, scope).agents())
             case OneOf(path, values):
                 return self._column(path).in_(values)
             case Under(units):
