@@ -291,6 +291,29 @@ scores_daily = _table(
     _Column("parameters", sa.Integer, nullable=False),
 )
 
+legal_holds = _table(
+    "legal_holds",
+    _Column("id", sa.String(36), primary_key=True),
+    _Column("kind", sa.String(8), nullable=False),
+    _Column("subject", sa.String(80), nullable=False),
+    _Column("reason", sa.String(500), nullable=False),
+    _Column("since", Instant, nullable=False),
+    _Column("until", Instant),
+    _Column("by", sa.String(200), nullable=False),
+    _Column("at", Instant, nullable=False),
+    _Column("released_at", Instant),
+    _Column("released_by", sa.String(200)),
+    _Column("release_reason", sa.String(500)),
+)
+
+cuts = _table(
+    "cuts",
+    _Column("agent", _HOST, sa.ForeignKey("agents.id"), primary_key=True),
+    _Column("epoch", sa.BigInteger, primary_key=True),
+    _Column("sequence", sa.BigInteger, primary_key=True),
+    _Column("digest", _DIGEST, nullable=False),
+)
+
 users = _table(
     "users",
     _Column("id", sa.String(36), primary_key=True),
