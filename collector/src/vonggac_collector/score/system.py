@@ -146,7 +146,7 @@ def _at_level(deduction: Deduction, points: int, system: str | None, agency: str
     )
 
 
-def _scaled(shares: Sequence[int], weight: int, loss: int) -> list[int]:
+def scaled(shares: Sequence[int], weight: int, loss: int) -> list[int]:
     """Shares of one part in the loss of the whole: in proportion within the part, the part by its weighted loss."""
     whole = sum(shares)
     if whole == 0:
@@ -210,13 +210,13 @@ def agency_score(agency: AgencyInput, now: int, parameters: Parameters) -> Agenc
     leaves: list[_Leaf] = []
     for score in systems:
         if score.score is not None:
-            scaled = _scaled(score.shares, score.weight, FULL - score.score)
-            leaves += map(_Leaf, score.deductions, scaled)
+            within = scaled(score.shares, score.weight, FULL - score.score)
+            leaves += map(_Leaf, score.deductions, within)
     if whole.unassigned is not None:
         held = Deduction("unassigned", "unassigned", 0, hosts=len(hosts))
         group = _leaves(standings, effective, whole.unassigned, held)
-        scaled = _scaled([leaf.share for leaf in group], whole.unassigned_weight, FULL - whole.unassigned)
-        leaves += [_Leaf(leaf.deduction, share) for leaf, share in zip(group, scaled, strict=True)]
+        within = scaled([leaf.share for leaf in group], whole.unassigned_weight, FULL - whole.unassigned)
+        leaves += [_Leaf(leaf.deduction, share) for leaf, share in zip(group, within, strict=True)]
     shares = [leaf.share for leaf in leaves]
     parts = apportion(FULL - whole.points if whole.points is not None else 0, shares)
     covered = coverage(
@@ -257,7 +257,7 @@ def parent_score(parent: str, agencies: Sequence[AgencyScore], parameters: Param
         if agency.score is not None and agency.weight:
             grouped, within = agency.causes
             deductions += [_at_level(deduction, 0, None, agency.agency) for deduction in grouped]
-            shares += _scaled(within, agency.weight, FULL - agency.score)
+            shares += scaled(within, agency.weight, FULL - agency.score)
     parts = apportion(FULL - points if points is not None else 0, shares)
     covered = merged(agency.coverage for agency in ordered)
     sufficient, given = _beside(points, covered, parameters)
