@@ -40,6 +40,7 @@ FIELDS: Final = {
     "unknown": translatable("Rules that could not be judged"),
     "looked": translatable("Last look"),
     "address": translatable("Address"),
+    "agent-version": translatable("Version of the agent"),
     "version": translatable("Version"),
     "package": translatable("Package"),
     "architecture": translatable("Architecture"),
@@ -71,7 +72,8 @@ UNFIT: Final[dict[Code, str]] = {
     "no-field": translatable(
         "There is no field “%(given)s”. To look for the text itself, put it in quotation marks."
     ),
-    "other-kind": translatable("“%(field)s” says nothing about these; it belongs to others."),
+    "too-many-others": translatable("At most %(most)s other things that a machine has can be named."),
+    "too-wide": translatable("More than %(most)s machines have that: narrow it down, or look among them."),
     "no-value": translatable("“%(field)s” lacks its value."),
     "not-a-value": translatable("“%(field)s” is never “%(given)s”."),
     "not-a-number": translatable("“%(field)s” wants a whole number, not “%(given)s”."),
@@ -91,6 +93,10 @@ EXAMPLES: Final = (
     ("since:>30d", translatable("for longer than 30 days (h hours, d days, w weeks, y years)")),
     ("expires:<30d", translatable("over within 30 days, or already")),
     ("package:openssl version:<3.0", translatable("older than a version")),
+    (
+        "outcome:fail severity:high unit:01 port:3389",
+        translatable("failed and high, in a unit, on machines where that port is open"),
+    ),
     ("port:1..1023 reach:any,public", translatable("a port from 1 to 1023 that is open to others")),
     ("looked:<2026-11-01 -sample:true", translatable("last looked at before that day, no sample data")),
 )

@@ -13,7 +13,6 @@ from vonggac_collector.index.memory import MemoryIndex
 from vonggac_collector.reads.search import Sought, export, search
 from vonggac_collector.search.query import KINDS, Kind
 from vonggac_collector.search.results import Asking, FoundRow, SearchPage
-from vonggac_collector.search.syntax import Unfit
 
 TEXTS = (
     "",
@@ -34,6 +33,10 @@ TEXTS = (
     "subject:cong*",
     "user:root -login:true",
     "os:debian sample:false",
+    "outcome:fail severity:high unit:vn port:3389",
+    "package:openssl version:<1.1-z -port:22 duong",
+    "port:443 port:22 -user:root",
+    "-rule:linux.tls.expired failing:>1",
     "id:00000000*",
     "\u202e \u0000 * ( [ {{ ${jndi}",
 )
@@ -57,21 +60,16 @@ def test_every_text_finds_the_same_in_the_server_and_in_the_twin(index: Index) -
     for each in (index, twin):
         each.put(states)
         each.refresh()
-    found = refused = 0
+    found = 0
     kinds: tuple[Kind, ...] = KINDS
     for text in TEXTS:
         for kind in kinds:
             about = seen_from(tree, rng.choice(tree).code if rng.random() < 0.5 else "vn", [states[3].agent])
             asking = Asking(text, kind, rng.choice(("", "host", "-host", "level")), limit=20)
-            try:
-                expected = walked(twin, about, asking)
-            except Unfit:
-                refused += 1
-                continue
+            expected = walked(twin, about, asking)
             assert walked(index, about, asking) == expected, (text, kind)
             with export(index, about, asking) as whole:
                 assert (whole.total, list(whole.rows)) == (expected[0].total, expected[1])
             assert states[3].agent not in {r.host for r in expected[1]}
             found += bool(expected[1])
-    assert found > 30
-    assert refused > 20
+    assert found > 60

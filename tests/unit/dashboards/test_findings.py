@@ -16,6 +16,7 @@ from tests.unit.dashboards import sample, searched
 from tests.unit.dashboards.house import SampleQueries, make_app, signed_in
 from tests.unit.dashboards.test_pages import LARGEST, shown_text, weight
 
+from vonggac_collector.index.asked import TooMany
 from vonggac_collector.search.fields import FIELDS
 from vonggac_collector.search.query import KINDS
 from vonggac_collector.search.syntax import MESSAGES, Unfit, read
@@ -143,11 +144,28 @@ def test_what_cannot_be_read_is_shown_at_its_place_with_what_would_fit(
         assert suggested in shown_text(answer.text[answer.text.index("<mark>") :])
 
 
-def test_a_field_of_another_kind_leads_there(browser: TestClient) -> None:
-    answer = browser.get("/findings?kind=hosts&q=port:22&lang=vi")
+def test_a_field_of_another_kind_narrows_to_machines_and_the_page_says_so(browser: TestClient) -> None:
+    every = total(browser.get("/findings?kind=hosts&lang=vi").text)
+    page = browser.get("/findings?kind=hosts&q=port:22&lang=vi").text
+    without = browser.get("/findings?kind=hosts&q=-port:22&lang=vi").text
+    assert 0 < total(page) < every == total(page) + total(without)
+    assert "Chỉ trên các máy có thứ này, trong mục Cổng đang mở: port:22" in shown_text(page)
+    assert "Chỉ trên các máy không có thứ này, trong mục Cổng đang mở: port:22" in shown_text(without)
+    assert "/findings?q=port%3A22&kind=ports" in links(page)
+
+
+def test_what_too_many_machines_have_leads_to_the_search_among_them(
+    browser: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def search(*_: object, **__: object) -> None:
+        raise TooMany("ports")
+
+    monkeypatch.setattr(searched.index(), "search", search)
+    answer = browser.get("/findings?kind=hosts&q=web+port:22&lang=vi")
     assert answer.status_code == 422
-    assert "/findings?q=port%3A22&kind=ports" in links(answer.text)
-    assert "/findings?q=port%3A22&kind=certificates" in links(answer.text)
+    assert "Ở ký tự thứ 5:" in answer.text
+    assert "Hơn 65536 máy có thứ này" in answer.text
+    assert "/findings?q=web+port%3A22&kind=ports" in links(answer.text)
 
 
 @given(st.text(alphabet='ab:-"“,*<>. \n\\', max_size=40) | st.text(max_size=40))

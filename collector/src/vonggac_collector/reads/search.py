@@ -7,7 +7,7 @@ name, in rows, counts and exports alike; and an index that answers with a unit f
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -16,17 +16,18 @@ import msgspec
 from vonggac_collector.auth import Caller
 from vonggac_collector.auth.scope import subtree
 from vonggac_collector.errors import IndexFailed, NotFound
-from vonggac_collector.index.asked import MAX_TERMS, MAX_VALUES
+from vonggac_collector.index.asked import MAX_HOSTS, MAX_TERMS, MAX_VALUES, TooMany
 from vonggac_collector.index.interface import Count, Index, Row
 from vonggac_collector.ledger.interface import Transaction
 from vonggac_collector.ledger.rows import Lag, Unit
-from vonggac_collector.search.fields import FIELDS, ORDER
-from vonggac_collector.search.meaning import query_of
+from vonggac_collector.search.fields import FIELDS, ORDER, OWN
+from vonggac_collector.search.meaning import divided, query_of
 from vonggac_collector.search.query import KINDS, Is, Kind, Query, Scope, Sort
 from vonggac_collector.search.results import (
     MOST,
     Asking,
     Behind,
+    Beside,
     Facet,
     FacetValue,
     FoundRow,
@@ -77,11 +78,11 @@ def sought(tx: Transaction, caller: Caller, now: datetime) -> Sought:
 def search(index: Index, about: Sought, asking: Asking) -> SearchPage:
     """One page. Raises Unfit for a text that cannot be read, Invalid for another sort or place, IndexFailed."""
     placed = read(asking.text)
-    queries = _queries(about, placed)
-    counts = _counts(index, about, queries)
-    kind = asking.kind or _first(counts)
+    counts = _counts(index, about, _queries(about, placed))
+    kind = asking.kind or _first(placed, counts)
     query = _query(about, placed, kind, asking.sort)
-    page = index.search(query, Scope(about.caller.unit), after=asking.after, limit=asking.limit)
+    with _narrow_enough(placed, kind):
+        page = index.search(query, Scope(about.caller.unit), after=asking.after, limit=asking.limit)
     parts = [p.part for p in placed]
     kinds = [KindCount(k, page.total if k == kind else counts.get(k)) for k in KINDS]
     sort = query.sort or ORDER[kind]
@@ -97,6 +98,7 @@ def search(index: Index, about: Sought, asking: Asking) -> SearchPage:
         [_facet(about, parts, name, values) for name, values in page.facets.items() if values],
         Behind(about.lag.waiting, about.lag.oldest, about.lag.dead, index.health().state),
         _without(parts) if not page.total else [],
+        [Beside(o.kind, write([p.part for p in o.terms]), o.negated) for o in divided(placed, kind)[1]],
     )
 
 
@@ -104,9 +106,9 @@ def search(index: Index, about: Sought, asking: Asking) -> SearchPage:
 def export(index: Index, about: Sought, asking: Asking) -> Iterator[Found]:
     """All of what `search` shows on its pages, in that order. Raises as `search`."""
     placed = read(asking.text)
-    kind = asking.kind or _first(_counts(index, about, _queries(about, placed)))
+    kind = asking.kind or _first(placed, _counts(index, about, _queries(about, placed)))
     query = _query(about, placed, kind, asking.sort)
-    with index.export(query, Scope(about.caller.unit)) as found:
+    with _narrow_enough(placed, kind), index.export(query, Scope(about.caller.unit)) as found:
         yield Found(found.total, (_row(about, kind, r) for r in found), kind)
 
 
@@ -119,8 +121,7 @@ def _queries(about: Sought, placed: list[Placed]) -> dict[Kind, Query]:
         except Unfit as e:
             why.append(e)
     if not found:
-        # Of a value that does not fit more can be said than of a field that belongs to others.
-        raise min(why, key=lambda e: e.why == "other-kind")
+        raise why[0]
     return found
 
 
@@ -133,12 +134,31 @@ def _query(about: Sought, placed: list[Placed], kind: Kind, sort: str) -> Query:
 
 
 def _counts(index: Index, about: Sought, queries: Mapping[Kind, Query]) -> dict[Kind, int]:
-    return {kind: index.count(query, Scope(about.caller.unit), most=MOST) for kind, query in queries.items()}
+    counted = {}
+    for kind, query in queries.items():
+        with suppress(TooMany):
+            counted[kind] = index.count(query, Scope(about.caller.unit), most=MOST)
+    return counted
 
 
-def _first(counts: Mapping[Kind, int]) -> Kind:
-    """The first kind that has anything."""
-    return next((k for k, n in counts.items() if n), next(iter(counts)))
+def _first(placed: list[Placed], counts: Mapping[Kind, int]) -> Kind:
+    """Findings if a field of theirs is named; else, of the kinds that have most of the fields, the first that has
+    anything."""
+    named = {p.part.field for p in placed}
+    fields = {kind: len(named & {f.name for f in OWN[kind]}) for kind in KINDS}
+    most = [k for k in KINDS if fields[k] == max(fields.values())]
+    likely: list[Kind] = ["findings"] if fields["findings"] else most
+    return next((k for k in likely if counts.get(k)), likely[0])
+
+
+@contextmanager
+def _narrow_enough(placed: list[Placed], kind: Kind) -> Iterator[None]:
+    """Raises Unfit where the index finds too many hosts that have something else."""
+    try:
+        yield
+    except TooMany as e:
+        terms = next(o.terms for o in divided(placed, kind)[1] if o.kind == e.kind)
+        raise Unfit("too-wide", terms[0].start, terms[0].end, most=MAX_HOSTS, fits=(e.kind,)) from e
 
 
 def _row(about: Sought, kind: Kind, row: Row) -> FoundRow:

@@ -72,7 +72,7 @@ _OWN: Final[dict[Kind, tuple[Field, ...]]] = {
         Field("unknown", "vonggac.unknown", "number", sorts=True),
         Field("looked", "vonggac.looked", "time", sorts=True),
         Field("address", "host.ip", "name"),
-        Field("version", "agent.version", "version", facet=True, sorts=True, order=VERSION_ORDER),
+        Field("agent-version", "agent.version", "version", facet=True, sorts=True, order=VERSION_ORDER),
     ),
     "packages": (
         Field("package", "package.name", "term", facet=True, sorts=True),
@@ -131,6 +131,9 @@ FIELDS: Final[dict[Kind, dict[str, Field]]] = {
 
 OWN: Final[dict[Kind, tuple[Field, ...]]] = _OWN
 """The fields of a kind that are not of its host."""
+
+HOMES: Final[tuple[Kind, ...]] = ("hosts", "packages", "accounts", "ports", "certificates", "findings")
+"""Of kinds that have a field alike, the first is meant when another kind is shown: a user is an account."""
 
 ORDER: Final[dict[Kind, Sort]] = {
     "findings": Sort("weight", descending=True),

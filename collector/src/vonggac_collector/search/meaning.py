@@ -1,5 +1,7 @@
 """What the terms of a text mean when one kind of thing is asked for. Pure.
 
+A field of another kind says what else the host has: see `divided`.
+
 A length of time counts back from now for what was (`since:>30d`: for longer than 30 days) and ahead for what will be
 (`expires:<30d`: within 30 days, or over already). Days are those of Vietnam, as pages show them.
 """
@@ -11,9 +13,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 
-from .fields import FIELDS, Field
-from .query import Is, Kind, Query, Range, Sort, Starts, Term, Word
-from .syntax import Code, Part, Placed, Unfit, kinds_of, nearest
+import msgspec
+
+from .fields import FIELDS, HOMES, Field
+from .query import Having, Is, Kind, Query, Range, Sort, Starts, Word
+from .syntax import Code, Part, Placed, Unfit, nearest
 
 AHEAD: Final = frozenset({"expires"})
 """Fields that tell of what will be."""
@@ -28,9 +32,76 @@ _DAY_VI: Final = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})", re.ASCII)
 _NUMBER: Final = re.compile(r"-?[0-9]{1,15}", re.ASCII)
 
 
+MAX_OTHERS: Final = 5
+"""Other things that a search may name: each is looked for by itself. The project's own figure."""
+
+
+class Other(msgspec.Struct, frozen=True):
+    """Something of another kind that the host has, or has none of if `negated`: one and the same thing fits all the
+    terms, which are without their minus.
+    """
+
+    kind: Kind
+    terms: tuple[Placed, ...]
+    negated: bool = False
+
+
 def query_of(terms: Iterable[Placed], kind: Kind, now: datetime, sort: Sort | None = None) -> Query:
-    """Raises Unfit for a term that this kind cannot be asked by."""
-    return Query(kind, tuple(_Meaning(placed, kind, now).term() for placed in terms), sort)
+    """Raises Unfit for a term that cannot be asked."""
+    own, others = divided(terms, kind)
+    made = [_Meaning(p, kind, now).term() for p in own]
+    having = [
+        Having(o.kind, tuple(_Meaning(p, o.kind, now).term() for p in o.terms), o.negated) for o in others
+    ]
+    return Query(kind, (*made, *having), sort)
+
+
+def divided(terms: Iterable[Placed], kind: Kind) -> tuple[list[Placed], list[Other]]:
+    """The terms about the kind, and what else its hosts have.
+
+    Fields that the kind lacks go together to the kind that has most of them. In the text's order they describe one
+    thing, until a field comes again: then another one begins. With a minus each stands alone: there is no such thing.
+    Raises Unfit for more than MAX_OTHERS.
+    """
+    own, foreign = list[Placed](), list[Placed]()
+    for placed in terms:
+        field = placed.part.field
+        (own if not field or field in FIELDS[kind] else foreign).append(placed)
+    others = _things([p for p in foreign if not p.part.negated])
+    others += [_no_such(p) for p in foreign if p.part.negated]
+    if len(others) > MAX_OTHERS:
+        first = others[MAX_OTHERS].terms[0]
+        raise Unfit("too-many-others", first.start, first.end, most=MAX_OTHERS)
+    return own, others
+
+
+def _things(terms: list[Placed]) -> list[Other]:
+    homes = _homes(terms)
+    things: list[tuple[Kind, dict[str, Placed]]] = []
+    for placed in terms:
+        field = placed.part.field
+        begun = [t for k, t in things if k == homes[field]]
+        if not begun or field in begun[-1]:
+            things.append((homes[field], {field: placed}))
+        else:
+            begun[-1][field] = placed
+    return [Other(kind, tuple(thing.values())) for kind, thing in things]
+
+
+def _homes(terms: list[Placed]) -> dict[str, Kind]:
+    """The kind that each field is asked of: the one that has most of them, then the one that has most of the rest."""
+    left, found = {p.part.field for p in terms}, dict[str, Kind]()
+    while left:
+        home = max(HOMES, key=lambda kind: len(left & FIELDS[kind].keys()))
+        found |= dict.fromkeys(left & FIELDS[home].keys(), home)
+        left -= FIELDS[home].keys()
+    return found
+
+
+def _no_such(placed: Placed) -> Other:
+    part = msgspec.structs.replace(placed.part, negated=False)
+    home = _homes([placed])[part.field]
+    return Other(home, (msgspec.structs.replace(placed, part=part),), negated=True)
 
 
 class _Meaning:
@@ -39,13 +110,11 @@ class _Meaning:
         self._kind = kind
         self._now = now
 
-    def term(self) -> Term:
+    def term(self) -> Word | Is | Starts | Range:
         part = self._placed.part
         if not part.field:
             return Word(part.values[0], whole=part.exact, negated=part.negated)
-        field = FIELDS[self._kind].get(part.field)
-        if field is None:
-            raise self._unfit("other-kind", fits=kinds_of(part.field))
+        field = FIELDS[self._kind][part.field]
         if field.type == "time":
             return self._time(field, part)
         if part.relation == "*":
@@ -79,7 +148,7 @@ class _Meaning:
             raise self._unfit("not-a-number", text)
         return int(text)
 
-    def _time(self, field: Field, part: Part) -> Term:
+    def _time(self, field: Field, part: Part) -> Range:
         if part.relation == "*":
             raise self._unfit("no-beginning")
         if len(part.values) > 1 and part.relation != "..":
@@ -95,7 +164,7 @@ class _Meaning:
         high: datetime | None = {">": None, ">=": None, "<": start, "..": last}.get(part.relation, end)
         return Range(field.name, low, high, below=high is not None, negated=part.negated)
 
-    def _length(self, field: Field, part: Part, lengths: list[timedelta]) -> Term:
+    def _length(self, field: Field, part: Part, lengths: list[timedelta]) -> Range:
         if not part.relation:
             raise self._unfit("needs-comparison", fits=(f"{field.name}:>{part.values[0]}",))
         ahead = field.name in AHEAD

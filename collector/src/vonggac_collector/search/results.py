@@ -82,6 +82,14 @@ class Behind(msgspec.Struct, frozen=True):
     state: Literal["ready", "rebuilding", "missing"]
 
 
+class Beside(msgspec.Struct, frozen=True):
+    """What else the hosts have that everything found is on, or have none of if `negated`: one thing of the kind."""
+
+    kind: Kind
+    text: str
+    negated: bool
+
+
 class Narrower(msgspec.Struct, frozen=True):
     """The search without one of its terms."""
 
@@ -91,7 +99,8 @@ class Narrower(msgspec.Struct, frozen=True):
 
 class SearchPage(msgspec.Struct, frozen=True):
     """One page of what was found. `total`: of all pages. `after`: asks for the next one; empty on the last. `facets`:
-    on the first page only. `without`: where nothing was found, the same with one term less.
+    on the first page only. `without`: where nothing was found, the same with one term less. `beside`: what narrows to
+    some hosts only.
     """
 
     as_of: datetime
@@ -105,3 +114,4 @@ class SearchPage(msgspec.Struct, frozen=True):
     facets: list[Facet]
     behind: Behind
     without: list[Narrower]
+    beside: list[Beside] = []

@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse
 from vonggac_collector.errors import IndexFailed
 from vonggac_collector.search.fields import COMMON, FIELDS, Field
 from vonggac_collector.search.query import KINDS, Kind
-from vonggac_collector.search.results import MOST, Asking, Facet, FacetValue, SearchPage
+from vonggac_collector.search.results import MOST, Asking, Beside, Facet, FacetValue, SearchPage
 from vonggac_collector.search.syntax import Unfit, read
 
 from ..inert import inert_name, visible
@@ -165,7 +165,7 @@ def _readable(text: str) -> bool:
 def refused(language: Language, text: str, kind: str, error: Unfit) -> dict[str, Any]:
     """What the template needs to show what is wrong, where, and what would fit."""
     after = text[error.end : error.end + _MARKED]
-    others: list[Kind] = [k for k in KINDS if k in error.fits] if error.why == "other-kind" else []
+    others: list[Kind] = [k for k in KINDS if k in error.fits] if error.why == "too-wide" else []
     return {
         "said": complaint(language, error),
         "at": error.start + 1,
@@ -221,8 +221,16 @@ def context(language: Language, view: SearchPage, before: int) -> dict[str, Any]
         "rows": [cells(language, view.kind, row) for row in view.rows],
         "part": part,
         "exports": [(f.upper(), f"{exported}&format={f}") for f in ("csv", "json")],
+        "beside": [(_beside(language, b), b.text) for b in view.beside],
         "without": [(n.term, address(q=n.text, kind=view.kind)) for n in view.without],
     }
+
+
+def _beside(language: Language, beside: Beside) -> str:
+    kind = language.gettext(KIND_WORDS[beside.kind])
+    if beside.negated:
+        return language.gettext("Only on machines that have no such thing, among %(kind)s:") % {"kind": kind}
+    return language.gettext("Only on machines that have such a thing, among %(kind)s:") % {"kind": kind}
 
 
 def _nothing(kind: Kind | str) -> dict[str, Any]:

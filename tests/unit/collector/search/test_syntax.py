@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from vonggac_collector.index.asked import ask
 from vonggac_collector.search.fields import FIELDS
 from vonggac_collector.search.meaning import query_of
-from vonggac_collector.search.query import KINDS, Is, Kind, Range, Starts, Term, Word
+from vonggac_collector.search.query import KINDS, Having, Is, Kind, Range, Starts, Term, Word
 from vonggac_collector.search.syntax import MAX_PARTS, MAX_TEXT, Part, Unfit, kinds_of, read, toggled, write
 
 NOW = datetime(2026, 11, 26, 3, 0, tzinfo=UTC)
@@ -98,7 +98,39 @@ UNDERSTOOD: list[tuple[str, Kind, list[Term]]] = [
         ],
     ),
     ("package:a version:<3.0", "packages", [Is("package", ("a",)), Range("version", None, "3.0", below=True)]),
-    ("version:1.0..1.2", "hosts", [Range("version", "1.0", "1.2")]),
+    ("agent-version:1.0..1.2", "hosts", [Range("agent-version", "1.0", "1.2")]),
+    (
+        "outcome:fail severity:high unit:01 port:3389",
+        "findings",
+        [
+            Is("outcome", ("fail",)),
+            Is("severity", ("high",)),
+            Is("unit", ("01",)),
+            Having("ports", (Is("port", (3389,)),)),
+        ],
+    ),
+    (
+        "package:openssl web version:<3",
+        "hosts",
+        [
+            Word("web"),
+            Having("packages", (Is("package", ("openssl",)), Range("version", None, "3", below=True))),
+        ],
+    ),
+    (
+        "version:1 package:a package:b -port:22 version:2 -port:80",
+        "findings",
+        [
+            Having("packages", (Is("version", ("1",)), Is("package", ("a",)))),
+            Having("packages", (Is("package", ("b",)), Is("version", ("2",)))),
+            Having("ports", (Is("port", (22,)),), negated=True),
+            Having("ports", (Is("port", (80,)),), negated=True),
+        ],
+    ),
+    ("user:an", "findings", [Having("accounts", (Is("user", ("an",)),))]),
+    ("user:an process:x", "findings", [Having("ports", (Is("user", ("an",)), Is("process", ("x",))))]),
+    ("issuer:x port:443", "packages", [Having("certificates", (Is("issuer", ("x",)), Is("port", (443,))))]),
+    ("since:>30d", "ports", [Having("findings", (Range("since", None, NOW - 30 * DAY, below=True),))]),
 ]  # fmt: skip
 
 
@@ -112,7 +144,8 @@ REFUSED: list[tuple[str, Kind, str, str, tuple[str, ...]]] = [
     ('web "cụm từ', "findings", "open-quote", '"', ()),
     ("web outcom:fail", "findings", "no-field", "outcom:", ("outcome",)),
     ("http://x", "findings", "no-field", "http:", ()),
-    ("outcome:fail port:22", "findings", "other-kind", "port:22", ("ports", "certificates")),
+    ("outcome:fail port:x", "findings", "not-a-number", "port:x", ()),
+    ("port:1 port:2 -uid:3 port:4 port:5 port:6", "hosts", "too-many-others", "-uid:3", ()),
     ("outcome:", "findings", "no-value", "outcome:", ("fail", "partial", "unknown")),
     ("outcome:fail,", "findings", "no-value", "outcome:fail,", ("fail", "partial", "unknown")),
     ("a -severity:hgih", "findings", "not-a-value", "-severity:hgih", ("high", "critical", "medium", "low")),
