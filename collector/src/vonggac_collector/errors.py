@@ -203,6 +203,10 @@ class LedgerDamaged(CollectorError):
     code = "store-failed"
 
 
+class BackupDamaged(LedgerDamaged):
+    """A backup that is not what was saved, or a ledger that is too damaged to be saved."""
+
+
 def code_of(error: Exception) -> str:
     """The refusal's code of a contract's or collector's error."""
     code = (

@@ -252,6 +252,9 @@ class Outbox(Protocol):
         to announce: so it is the version of what is told to the index.
         """
 
+    def leap(self, by: int) -> None:
+        """Leave out that many numbers and mark the last: an index that was told by another ledger is behind then."""
+
     def mark(self, ticket: int) -> None:
         """The index holds what was told under that ticket; a lower one than marked before changes nothing."""
 

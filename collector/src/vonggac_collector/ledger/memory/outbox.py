@@ -60,6 +60,10 @@ class MemoryOutbox:
         number = self._store.numbers["outbox"] = self._store.numbers.get("outbox", 0) + 1
         return number
 
+    def leap(self, by: int) -> None:
+        number = self._store.numbers["outbox"] = self.ticket() + by
+        self.mark(number)
+
     def mark(self, ticket: int) -> None:
         self._store.numbers["index"] = max(ticket, self.marked())
 
