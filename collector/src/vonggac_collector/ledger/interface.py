@@ -13,6 +13,7 @@ from datetime import date, datetime
 from typing import Protocol
 
 from . import rows
+from .standings import Standings
 
 
 class Tree(Protocol):
@@ -29,11 +30,24 @@ class Tree(Protocol):
     def units(self, as_of: datetime) -> list[rows.Unit]:
         """Parents before children."""
 
-    def systems(self, as_of: datetime) -> list[rows.System]: ...
+    def unit_count(self, as_of: datetime) -> int:
+        """How many there were; units are added and never changed, so as long as there are as many they are the same."""
+
+    def systems(self, as_of: datetime, units: Sequence[str] | None = None) -> list[rows.System]:
+        """Those of the units, or all."""
+
     def hosts(self, as_of: datetime) -> list[rows.Host]:
         """Hosts expected by then."""
 
-    def placements(self, as_of: datetime) -> list[rows.Placement]: ...
+    def host_count(self, as_of: datetime) -> int: ...
+    def newest_hosts(
+        self, above: str, since: datetime, as_of: datetime, limit: int
+    ) -> list[tuple[rows.Host, rows.Placement]]:
+        """Hosts of the unit and all beneath it that are expected from `since` or later, the newest first."""
+
+    def placements(self, as_of: datetime, units: Sequence[str] | None = None) -> list[rows.Placement]:
+        """Those in the units, or all."""
+
     def located(self, hosts: Sequence[str], as_of: datetime) -> dict[str, tuple[rows.Host, rows.Placement]]:
         """Those of the hosts that have a place, with it."""
 
@@ -50,6 +64,9 @@ class Agents(Protocol):
     def holder(self, keyid: str) -> rows.KeyHolder | None: ...
     def get(self, agent: str) -> rows.Agent | None: ...
     def all(self) -> list[rows.Agent]: ...
+    def heads(self) -> dict[str, str | None]:
+        """Of each agent, the digest of its newest report; None if its epoch has none yet."""
+
     def keys(self, agent: str) -> dict[str, bytes]:
         """Every key it ever had, by key id."""
 
@@ -82,8 +99,8 @@ class Chain(Protocol):
     def add_look(self, look: rows.Look) -> None: ...
     def look(self, digest: str) -> rows.Look | None: ...
     def newest_look(self, agent: str, as_of: datetime) -> rows.Look | None: ...
-    def newest_looks(self, as_of: datetime) -> list[rows.LookHead]:
-        """Of each agent, the newest by epoch and sequence of those committed by then."""
+    def newest_looks(self, as_of: datetime, agents: Sequence[str] | None = None) -> list[rows.LookHead]:
+        """Of each of the agents, or of all, the newest by epoch and sequence of those committed by then."""
 
     def vectors(self, digests: Sequence[str]) -> dict[str, bytes]:
         """The packed answers of looks."""
@@ -128,11 +145,11 @@ class Heartbeats(Protocol):
     def add_late(self, row: rows.LateHeartbeat) -> None:
         """Nothing if that counter is there already."""
 
-    def recent(self, until: date) -> list[tuple[str, date, bytes]]:
-        """Of each agent, the masks of its newest three days up to `until`."""
+    def recent(self, until: date, agents: Sequence[str] | None = None) -> list[tuple[str, date, bytes]]:
+        """Of each of the agents, or of all, the masks of its newest three days up to `until`."""
 
-    def newest_late(self, as_of: datetime) -> dict[str, datetime]:
-        """Of each agent, the newest look of those late ones that were received by then."""
+    def newest_late(self, as_of: datetime, agents: Sequence[str] | None = None) -> dict[str, datetime]:
+        """Of each of the agents, or of all, the newest look of those late ones that were received by then."""
 
     def newest(self, agent: str, as_of: datetime) -> datetime | None:
         """The newest look of the heartbeats received by then, as exactly as it is kept."""
@@ -163,13 +180,17 @@ class Rulebooks(Protocol):
 class Scores(Protocol):
     """Daily scores as published."""
 
-    def put(self, scores: Iterable[rows.DailyScore]) -> None: ...
+    def put(self, scores: Iterable[rows.DailyScore]) -> None:
+        """In place of what was published for the same days and ids."""
+
     def series(
         self, kind: str, ids: Sequence[str], since: date, until: date
     ) -> dict[str, dict[date, int | None]]:
         """Score by id and day, both ends included."""
 
-    def day(self, day: date) -> list[rows.DailyScore]: ...
+    def day(self, day: date, units: Sequence[str] | None = None) -> list[rows.DailyScore]:
+        """Those of the units, or all, of systems as well."""
+
     def newest_day(self) -> date | None: ...
 
 
@@ -288,6 +309,8 @@ class Transaction(Protocol):
     def rulebooks(self) -> Rulebooks: ...
     @property
     def scores(self) -> Scores: ...
+    @property
+    def standings(self) -> Standings: ...
     @property
     def people(self) -> People: ...
     @property

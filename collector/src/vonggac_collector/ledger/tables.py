@@ -67,6 +67,11 @@ _SHELVED: Final = {"postgresql_partition_by": "LIST (shelf)"}
 """What is thrown away a shelf at a time is one partition a shelf on PostgreSQL (`sql.shelves`)."""
 
 
+def _in_order(length: int) -> sa.types.TypeEngine[str]:
+    """Text that sorts by code points in every database, as in Python."""
+    return sa.String(length, collation="C").with_variant(sa.String(length), "sqlite")
+
+
 def _shelf() -> sa.Column[str]:
     return _Column("shelf", sa.String(16), primary_key=True)
 
@@ -107,7 +112,7 @@ hosts = _table(
     _Column("platform", sa.String(40), nullable=False),
     _Column("os", sa.String(200), nullable=False),
     _Column("machine_id", sa.String(128), nullable=False),
-    _Column("expected_since", Instant, nullable=False),
+    _Column("expected_since", Instant, nullable=False, index=True),
     _Column("sample", sa.Boolean, nullable=False),
 )
 
@@ -382,6 +387,41 @@ dead_letters = _table(
     _Column("subject", sa.String(80), nullable=False),
     _Column("error", sa.String(500), nullable=False),
     _Column("at", Instant, nullable=False),
+)
+
+standings = _table(
+    "standings",
+    _Column("kind", sa.String(8), primary_key=True),
+    _Column("id", sa.String(80), primary_key=True),
+    _Column("unit", sa.String(80), nullable=False),
+    _Column("fingerprint", _DIGEST, nullable=False),
+    _Column("score", sa.Integer),
+    _Column("weight", sa.BigInteger, nullable=False),
+    _Column("expected", sa.Integer, nullable=False),
+    _Column("heard", sa.Integer, nullable=False),
+    _Column("silent", sa.Integer, nullable=False),
+    _Column("critical", sa.Integer, nullable=False),
+    _Column("looked", Instant),
+    _Column("body", sa.LargeBinary, nullable=False),
+    sa.Index("ix_standings_unit", "unit", "kind"),
+)
+
+host_standings = _table(
+    "host_standings",
+    _Column("host", _in_order(36), primary_key=True),
+    _Column("unit", sa.String(80), nullable=False, index=True),
+    _Column("system", sa.String(80)),
+    _Column("hostname", _in_order(255), nullable=False),
+    _Column("os", sa.String(200), nullable=False),
+    _Column("sample", sa.Boolean, nullable=False),
+    _Column("score", sa.Integer),
+    _Column("silent", sa.Boolean, nullable=False),
+    _Column("failing", sa.Integer, nullable=False),
+    _Column("critical", sa.Integer, nullable=False),
+    _Column("looked_at", Instant),
+    _Column("place", sa.Integer, nullable=False),
+    _Column("folded", sa.Text, nullable=False),
+    sa.Index("ix_host_standings_place", "place", "hostname", "host"),
 )
 
 outbox_marks = _table(

@@ -16,6 +16,7 @@ from .chain import MemoryChain, MemoryHeartbeats
 from .findings import MemoryFindings
 from .outbox import MemoryOutbox
 from .people import MemoryPeople, MemoryTrail
+from .standings import MemoryStandings
 from .store import Store
 from .tree import MemoryRulebooks, MemoryScores, MemoryTree
 
@@ -34,6 +35,7 @@ class MemoryTransaction:
         self.tokens = MemoryTokens(store)
         self.rulebooks = MemoryRulebooks(store)
         self.scores = MemoryScores(store)
+        self.standings = MemoryStandings(store)
         self.people = MemoryPeople(store)
         self.trail = MemoryTrail(store)
         self.outbox = MemoryOutbox(store)

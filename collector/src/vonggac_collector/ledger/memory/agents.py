@@ -54,6 +54,9 @@ class MemoryAgents:
     def all(self) -> list[rows.Agent]:
         return sorted(self._store.agents.values(), key=lambda a: a.id)
 
+    def heads(self) -> dict[str, str | None]:
+        return {a.id: a.head_digest for a in self._store.agents.values()}
+
     def keys(self, agent: str) -> dict[str, bytes]:
         return {keyid: key for keyid, (of, key, *_) in self._store.keys.items() if of == agent}
 

@@ -90,8 +90,9 @@ class MemoryChain:
         mine = [x for x in self._store.looks.values() if x.agent == agent and x.committed_at <= as_of]
         return max(mine, key=lambda x: (x.epoch, x.sequence), default=None)
 
-    def newest_looks(self, as_of: datetime) -> list[rows.LookHead]:
-        newest = [self.newest_look(agent, as_of) for agent in {x.agent for x in self._store.looks.values()}]
+    def newest_looks(self, as_of: datetime, agents: Sequence[str] | None = None) -> list[rows.LookHead]:
+        wanted = {x.agent for x in self._store.looks.values() if agents is None or x.agent in agents}
+        newest = [self.newest_look(agent, as_of) for agent in wanted]
         return [
             rows.LookHead(x.digest, x.agent, x.looked_at, x.rulebook, x.profile, x.outcomes_digest, x.flags)
             for x in newest
@@ -128,10 +129,10 @@ class MemoryHeartbeats:
     def add_late(self, row: rows.LateHeartbeat) -> None:
         self._store.late.setdefault((row.agent, row.epoch, row.counter), row)
 
-    def recent(self, until: date) -> list[tuple[str, date, bytes]]:
+    def recent(self, until: date, agents: Sequence[str] | None = None) -> list[tuple[str, date, bytes]]:
         days: dict[str, list[rows.HeartbeatDay]] = {}
         for row in self._store.heartbeats.values():
-            if row.day <= until:
+            if row.day <= until and (agents is None or row.agent in agents):
                 days.setdefault(row.agent, []).append(row)
         return [
             (r.agent, r.day, r.mask)
@@ -139,10 +140,10 @@ class MemoryHeartbeats:
             for r in sorted(found, key=lambda r: r.day)[-_DAYS_BACK:]
         ]
 
-    def newest_late(self, as_of: datetime) -> dict[str, datetime]:
+    def newest_late(self, as_of: datetime, agents: Sequence[str] | None = None) -> dict[str, datetime]:
         found: dict[str, datetime] = {}
         for row in self._store.late.values():
-            if row.received_at <= as_of:
+            if row.received_at <= as_of and (agents is None or row.agent in agents):
                 found[row.agent] = max(row.looked_at, found.get(row.agent, row.looked_at))
         return found
 

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from .. import rows
+from ..standings import HostStanding, Round, Standing
 
 
 class Store:
@@ -30,6 +31,9 @@ class Store:
         self.late: dict[tuple[str, int, int], rows.LateHeartbeat] = {}
         self.books: dict[str, rows.PublishedRulebook] = {}
         self.scores: dict[tuple[str, str, date], rows.DailyScore] = {}
+        self.standings: dict[tuple[str, str], Standing] = {}
+        self.host_standings: dict[str, HostStanding] = {}
+        self.round: dict[str, Round] = {}
         self.users: dict[str, rows.User] = {}
         self.sessions: dict[str, rows.Session] = {}
         self.tries: list[tuple[str, datetime]] = []
@@ -42,6 +46,15 @@ class Store:
     def copy(self) -> dict[str, Any]:
         """Shallow copies of every collection."""
         return {name: value.copy() for name, value in vars(self).items()}
+
+    def beneath(self, unit: str) -> set[str]:
+        """The code of the unit and those of all units beneath it."""
+        found, left = {unit}, [unit]
+        while left:
+            above = left.pop()
+            left += [u.code for u in self.units.values() if u.parent == above]
+            found.update(left)
+        return found
 
     def put_back(self, copies: dict[str, Any]) -> None:
         """Undo to `copies`."""

@@ -41,19 +41,36 @@ class MemoryTree:
     def units(self, as_of: datetime) -> list[rows.Unit]:
         return parents_first(u for u in self._store.units.values() if u.created_at <= as_of)
 
-    def systems(self, as_of: datetime) -> list[rows.System]:
+    def unit_count(self, as_of: datetime) -> int:
+        return len(self.units(as_of))
+
+    def systems(self, as_of: datetime, units: Sequence[str] | None = None) -> list[rows.System]:
         levels = {s: level for s, since, level in self._store.levels if since <= as_of}
         return [
             msgspec.structs.replace(self._store.systems[s], level=level)
             for s, level in sorted(levels.items())
+            if units is None or self._store.systems[s].unit in units
         ]
 
     def hosts(self, as_of: datetime) -> list[rows.Host]:
         found = [h for h in self._store.hosts.values() if h.expected_since <= as_of]
         return sorted(found, key=lambda h: h.id)
 
-    def placements(self, as_of: datetime) -> list[rows.Placement]:
-        return list({p.host: p for p in self._store.placements if p.since <= as_of}.values())
+    def host_count(self, as_of: datetime) -> int:
+        return len(self.hosts(as_of))
+
+    def newest_hosts(
+        self, above: str, since: datetime, as_of: datetime, limit: int
+    ) -> list[tuple[rows.Host, rows.Placement]]:
+        inside = self._store.beneath(above)
+        places = {p.host: p for p in self.placements(as_of) if p.unit in inside}
+        found = [h for h in self.hosts(as_of) if h.expected_since >= since and h.id in places]
+        newest = sorted(found, key=lambda h: h.expected_since, reverse=True)[:limit]
+        return [(h, places[h.id]) for h in newest]
+
+    def placements(self, as_of: datetime, units: Sequence[str] | None = None) -> list[rows.Placement]:
+        found = {p.host: p for p in self._store.placements if p.since <= as_of}
+        return [p for p in found.values() if units is None or p.unit in units]
 
     def located(self, hosts: Sequence[str], as_of: datetime) -> dict[str, tuple[rows.Host, rows.Placement]]:
         found = {p.host: p for p in self.placements(as_of)}
@@ -88,12 +105,7 @@ class MemoryScores:
         self._store = store
 
     def put(self, scores: Iterable[rows.DailyScore]) -> None:
-        given = list(scores)
-        days = {s.day for s in given}
-        for key in [k for k in self._store.scores if k[2] in days]:
-            del self._store.scores[key]
-        for score in given:
-            self._store.scores[score.kind, score.id, score.day] = score
+        self._store.scores.update({(s.kind, s.id, s.day): s for s in scores})
 
     def series(
         self, kind: str, ids: Sequence[str], since: date, until: date
@@ -104,8 +116,9 @@ class MemoryScores:
                 found[identifier][day] = score.score
         return found
 
-    def day(self, day: date) -> list[rows.DailyScore]:
-        return [s for s in self._store.scores.values() if s.day == day]
+    def day(self, day: date, units: Sequence[str] | None = None) -> list[rows.DailyScore]:
+        found = [s for s in self._store.scores.values() if s.day == day]
+        return [s for s in found if units is None or (s.kind == "unit" and s.id in units)]
 
     def newest_day(self) -> date | None:
         return max((s.day for s in self._store.scores.values()), default=None)

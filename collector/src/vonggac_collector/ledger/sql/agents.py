@@ -98,6 +98,10 @@ class SqlAgents:
     def all(self) -> list[rows.Agent]:
         return [rows.Agent(*r) for r in self._connection.execute(sa.select(agents).order_by(agents.c.id))]
 
+    def heads(self) -> dict[str, str | None]:
+        found = self._connection.execute(sa.select(agents.c.id, agents.c.head_digest))
+        return {row[0]: row[1] for row in found}
+
     def keys(self, agent: str) -> dict[str, bytes]:
         query = sa.select(agent_keys.c.keyid, agent_keys.c.public_key).where(agent_keys.c.agent == agent)
         return {r.keyid: r.public_key for r in self._connection.execute(query)}

@@ -8,10 +8,10 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from .. import rows
+from .. import rows, tables
 from ..tables import envelopes, looks, sections
 from .prepared import Prepared
-from .tree import _IN_CHUNK, plain
+from .tree import _IN_CHUNK, chunks, plain
 
 _HEAD: Final = sa.select(
     envelopes.c.digest,
@@ -38,6 +38,21 @@ _NEWEST: Final = (
     .order_by(looks.c.epoch.desc(), looks.c.sequence.desc())
     .limit(1)
 )
+_EARLIER: Final = looks.alias()
+_NEWEST_OF: Final = sa.select(*(looks.c[f] for f in rows.LookHead.__struct_fields__)).join(
+    tables.agents,
+    (looks.c.agent == tables.agents.c.id)
+    & (
+        looks.c.digest
+        == sa.select(_EARLIER.c.digest)
+        .where(_EARLIER.c.agent == tables.agents.c.id, _EARLIER.c.committed_at <= sa.bindparam("as_of"))
+        .order_by(_EARLIER.c.epoch.desc(), _EARLIER.c.sequence.desc())
+        .limit(1)
+        .correlate(tables.agents)
+        .scalar_subquery()
+    ),
+)
+"""One step down an index for each agent: a window over all looks would read years of them."""
 _FIRST_PENDING: Final = sa.select(sa.func.min(envelopes.c.sequence)).where(
     envelopes.c.agent == sa.bindparam("agent"),
     envelopes.c.epoch == sa.bindparam("epoch"),
@@ -128,26 +143,9 @@ class SqlChain:
         row = self._connection.execute(_NEWEST, {"agent": agent, "as_of": as_of}).first()
         return None if row is None else rows.Look(*row)
 
-    def newest_looks(self, as_of: datetime) -> list[rows.LookHead]:
-        place = sa.func.row_number().over(
-            partition_by=looks.c.agent, order_by=(looks.c.epoch.desc(), looks.c.sequence.desc())
-        )
-        ranked = (
-            sa.select(
-                looks.c.digest,
-                looks.c.agent,
-                looks.c.looked_at,
-                looks.c.rulebook,
-                looks.c.profile,
-                looks.c.outcomes_digest,
-                looks.c.flags,
-                place.label("place"),
-            )
-            .where(looks.c.committed_at <= as_of)
-            .subquery()
-        )
-        query = sa.select(*list(ranked.c)[:-1]).where(ranked.c.place == 1)
-        return [rows.LookHead(*r) for r in self._connection.execute(query)]
+    def newest_looks(self, as_of: datetime, agents: Sequence[str] | None = None) -> list[rows.LookHead]:
+        parts = chunks(_NEWEST_OF, tables.agents.c.id, agents)
+        return [rows.LookHead(*r) for q in parts for r in self._connection.execute(q, {"as_of": as_of})]
 
     def vectors(self, digests: Sequence[str]) -> dict[str, bytes]:
         found: dict[str, bytes] = {}

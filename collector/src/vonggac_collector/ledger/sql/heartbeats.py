@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Final
 
 import sqlalchemy as sa
 
-from .. import rows
+from .. import rows, tables
 from ..tables import from_microseconds, heartbeats, late_heartbeats
 from .prepared import Prepared
-from .tree import plain
+from .tree import chunks, plain
 
 _DAY: Final = Prepared(
     sa.select(*[c for c in heartbeats.c if not c.primary_key]).where(
@@ -23,6 +24,19 @@ _UPDATE: Final = Prepared(
     sa.text(f"UPDATE heartbeats SET {_SET} WHERE agent = :agent AND day = :day")  # noqa: S608  names of columns
 )
 _DAYS_BACK: Final = 3
+_LATER: Final = heartbeats.alias()
+_RECENT: Final = sa.select(heartbeats.c.agent, heartbeats.c.day, heartbeats.c.mask).join(
+    tables.agents,
+    (heartbeats.c.agent == tables.agents.c.id)
+    & heartbeats.c.day.in_(
+        sa.select(_LATER.c.day)
+        .where(_LATER.c.agent == tables.agents.c.id, _LATER.c.day <= sa.bindparam("until"))
+        .order_by(_LATER.c.day.desc())
+        .limit(_DAYS_BACK)
+        .correlate(tables.agents)
+    ),
+)
+"""One step down an index for each agent: a window over all days would read years of them."""
 
 
 class SqlHeartbeats:
@@ -51,23 +65,18 @@ class SqlHeartbeats:
         if self._connection.execute(here).first() is None:
             self._connection.execute(late_heartbeats.insert(), plain(row))
 
-    def recent(self, until: date) -> list[tuple[str, date, bytes]]:
-        place = sa.func.row_number().over(partition_by=heartbeats.c.agent, order_by=heartbeats.c.day.desc())
-        ranked = (
-            sa.select(heartbeats.c.agent, heartbeats.c.day, heartbeats.c.mask, place.label("place"))
-            .where(heartbeats.c.day <= until)
-            .subquery()
-        )
-        query = sa.select(ranked.c.agent, ranked.c.day, ranked.c.mask).where(ranked.c.place <= _DAYS_BACK)
-        return [(r.agent, r.day, r.mask) for r in self._connection.execute(query)]
+    def recent(self, until: date, agents: Sequence[str] | None = None) -> list[tuple[str, date, bytes]]:
+        parts = chunks(_RECENT, tables.agents.c.id, agents)
+        return [(r[0], r[1], r[2]) for q in parts for r in self._connection.execute(q, {"until": until})]
 
-    def newest_late(self, as_of: datetime) -> dict[str, datetime]:
+    def newest_late(self, as_of: datetime, agents: Sequence[str] | None = None) -> dict[str, datetime]:
         query = (
             sa.select(late_heartbeats.c.agent, sa.func.max(late_heartbeats.c.looked_at).label("looked_at"))
             .where(late_heartbeats.c.received_at <= as_of)
             .group_by(late_heartbeats.c.agent)
         )
-        return {r.agent: r.looked_at for r in self._connection.execute(query)}
+        parts = chunks(query, late_heartbeats.c.agent, agents)
+        return {r.agent: r.looked_at for q in parts for r in self._connection.execute(q)}
 
     def newest(self, agent: str, as_of: datetime) -> datetime | None:
         times = [

@@ -23,6 +23,7 @@ from .heartbeats import SqlHeartbeats
 from .outbox import SqlOutbox
 from .people import SqlPeople, SqlTrail
 from .postgres import completed
+from .standings import SqlStandings
 from .tree import SqlRulebooks, SqlScores, SqlTree
 
 
@@ -40,6 +41,7 @@ class SqlTransaction:
         self.tokens = SqlTokens(connection)
         self.rulebooks = SqlRulebooks(connection)
         self.scores = SqlScores(connection)
+        self.standings = SqlStandings(connection)
         self.people = SqlPeople(connection)
         self.trail = SqlTrail(connection)
         self.outbox = SqlOutbox(connection)

@@ -48,6 +48,19 @@ class Prepared:
         return self._made[dialect.name]
 
 
+def upsert(table: sa.Table) -> Prepared:
+    """Rows of the table, each in place of the one with its key, if there is one."""
+    names = [f'"{c.name}"' for c in table.c]
+    values = [f":{c.name}" for c in table.c]
+    keys = [f'"{c.name}"' for c in table.primary_key]
+    changes = [f"{n} = excluded.{n}" for n in names if n not in keys]
+    text = (
+        f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join(values)})"  # noqa: S608  names of columns
+        f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {', '.join(changes)}"
+    )
+    return Prepared(sa.text(text))
+
+
 class _Compiled(NamedTuple):
     """As one dialect has it. `fixed`: values that the statement brings along."""
 

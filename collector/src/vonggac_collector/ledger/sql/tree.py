@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from .. import rows
 from ..tables import hosts, placements, rulebooks, scores_daily, system_levels, systems, units
+from .prepared import upsert
 
 _IN_CHUNK: Final = 500
 """Values in one IN list: well under SQLite's and PostgreSQL's limits."""
@@ -29,6 +30,13 @@ _LOCATED: Final = sa.select(*hosts.c, *_PLACEMENT).join(placements, placements.c
 
 def _valid(table: sa.Table, as_of: datetime) -> sa.ColumnElement[bool]:
     return (table.c.since <= as_of) & (table.c.until.is_(None) | (table.c.until > as_of))
+
+
+def under(unit: str) -> sa.Select[tuple[str]]:
+    """The code of the unit and those of all units beneath it."""
+    found = sa.select(units.c.code).where(units.c.code == unit).cte("beneath", recursive=True)
+    found = found.union_all(sa.select(units.c.code).join(found, units.c.parent == found.c.code))
+    return sa.select(found.c.code)
 
 
 def plain(row: msgspec.Struct) -> dict[str, Any]:
@@ -89,7 +97,11 @@ class SqlTree:
         ]
         return parents_first(found)
 
-    def systems(self, as_of: datetime) -> list[rows.System]:
+    def unit_count(self, as_of: datetime) -> int:
+        query = sa.select(sa.func.count()).select_from(units).where(units.c.created_at <= as_of)
+        return self._connection.execute(query).scalar_one()
+
+    def systems(self, as_of: datetime, units: Sequence[str] | None = None) -> list[rows.System]:
         query = (
             sa.select(
                 systems.c.id,
@@ -104,23 +116,43 @@ class SqlTree:
             .where(_valid(system_levels, as_of))
             .order_by(systems.c.id)
         )
-        return [rows.System(*r) for r in self._connection.execute(query)]
+        parts = chunks(query, systems.c.unit, units)
+        found = [rows.System(*r) for q in parts for r in self._connection.execute(q)]
+        return sorted(found, key=lambda s: s.id)
 
     def hosts(self, as_of: datetime) -> list[rows.Host]:
         query = sa.select(hosts).where(hosts.c.expected_since <= as_of).order_by(hosts.c.id)
         return [rows.Host(*r) for r in self._connection.execute(query)]
 
-    def placements(self, as_of: datetime) -> list[rows.Placement]:
+    def host_count(self, as_of: datetime) -> int:
+        query = sa.select(sa.func.count()).select_from(hosts).where(hosts.c.expected_since <= as_of)
+        return self._connection.execute(query).scalar_one()
+
+    def newest_hosts(
+        self, above: str, since: datetime, as_of: datetime, limit: int
+    ) -> list[tuple[rows.Host, rows.Placement]]:
+        query = (
+            _LOCATED.where(
+                hosts.c.expected_since.between(since, as_of),
+                _valid(placements, as_of),
+                placements.c.unit.in_(under(above)),
+            )
+            .order_by(hosts.c.expected_since.desc(), hosts.c.id)
+            .limit(limit)
+        )
+        return [_located(r) for r in self._connection.execute(query)]
+
+    def placements(self, as_of: datetime, units: Sequence[str] | None = None) -> list[rows.Placement]:
         query = sa.select(*_PLACEMENT).where(_valid(placements, as_of))
-        return [rows.Placement(*r) for r in self._connection.execute(query)]
+        parts = chunks(query, placements.c.unit, units)
+        return [rows.Placement(*r) for q in parts for r in self._connection.execute(q)]
 
     def located(self, hosts: Sequence[str], as_of: datetime) -> dict[str, tuple[rows.Host, rows.Placement]]:
         found = {}
         for start in range(0, len(hosts), _IN_CHUNK):
             wanted = placements.c.host.in_(hosts[start : start + _IN_CHUNK])
             for row in self._connection.execute(_LOCATED.where(wanted, _valid(placements, as_of))):
-                width = len(row) - len(_PLACEMENT)
-                found[row[0]] = (rows.Host(*row[:width]), rows.Placement(*row[width:]))
+                found[row[0]] = _located(row)
         return found
 
     def moved(self, since: datetime, as_of: datetime) -> list[rows.Placement]:
@@ -128,6 +160,22 @@ class SqlTree:
         earlier = sa.exists().where(before.c.host == placements.c.host, before.c.since < placements.c.since)
         query = sa.select(*_PLACEMENT).where(_valid(placements, as_of), placements.c.since >= since, earlier)
         return [rows.Placement(*r) for r in self._connection.execute(query)]
+
+
+def _located(row: Sequence[Any]) -> tuple[rows.Host, rows.Placement]:
+    width = len(row) - len(_PLACEMENT)
+    return rows.Host(*row[:width]), rows.Placement(*row[width:])
+
+
+def chunks(
+    query: sa.Select[Any], column: sa.ColumnElement[Any], values: Sequence[str] | None
+) -> Iterator[sa.Select[Any]]:
+    """The query for rows with one of the values, a few hundred at a time; as it is for None."""
+    if values is None:
+        yield query
+        return
+    for start in range(0, len(values), _IN_CHUNK):
+        yield query.where(column.in_(values[start : start + _IN_CHUNK]))
 
 
 def parents_first(found: Iterable[rows.Unit]) -> list[rows.Unit]:
@@ -173,6 +221,9 @@ class SqlRulebooks:
         return [(r.digest, r.published_at) for r in self._connection.execute(query)]
 
 
+_PUT_SCORE: Final = upsert(scores_daily)
+
+
 class SqlScores:
     """See interface.Scores."""
 
@@ -180,11 +231,7 @@ class SqlScores:
         self._connection = connection
 
     def put(self, scores: Iterable[rows.DailyScore]) -> None:
-        values = [plain(s) for s in scores]
-        for day in {v["day"] for v in values}:
-            self._connection.execute(scores_daily.delete().where(scores_daily.c.day == day))
-        if values:
-            self._connection.execute(scores_daily.insert(), values)
+        _PUT_SCORE.run_each(self._connection, map(plain, scores))
 
     def series(
         self, kind: str, ids: Sequence[str], since: date, until: date
@@ -200,9 +247,12 @@ class SqlScores:
                 found[identifier][day] = score
         return found
 
-    def day(self, day: date) -> list[rows.DailyScore]:
+    def day(self, day: date, units: Sequence[str] | None = None) -> list[rows.DailyScore]:
         query = sa.select(scores_daily).where(scores_daily.c.day == day)
-        return [rows.DailyScore(*r) for r in self._connection.execute(query)]
+        if units is not None:
+            query = query.where(scores_daily.c.kind == "unit")
+        parts = chunks(query, scores_daily.c.id, units)
+        return [rows.DailyScore(*r) for q in parts for r in self._connection.execute(q)]
 
     def newest_day(self) -> date | None:
         return self._connection.execute(sa.select(sa.func.max(scores_daily.c.day))).scalar()
