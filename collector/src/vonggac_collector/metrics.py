@@ -1,16 +1,22 @@
-"""The collector's own figures, in a registry of its own. Refusals are counted in the ledger, so all have them."""
+"""The collector's own figures, in a registry of its own. Refusals are counted in the ledger, so all have them.
+
+Of several web processes (`processes`) each counts into the folder that they share, and any of them answers for all.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from .ledger.interface import Ledger
+from .processes import METRICS_FOLDER
 
 
 class _Refusals(Collector):
@@ -64,13 +70,17 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.registry.register(_Refusals(ledger))
         self.registry.register(_Lag(ledger, now))
+        own: CollectorRegistry | None = self.registry
+        if METRICS_FOLDER in os.environ:
+            MultiProcessCollector(self.registry)  # type: ignore[no-untyped-call]
+            own = None
         self._requests = Counter(
-            "vonggac_http_requests_total", "Answered requests", ["method", "status"], registry=self.registry
+            "vonggac_http_requests_total", "Answered requests", ["method", "status"], registry=own
         )
         self._seconds = Histogram(
             "vonggac_http_request_seconds",
             "Time from head to last byte of the answer",
-            registry=self.registry,
+            registry=own,
         )
 
     def observe(self, method: str, status: int, seconds: float) -> None:

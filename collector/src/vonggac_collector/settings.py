@@ -20,6 +20,7 @@ from .errors import SettingsError
 
 PREFIX: Final = "VONGGAC_"
 MAX_FILE_BYTES: Final = 64 * 1024
+MAX_WORKERS: Final = 64
 CREDENTIAL: Final = "database-password"
 """Of the ledger's login: LoadCredential= of the service (https://www.freedesktop.org/software/systemd/man/systemd.exec.html)."""
 
@@ -68,8 +69,15 @@ class Settings(BaseSettings):
     insecure_cookies: bool = Field(
         False, description="sign in over plain http; only for a listen address on the loopback interface"
     )
-    connections: int = Field(2_000, ge=1, le=100_000, description="connections at once")
+    connections: int = Field(2_000, ge=1, le=100_000, description="connections at once, of each web process")
     connections_per_source: int = Field(20, ge=1, le=100_000, description="of these from one address")
+    workers: int = Field(
+        1,
+        ge=1,
+        le=MAX_WORKERS,
+        description="web processes of `serve` on one address; more than one need PostgreSQL, and with the role all one "
+        "more publishes scores",
+    )
     role: Literal["all", "web", "work"] = Field("all", description="all: pages and scores in one process")
 
     @classmethod

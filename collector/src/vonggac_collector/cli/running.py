@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+import socket
 import sys
 import threading
 import time
@@ -14,17 +15,19 @@ from vonggac_collector import rulebooks
 from vonggac_collector.app import create_app
 from vonggac_collector.auth.passwords import make_password
 from vonggac_collector.board import BoardMaker
+from vonggac_collector.errors import SettingsError
 from vonggac_collector.index.opening import make_consumer, make_index
 from vonggac_collector.index.reading import Reader
 from vonggac_collector.index.rebuild import rebuild
 from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.log import configure_log
 from vonggac_collector.people import add_user
+from vonggac_collector.processes import run_crew
 from vonggac_collector.rollup import Worker
 from vonggac_collector.rulebooks import Shelf
 from vonggac_collector.score.parameters import load_parameters
 from vonggac_collector.server import make_server
-from vonggac_collector.settings import load_settings, sources
+from vonggac_collector.settings import MAX_WORKERS, Settings, load_settings, sources
 from vonggac_collector.state import load_key, make_state, write_secret
 from vonggac_collector.structure import NewUnit, add_units
 from vonggac_rules.builtin import default_rulebook_bytes
@@ -56,6 +59,13 @@ def add_commands(commands: Commands) -> None:
         "serve", _serve, "serve agents and people, and publish scores", "vonggac-collector serve"
     )
     serve.add_argument("--no-pages", action="store_true", help="leave out installed pages; interfaces only")
+    serve.add_argument(
+        "--workers",
+        type=int,
+        choices=range(1, MAX_WORKERS + 1),
+        metavar="N",
+        help="web processes on one address, with PostgreSQL (default: the setting `workers`)",
+    )
     commands.add(
         "work",
         _work,
@@ -120,13 +130,43 @@ def _first_rows(args: argparse.Namespace, ledger: Ledger) -> None:
 def _serve(args: argparse.Namespace) -> int:
     with opened(args) as (settings, ledger):
         configure_log()
-        app = create_app(settings, ledger, load_key(settings.state_dir), pages=not args.no_pages)
-        make_server(app, settings).run()
+        workers = args.workers or settings.workers
+        key = load_key(settings.state_dir)
+        if workers == 1:
+            make_server(create_app(settings, ledger, key, pages=not args.no_pages), settings).run()
+            return GOOD
+    if not settings.database_url.startswith("postgresql"):
+        raise SettingsError(
+            f"{workers} web processes need PostgreSQL: SQLite lets one process write at a time; set database_url "
+            "(example: postgresql://vonggac@db.example/vonggac?sslmode=verify-full), or workers to 1"
+        )
+    work = _work_in_crew if settings.role == "all" else None
+    run_crew(workers, (settings.host, settings.port), _web_in_crew, work, settings, not args.no_pages)
     return GOOD
 
 
+def _web_in_crew(listener: socket.socket, settings: Settings, pages: bool) -> None:
+    configure_log()
+    only_web = settings.model_copy(update={"role": "web"})
+    with closing(open_by(settings)) as ledger:
+        app = create_app(only_web, ledger, load_key(settings.state_dir), pages=pages)
+        make_server(app, only_web).run([listener])
+
+
+def _work_in_crew(settings: Settings, _pages: bool) -> None:
+    with closing(open_by(settings)) as ledger:
+        _work_with(settings, ledger)
+
+
 def _work(args: argparse.Namespace) -> int:
-    with opened(args) as (settings, ledger), closing(make_index(settings)) as index:
+    with opened(args) as (settings, ledger):
+        _work_with(settings, ledger)
+    return GOOD
+
+
+def _work_with(settings: Settings, ledger: Ledger) -> None:
+    """Until SIGTERM or SIGINT."""
+    with closing(make_index(settings)) as index:
         configure_log()
         shelf = Shelf(ledger)
         worker = Worker(ledger, BoardMaker(ledger, shelf, load_parameters()), utc_now)
@@ -139,7 +179,6 @@ def _work(args: argparse.Namespace) -> int:
         stop.wait()
         consumer.stop()
         worker.stop()
-    return GOOD
 
 
 def _reindex(args: argparse.Namespace) -> int:
