@@ -51,6 +51,17 @@ def test_what_is_committed_is_announced_in_the_same_transaction(desk: Desk) -> N
     assert drain(desk.ledger) == [("scores", "2026-11-23")]
 
 
+def test_who_is_at_it_for_longer_keeps_what_it_claimed(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        tx.outbox.add("look", ["a", "b"], NOW)
+    first, second = claim(ledger)
+    with ledger.write() as tx:
+        tx.outbox.done([first.number])
+        tx.outbox.keep([first.number, second.number], NOW + 20 * MINUTE)
+    assert claim(ledger, minutes=19) == []
+    assert [r.number for r in claim(ledger, minutes=21)] == [second.number]
+
+
 def test_what_is_refused_or_undone_announces_nothing(desk: Desk, machine: Machine) -> None:
     drain(desk.ledger)
     desk.accept(machine.report(NOW, content="0" * 64))

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import math
 import random
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import date, datetime, timedelta
 from typing import Final
 
@@ -27,8 +29,9 @@ from .rebuild import ABOUT_HOSTS, TOGETHER, Stopped, rebuild, tell
 
 CLAIMED: Final = 200
 """Rows in one turn."""
-LEASE: Final = timedelta(minutes=10)
-"""How long a turn may take before another worker begins it again: over a bulk's time limit with all its retries."""
+LEASE: Final = timedelta(minutes=1)
+"""How long what a dead worker had claimed waits for another; a living one renews it. Were it too short, two would do
+the same and overtake each other, which costs time and nothing else; the project's own figure."""
 _PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 60.0
 _CHECK_S: Final = 60.0
@@ -103,7 +106,8 @@ class Consumer(Background):
         if not rows:
             return False
         try:
-            self._tell(rows, ticket)
+            with self._claimed([r.number for r in rows]):
+                self._tell(rows, ticket)
         except IndexFailed as e:
             if isinstance(e, IndexMissing):
                 self._checked_at = None
@@ -112,6 +116,24 @@ class Consumer(Background):
                 tx.outbox.fail([r.number for r in rows], str(e), self._now() + wait * random.uniform(0.5, 1))  # noqa: S311
             raise
         return True
+
+    @contextmanager
+    def _claimed(self, numbers: Sequence[int]) -> Iterator[None]:
+        """Renew the claim as long as the block takes."""
+        over = threading.Event()
+
+        def renew() -> None:
+            while not over.wait(LEASE.total_seconds() / 3):
+                with suppress(Busy, StoreFailed), self._ledger.write() as tx:
+                    tx.outbox.keep(numbers, self._now() + LEASE)
+
+        renewing = threading.Thread(target=renew, name="index-claim", daemon=True)
+        renewing.start()
+        try:
+            yield
+        finally:
+            over.set()
+            renewing.join()
 
     def _tell(self, rows: Sequence[OutboxRow], ticket: int) -> None:
         newest = {r.subject: r for r in rows if r.kind in ABOUT_HOSTS}

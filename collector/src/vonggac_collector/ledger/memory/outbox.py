@@ -25,9 +25,14 @@ class MemoryOutbox:
 
     def claim(self, limit: int, now: datetime, until: datetime) -> list[rows.OutboxRow]:
         found = [r for _, r in sorted(self._store.outbox.items()) if r.next_at <= now][:limit]
-        for row in found:
-            self._store.outbox[row.number] = msgspec.structs.replace(row, next_at=until)
+        self.keep([r.number for r in found], until)
         return found
+
+    def keep(self, numbers: Sequence[int], until: datetime) -> None:
+        for number in numbers:
+            if number in self._store.outbox:
+                row = self._store.outbox[number]
+                self._store.outbox[number] = msgspec.structs.replace(row, next_at=until)
 
     def due_at(self) -> datetime | None:
         return min((r.next_at for r in self._store.outbox.values()), default=None)

@@ -38,8 +38,11 @@ class SqlOutbox:
 
     def claim(self, limit: int, now: datetime, until: datetime) -> list[rows.OutboxRow]:
         found = [rows.OutboxRow(*r) for r in self._connection.execute(_DUE, {"now": now, "most": limit})]
-        self._set([r.number for r in found], next_at=until)
+        self.keep([r.number for r in found], until)
         return found
+
+    def keep(self, numbers: Sequence[int], until: datetime) -> None:
+        self._set(numbers, next_at=until)
 
     def due_at(self) -> datetime | None:
         found: datetime | None = self._connection.execute(sa.select(sa.func.min(outbox.c.next_at))).scalar()
