@@ -31,6 +31,7 @@ from vonggac_contract.finding import SEVERITIES
 from vonggac_contract.rule import Rule
 
 from . import schema
+from .document import digest_of
 from .fold import to_text
 from .interface import Event, Fields, HostState, Item, Score, Value
 
@@ -59,10 +60,16 @@ def host_state(
     ticket: int,
     standing: Standing,
     failing: Sequence[Failing],
-    sections: Mapping[str, Any],
+    section: Callable[[str], Any],
     rule_of: Callable[[str], Rule | None],
+    *,
+    digests: Mapping[str, str] | None = None,
+    noted: str = "",
 ) -> HostState:
-    """Every document of a host. `sections`: the current contents by name, as builtins."""
+    """Every document of a host. `section`: the current content by name, as builtins; `digests`: theirs, if known.
+
+    `noted`: of which inventory the index has the documents; that one's are left out.
+    """
     host, unit = standing.host, standing.path[-1]
     common = _common(standing)
     outcomes = [f.outcome for f in failing]
@@ -80,17 +87,20 @@ def host_state(
     version = None if standing.agent is None else _text(standing.agent.agent_version)
     if version is not None:
         own |= {"agent.version": version, VERSION_ORDER: order_of(version)}
-    _put(own, "host.ip", _texts(_dict(sections.get("host")).get("addresses")))
+    _put(own, "host.ip", _texts(_dict(section("host")).get("addresses")))
     system = [] if standing.system is None else [standing.system.name_vi, standing.system.name_en]
     text = to_text(
         [host.hostname, host.os, unit.name_vi, unit.name_en, *system],
         _names("hosts", {**common, **own}),
     )
     items = [_finding(host.id, f, rule_of(f.rule)) for f in failing]
-    for section, make in _SECTIONS.items():
-        items += make(host.id, sections.get(section))
+    inventory = "" if digests is None else digest_of([common, text, {n: digests.get(n) for n in _SECTIONS}])
+    same = inventory != "" and inventory == noted
+    for name, make in _SECTIONS.items() if not same else ():
+        items += make(host.id, section(name))
     # A machine may name a thing twice; the last one counts.
-    return HostState(host.id, ticket, common, own, text, tuple({i.id: i for i in items}.values()))
+    once = tuple({i.id: i for i in items}.values())
+    return HostState(host.id, ticket, common, own, text, once, inventory=inventory, same=same)
 
 
 def _common(standing: Standing) -> Fields:

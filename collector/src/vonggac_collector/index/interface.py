@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -33,7 +33,8 @@ class HostState(msgspec.Struct, frozen=True):
     """Everything that the ledger says of one host, read after `ticket` was drawn.
 
     `common`: what each of its documents has. `own`: the rest of the host's own document. `gone`: there is no such host
-    any more; the rest is empty.
+    any more; the rest is empty. `inventory` names all that the documents of room inventory are made of; `same`: they
+    are left out of `items`, because the index noted the same.
     """
 
     agent: str
@@ -43,15 +44,25 @@ class HostState(msgspec.Struct, frozen=True):
     text: str = ""
     items: tuple[Item, ...] = ()
     gone: bool = False
+    inventory: str = ""
+    same: bool = False
 
 
 class Taken(msgspec.Struct, frozen=True):
     """What became of the hosts that were put. `refused`: why a document of that host was refused for good, the others
-    are in. `overtaken`: somebody else wrote that host under a higher ticket meanwhile, so it has to be put once more.
+    are in. `overtaken`: somebody else wrote that host meanwhile, so it has to be read and put once more.
     """
 
     refused: Mapping[str, str] = {}
     overtaken: frozenset[str] = frozenset()
+
+
+class Noted(NamedTuple):
+    """What a host was last put with: its look, and its `inventory` if that is whole; "" if not."""
+
+    epoch: int = 0
+    sequence: int = 0
+    inventory: str = ""
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -136,8 +147,8 @@ class Index(Protocol):
         `thorough`: compare every document, although the index has noted that nothing changed.
         """
 
-    def looks(self, agents: Sequence[str]) -> Mapping[str, tuple[int, int]] | None:
-        """Epoch and sequence of the look that each of these hosts was last put with; None: no events are kept here.
+    def looks(self, agents: Sequence[str]) -> Mapping[str, Noted] | None:
+        """What each of these hosts was last put with; None: no events are kept here.
 
         The events of all looks up to that one are here if they were added before the host was put.
         """

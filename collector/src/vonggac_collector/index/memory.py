@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
 
+import msgspec
+
 from vonggac_collector.ledger.tables import to_microseconds
 from vonggac_collector.search.fields import VERSION_ORDER, Field
 from vonggac_collector.search.query import Query, Scope
@@ -29,7 +31,7 @@ from .asked import (
     place,
 )
 from .document import Document, documents, plain
-from .interface import Count, Event, HostState, IndexHealth, Page, Row, Score, Taken
+from .interface import Count, Event, HostState, IndexHealth, Noted, Page, Row, Score, Taken
 
 _Store = dict[str, tuple[HostState, list[Document]]]
 REFUSED: Final = "refused by the twin"
@@ -48,25 +50,37 @@ class MemoryIndex:
 
     def put(self, states: Sequence[HostState], *, thorough: bool = False) -> Taken:
         with self._lock:
-            for store in self._stores:
-                taken = self._put(store, states)
-            return taken
+            taken = [self._put(store, states) for store in self._stores]
+        return Taken(taken[-1].refused, frozenset().union(*(t.overtaken for t in taken)))
 
     def _put(self, store: _Store, states: Sequence[HostState]) -> Taken:
-        refused = {}
+        refused, overtaken = {}, set()
         for state in states:
-            if state.agent in store and store[state.agent][0].ticket > state.ticket:
+            held = store[state.agent][0] if state.agent in store else None
+            if held is not None and held.ticket > state.ticket:
                 continue
             if self._refuses(state):
                 refused[state.agent] = REFUSED
                 continue
-            store[state.agent] = (state, documents(state))
-        return Taken(refused)
+            if state.same and (held is None or held.inventory != state.inventory):
+                overtaken.add(state.agent)
+                continue
+            put = state
+            if state.same and held is not None:
+                kept = [i for i in held.items if schema.ROOM_OF[i.kind] == "inventory"]
+                put = msgspec.structs.replace(state, items=(*state.items, *kept), same=False)
+            store[state.agent] = (put, documents(put))
+        return Taken(refused, frozenset(overtaken))
 
-    def looks(self, agents: Sequence[str]) -> Mapping[str, tuple[int, int]]:
+    def looks(self, agents: Sequence[str]) -> Mapping[str, Noted]:
         with self._lock:
-            own = {a: self._stores[0][a][0].own for a in agents if a in self._stores[0]}
-        return {a: (f[schema.EPOCH], f[schema.SEQUENCE]) for a, f in own.items() if schema.EPOCH in f}  # type: ignore[misc]
+            states = {a: self._stores[0][a][0] for a in agents if a in self._stores[0]}
+            whole = len(self._stores) == 1
+        return {
+            a: Noted(s.own[schema.EPOCH], s.own[schema.SEQUENCE], s.inventory if whole else "")  # type: ignore[arg-type]
+            for a, s in states.items()
+            if schema.EPOCH in s.own
+        }
 
     def add_events(self, events: Sequence[Event]) -> Mapping[str, str]:
         with self._lock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Final
 
@@ -15,7 +15,7 @@ from vonggac_collector.reads.texts import Texts
 from vonggac_collector.rulebooks import Shelf
 
 from .documents import Standing, event, host_state, score
-from .interface import Event, HostState, Score
+from .interface import Event, HostState, Noted, Score
 
 _HISTORY: Final = 10_000
 """Changes of one host that are read at once."""
@@ -42,10 +42,8 @@ class Reader:
         with self._ledger.read() as tx:
             return sorted(h.id for h in tx.tree.hosts(self._now()))
 
-    def read(
-        self, agents: Sequence[str], ticket: int, known: Callable[[str], tuple[int, int]] | None
-    ) -> Read:
-        """The hosts' states under the ticket. `known`: up to which look a host's events are told; None: tell none."""
+    def read(self, agents: Sequence[str], ticket: int, noted: Mapping[str, Noted] | None) -> Read:
+        """The hosts' states under the ticket. `noted`: what the index has of them already; None: tell no events."""
         now = self._now()
         found = Read([], [], {})
         with self._ledger.read() as tx:
@@ -58,11 +56,20 @@ class Reader:
                     found.states.append(HostState(agent, ticket, gone=True))
                     continue
                 try:
-                    sections = {s.name: unpack_json(s.content) for s in tx.chain.sections(agent)}
-                    failing = failings.get(agent, [])
-                    found.states.append(host_state(ticket, standing, failing, sections, texts.rule))
-                    if known is not None:
-                        found.events.extend(_events(tx, standing, known(agent), texts))
+                    known = (noted or {}).get(agent, Noted())
+                    sections = {s.name: s for s in tx.chain.sections(agent)}
+                    state = host_state(
+                        ticket,
+                        standing,
+                        failings.get(agent, []),
+                        lambda name, held=sections: unpack_json(held[name].content) if name in held else None,  # type: ignore[misc]
+                        texts.rule,
+                        digests={name: s.digest for name, s in sections.items()},
+                        noted=known.inventory,
+                    )
+                    found.states.append(state)
+                    if noted is not None:
+                        found.events.extend(_events(tx, standing, (known.epoch, known.sequence), texts))
                 except Exception as e:  # noqa: BLE001  one host that cannot be read must not keep all others out
                     found.broken[agent] = f"cannot be made into documents: {type(e).__name__}: {e}"
         return found

@@ -37,9 +37,10 @@ def tell(
     overtaken: frozenset[str] = frozenset()
     for start in range(0, len(agents), TOGETHER):
         some = agents[start : start + TOGETHER]
-        looks = index.looks(some)
-        known = None if looks is None else lambda agent, looks=looks: looks.get(agent, (0, 0))
-        read = reader.read(some, ticket, known)
+        noted = index.looks(some)
+        if noted is not None and thorough:
+            noted = {agent: each._replace(inventory="") for agent, each in noted.items()}
+        read = reader.read(some, ticket, noted)
         index.add_events(read.events)
         taken = index.put(read.states, thorough=thorough)
         refused |= read.broken | dict(taken.refused)
@@ -95,8 +96,7 @@ def _put(
 ) -> None:
     with ledger.write() as tx:
         ticket = tx.outbox.ticket()
-    keeps_events = index.looks([]) is not None
-    read = reader.read(agents, ticket, (lambda _: (0, 0)) if keeps_events else None)
+    read = reader.read(agents, ticket, None if index.looks([]) is None else {})
     index.add_events(read.events)
     refused = read.broken | dict(build.put(read.states).refused)
     if refused:

@@ -8,6 +8,7 @@ between the numbers do. The epoch is left aside: who asks for openssh-server bef
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, Literal
 
 MAX_VERSION: Final = 200
@@ -22,8 +23,12 @@ _EPOCH: Final = re.compile(r"[0-9]+:")
 _RUN: Final = re.compile(r"([^0-9]*)([0-9]*)")
 
 
+@lru_cache(maxsize=1 << 14)
 def order_of(version: str, edge: Edge = "itself") -> str:
-    """ASCII text that compares as the version does. `edge`: just below or above everything equal to it."""
+    """ASCII text that compares as the version does. `edge`: just below or above everything equal to it.
+
+    Remembered: a fleet has the same packages over and over.
+    """
     text = version[:MAX_VERSION]
     epoch = _EPOCH.match(text)
     upstream, dash, revision = text[epoch.end() if epoch else 0 :].rpartition("-")

@@ -87,7 +87,7 @@ def a_state(
             a_look(identifier, NOW - number * DAY),
         ),
         failing,
-        sections or {},
+        (sections or {}).get,
         rule_of,
     )
 

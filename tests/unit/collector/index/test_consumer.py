@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.unit.collector.conftest import NOW, Desk
@@ -55,6 +56,24 @@ class Failing(MemoryIndex):
         if self.after:
             raise IndexFailed("its answer was lost")
         return taken
+
+
+class Watched(MemoryIndex):
+    """An index that says of each host whether its inventory was left out, and waits before it takes one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.same: list[bool] = []
+        self.wait: Callable[[], None] = lambda: None
+
+    def put(self, states: Sequence[HostState], *, thorough: bool = False) -> Taken:
+        self.same += [s.same for s in states if s.own.get("vonggac.epoch")]
+        self.wait()
+        return super().put(states, thorough=thorough)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
 
 
 @pytest.fixture
@@ -159,6 +178,62 @@ def test_what_was_taken_without_an_answer_is_told_again_and_changes_nothing(
     clock.moment += timedelta(minutes=2)
     drain(consumer)
     assert everything(index) == before
+    assert lag(desk.ledger).waiting == 0
+
+
+def test_an_inventory_that_is_as_the_index_noted_is_not_made_again(
+    desk: Desk, machine: Machine, clock: Clock
+) -> None:
+    index = Watched()
+    consumer = make(desk.ledger, index, clock)
+    drain(consumer)
+    for failing, names in (({1}, "ab"), ({2}, "ab"), ({2}, "ac")):
+        clock.moment += MINUTE
+        desk.accept(machine.report(clock.moment, failing, sections=packages(*names)))
+        drain(consumer)
+    assert index.same == [False, True, False]
+    assert [r.fields["package.name"] for r in index.search(Query("packages"), ALL).rows] == ["a", "c"]
+    # Where the host is called has changed is in every document of it.
+    with desk.ledger.write() as tx:
+        tx.tree.describe_host(machine.agent_id, "may-khac", "Debian")
+        tx.outbox.add("host", [machine.agent_id], clock.moment)
+    drain(consumer)
+    assert index.same[-1] is False
+    assert {r.fields["host.name"] for r in index.search(Query("packages"), ALL).rows} == {"may-khac"}
+    # A generation in the making has not noted it, so that nothing may be left out.
+    with index.building():
+        desk.accept(machine.report(clock.moment + MINUTE, {3}))
+        drain(consumer)
+    assert index.same[-1] is False
+    assert everything(index) == everything(rebuilt(desk.ledger, clock.now))
+
+
+def test_a_host_whose_inventory_was_left_out_for_another_generation_is_put_again() -> None:
+    index = MemoryIndex()
+    assert index.put([HostState("a", 1, {"organization.path": []}, inventory="x", same=True)]).overtaken == {
+        "a"
+    }
+
+
+def test_a_turn_that_takes_long_keeps_what_it_claimed(
+    desk: Desk, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vonggac_collector.index.consumer.LEASE", timedelta(seconds=0.3))
+    index = Watched()
+    reader = Reader(desk.ledger, Shelf(desk.ledger), now)
+    slow, other = (Consumer(desk.ledger, index, reader, now) for _ in range(2))
+    drain(slow)
+    desk.accept(machine.report(now(), {1}), now())
+    stolen: list[bool] = []
+
+    def wait() -> None:
+        for _ in range(8):
+            time.sleep(0.1)
+            stolen.append(other.tell_some())
+
+    index.wait = wait
+    assert slow.tell_some()
+    assert stolen == [False] * 8
     assert lag(desk.ledger).waiting == 0
 
 

@@ -18,11 +18,12 @@ from elasticsearch import Elasticsearch
 from vonggac_collector.errors import IndexMissing
 from vonggac_collector.index import schema
 from vonggac_collector.index.asked import MAX_HOSTS, Asked, TooMany, ask, found_on
-from vonggac_collector.index.document import Document, digest_of, documents
+from vonggac_collector.index.document import Document, documents
 from vonggac_collector.index.interface import (
     Event,
     HostState,
     IndexHealth,
+    Noted,
     Page,
     Room,
     Row,
@@ -66,18 +67,21 @@ class ElasticIndex:
     def put_into(self, suffix: str, states: Sequence[HostState], *, thorough: bool) -> Taken:
         """Into one generation: "" the one that serves, NEXT the one that is being made."""
         heads = self._layout.rooms["hosts"] + suffix
-        before = {} if thorough else self._heads(heads, [s.agent for s in states])
-        settled = {agent: noted.get(schema.SETTLED, "") for agent, noted in before.items()}
+        before = self._heads(heads, [s.agent for s in states if not thorough or s.same])
+        settled = {agent: noted.get(schema.SETTLED) for agent, noted in before.items()}
+        whole = {s.agent for s in states if s.inventory and s.inventory == settled.get(s.agent)}
+        # Whose inventory was left out although this generation has another one is read and put again.
+        overtaken = {s.agent for s in states if s.same and s.agent not in whole}
+        states = [s for s in states if s.agent not in overtaken]
         made = {s.agent: documents(s) for s in states}
         written = self._send([_head(heads, s, made[s.agent], "") for s in states])
-        overtaken = {agent for _, agent in written.conflicts}
+        overtaken |= {agent for _, agent in written.conflicts}
         live = [s for s in states if s.agent not in overtaken]
-        inventories = {s.agent: _inventory(made[s.agent]) for s in live}
         refused = written.refused
         for room in schema.ROOMS[1:]:
-            todo = [s for s in live if room == "findings" or settled.get(s.agent) != inventories[s.agent]]
+            todo = [s for s in live if room == "findings" or s.agent not in whole]
             refused |= self._put_room(room, suffix, todo, made).refused
-        ends = [_head(heads, s, made[s.agent], inventories[s.agent]) for s in live if s.agent not in refused]
+        ends = [_head(heads, s, made[s.agent], s.inventory) for s in live if s.agent not in refused]
         overtaken |= {agent for _, agent in self._send(ends).conflicts}
         return Taken(refused, frozenset(overtaken))
 
@@ -139,9 +143,15 @@ class ElasticIndex:
                     return found
                 after = hits[-1]["sort"]
 
-    def looks(self, agents: Sequence[str]) -> Mapping[str, tuple[int, int]]:
-        found = self._heads(self._layout.rooms["hosts"] + self._layout.suffixes()[0], agents)
-        return {a: (f[schema.EPOCH], f[schema.SEQUENCE]) for a, f in found.items() if schema.EPOCH in f}
+    def looks(self, agents: Sequence[str]) -> Mapping[str, Noted]:
+        suffixes = self._layout.suffixes()
+        found = self._heads(self._layout.rooms["hosts"] + suffixes[0], agents)
+        # While a generation is made that has not all of them yet, nobody's inventory is left out.
+        return {
+            a: Noted(f[schema.EPOCH], f[schema.SEQUENCE], f[schema.SETTLED] if len(suffixes) == 1 else "")
+            for a, f in found.items()
+            if schema.EPOCH in f
+        }
 
     def add_events(self, events: Sequence[Event]) -> Mapping[str, str]:
         for month in sorted({e.month for e in events} - self._months):
@@ -307,11 +317,6 @@ def _head(alias: str, state: HostState, made: Sequence[Document], settled: str) 
         return Operation("delete", alias, state.agent, state.agent, state.ticket)
     fields = made[0].fields | {schema.SETTLED: settled}
     return Operation("index", alias, state.agent, state.agent, state.ticket, msgspec.json.encode(fields))
-
-
-def _inventory(made: Sequence[Document]) -> str:
-    """Names a host's inventory, as its documents have it."""
-    return digest_of(sorted(d.digest for d in made if d.room == "inventory"))
 
 
 def _raise_missing(found: Sequence[Mapping[str, Any]]) -> None:
