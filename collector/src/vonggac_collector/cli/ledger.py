@@ -6,6 +6,7 @@ import argparse
 
 from vonggac_collector.verification import verify_ledger
 
+from . import missing
 from .common import GOOD, REFUSED, Commands, inert, opened, show_json
 
 
@@ -19,6 +20,7 @@ def add_commands(commands: Commands) -> None:
         "vonggac-collector ledger verify --json",
     )
     check.add_argument("--json", action="store_true", help="for programs")
+    missing.add_command(room)
 
 
 def _verify(args: argparse.Namespace) -> int:

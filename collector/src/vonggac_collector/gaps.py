@@ -1,0 +1,64 @@
+"""What is missing in the chains: reports that a later one proves, and that did not come again.
+
+A report names the digest of the one before it and is signed, so one that waits proves those that are missing before it.
+They are missing for a moment while an agent is asked for them; for good if the ledger went back to a backup and the
+machine no longer has what came after it. Then only a new epoch goes on: a token for that host, and `enrol --again`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import msgspec
+
+from .ingest.report import MAX_PENDING
+from .ledger.interface import Ledger
+from .ledger.rows import EnvelopeHead
+
+
+class Gap(msgspec.Struct, frozen=True):
+    """Reports `first` to `last` of an agent's epoch are not here. `digest`: that of the last of them, as the next
+    report, which has waited since `since`, names it. `head`: the last report before them, 0 if there is none.
+    """
+
+    agent: str
+    hostname: str
+    epoch: int
+    head: int
+    first: int
+    last: int
+    digest: str
+    since: datetime
+
+
+def missing(ledger: Ledger, now: datetime) -> Iterator[Gap]:
+    """Every gap of every agent in its present epoch, by agent."""
+    with ledger.read() as tx:
+        waiting = [a for a in tx.agents.all() if a.aside]
+        named = {
+            agent: found[0].hostname for agent, found in tx.tree.located([a.id for a in waiting], now).items()
+        }
+    for agent in sorted(waiting, key=lambda a: a.id):
+        with ledger.read() as tx:
+            newest = tx.chain.of_agent(agent.id, 2 * MAX_PENDING)
+        pending = [e for e in newest if e.state == "pending" and e.epoch == agent.epoch]
+        for head, first, row in _holes(agent.head_sequence, pending):
+            yield Gap(
+                agent=agent.id,
+                hostname=named.get(agent.id, ""),
+                epoch=agent.epoch,
+                head=head,
+                first=first,
+                last=row.sequence - 1,
+                digest=row.previous or "",
+                since=row.received_at,
+            )
+
+
+def _holes(head: int, pending: list[EnvelopeHead]) -> Iterator[tuple[int, int, EnvelopeHead]]:
+    """The last report before each hole, the first in it, and the one after it."""
+    for row in sorted(pending, key=lambda e: e.sequence):
+        if row.sequence > head + 1:
+            yield head, head + 1, row
+        head = max(head, row.sequence)
