@@ -81,14 +81,10 @@ def as_written(raw: bytes, kind: type[T], *, maximum: int = limits.MAX_WIRE_BYTE
 
 def _surely_bounded(raw: bytes, maximum: int) -> bool:
     """Whether `scan_json` lets `raw` through, told without taking out every string; False may be wrong, True is not."""
-    if len(raw) > min(maximum, limits.MAX_JSON_STRING_BYTES) or b"\\u0000" in raw:
+    if not surely_few(raw, maximum) or b"\\u0000" in raw:
         return False
-    # An item takes two bytes at least, a key four.
-    if len(raw) > min(2 * limits.MAX_JSON_ITEMS, 4 * limits.MAX_JSON_KEYS) and (
-        raw.count(b":") > limits.MAX_JSON_KEYS or raw.count(b",") > limits.MAX_JSON_ITEMS
-    ):
-        return False
-    if b"0" * _LONG in raw.translate(_DIGITS):
+    # Sixteen digits are seldom a number: every fiftieth SHA-256 has them.
+    if b"0" * _LONG in raw.translate(_DIGITS) and b"0" * _LONG in _bare(raw).translate(_DIGITS):
         return False
     # Two marks side by side may go, whichever strings they belong to: what is left stays inside or outside.
     quoted = _without_escapes(raw).translate(_SQUARE, _QUOTED_ONLY).replace(b'""', b"")
@@ -97,6 +93,18 @@ def _surely_bounded(raw: bytes, maximum: int) -> bool:
     except (TooLarge, Malformed):
         return False
     return True
+
+
+def surely_few(raw: bytes, maximum: int) -> bool:
+    """Whether `raw` is within the bounds on bytes, one string, keys and items, told by its size or by counting marks
+    in strings too; False may be wrong, True is not.
+    """
+    if len(raw) > min(maximum, limits.MAX_JSON_STRING_BYTES):
+        return False
+    # An item takes two bytes at least, a key four.
+    return len(raw) <= min(2 * limits.MAX_JSON_ITEMS, 4 * limits.MAX_JSON_KEYS) or (
+        raw.count(b":") <= limits.MAX_JSON_KEYS and raw.count(b",") <= limits.MAX_JSON_ITEMS
+    )
 
 
 def scan_json(raw: bytes, *, maximum: int) -> bytes:
@@ -127,7 +135,12 @@ def _keys(value: Any) -> int:
 
     Two equal keys leave fewer colons after a round trip; counting them so costs less than a hook for every object.
     """
-    return b"".join(_split(msgspec.json.encode(value))[::2]).count(b":")
+    return _bare(msgspec.json.encode(value)).count(b":")
+
+
+def _bare(raw: bytes) -> bytes:
+    """What stands outside of strings."""
+    return b"".join(_split(raw)[::2])
 
 
 def _split(raw: bytes) -> list[bytes]:

@@ -14,14 +14,8 @@ from tests.unit.collector.machines import Machine, findings
 from vonggac_collector.board import BoardMaker
 from vonggac_collector.history import past_of
 from vonggac_collector.ingest.projection import statement_of
-from vonggac_collector.ingest.vector import (
-    Vector,
-    answers_of,
-    pack_vector,
-    rules_of,
-    unpack_rules,
-    unpack_vector,
-)
+from vonggac_collector.ingest.reading import rules_of, told_by
+from vonggac_collector.ingest.vector import Vector, pack_vector, unpack_rules, unpack_vector
 from vonggac_collector.judging import Bench
 from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.ledger.memory import MemoryLedger
@@ -53,8 +47,9 @@ STEPS = st.lists(
 
 
 def a_vector(found: list[Finding]) -> Vector:
-    rules, packed = rules_of(found)
-    return Vector(rules, unpack_rules(packed), answers_of(found))
+    told = [*map(told_by, found)]
+    rules, packed = rules_of(told)
+    return Vector(rules, unpack_rules(packed), [t.said for t in told])
 
 
 @given(FINDINGS, FINDINGS)

@@ -11,7 +11,7 @@ import msgspec
 from vonggac_collector.ledger.rows import Envelope as EnvelopeRow
 from vonggac_collector.ledger.rows import Look
 from vonggac_collector.ledger.rows import Section as SectionRow
-from vonggac_contract.envelope import envelope_from_bytes
+from vonggac_contract.envelope import Envelope, envelope_from_bytes
 from vonggac_contract.errors import Malformed
 from vonggac_contract.report import Statement, statement_from_envelope
 
@@ -42,9 +42,14 @@ def unpack_raw(packed: bytes) -> bytes:
     return zlib.decompress(packed)
 
 
+def envelope_of(row: EnvelopeRow) -> Envelope:
+    """The envelope of a row; it was verified before it was kept."""
+    return envelope_from_bytes(unpack_raw(row.raw))
+
+
 def statement_of(row: EnvelopeRow) -> Statement:
-    """What a kept envelope says; it was verified before it was kept."""
-    return statement_from_envelope(envelope_from_bytes(unpack_raw(row.raw)))
+    """What a kept envelope says."""
+    return statement_from_envelope(envelope_of(row))
 
 
 def project(

@@ -14,19 +14,14 @@ from vonggac_collector.ledger.interface import Transaction
 from vonggac_collector.ledger.rows import Agent, EnvelopeHead, KeyHolder, shelf_of
 from vonggac_collector.ledger.rows import Envelope as EnvelopeRow
 from vonggac_contract.envelope import RECEIPT, Envelope
-from vonggac_contract.report import (
-    SECTION_TOPICS,
-    Statement,
-    content_digest,
-    section_digest,
-    statement_from_envelope,
-)
+from vonggac_contract.report import SECTION_TOPICS, Statement, section_digest
 
 from . import projection
 from .answer import Answer, pending, refusal, sealed
 from .judgement import receipt_payload
 from .outcomes import list_at, vector_at
-from .vector import Vector, answers_of, differences, rules_of
+from .reading import Reading, content_of, read_report, rules_of
+from .vector import Vector, differences
 
 MAX_PENDING: Final = 1_000
 """Reports of one agent that may wait for an earlier one; the project's own figure, ten days of a changing host."""
@@ -39,7 +34,8 @@ def take(
 ) -> Answer:
     """Find a verified report's place. Raises Refused or ContractError, before anything is written."""
     digest, agent = envelope.digest, holder.agent
-    statement = statement_from_envelope(envelope)
+    reading = read_report(envelope)
+    statement = reading.statement
     if agent.aside or (statement.sequence, statement.previous) != (
         agent.head_sequence + 1,
         agent.head_digest,
@@ -48,7 +44,7 @@ def take(
         known = tx.chain.find(digest)
         if known is not None and known.agent == agent.id:
             return _again(tx, known, holder, key)
-    _check(statement, holder)
+    _check(reading, holder)
     row = _row(statement, envelope, digest, raw, holder, now)
     if row.sequence <= agent.head_sequence or agent.aside:
         others = tx.chain.at(agent.id, statement.epoch, statement.sequence)
@@ -62,7 +58,7 @@ def take(
         return _missing(tx, holder)
     if row.previous != agent.head_digest:
         return _fork(tx, row, agent, _not_the_head(row, agent), now)
-    payload, agent = _commit(tx, statement, row, holder, agent, now, first_seen=True)
+    payload, agent = _commit(tx, reading, row, holder, agent, now, first_seen=True)
     if agent.aside:
         _join_pending(tx, holder, agent, now)
     return sealed(tx, RECEIPT, payload, key, agent=agent.id)
@@ -82,8 +78,9 @@ def _missing(tx: Transaction, holder: KeyHolder) -> Answer:
     return pending(agent.head_sequence + 1, first_pending - 1, agent=agent.id)
 
 
-def _check(statement: Statement, holder: KeyHolder) -> None:
-    agent, report = holder.agent, statement.report
+def _check(reading: Reading, holder: KeyHolder) -> None:
+    statement, agent = reading.statement, holder.agent
+    report = statement.report
     if statement.agent_id != agent.id:
         raise Refused("agent-mismatch", f"the report is of {statement.agent_id}, the key of {agent.id}")
     if agent.status == "quarantined":
@@ -98,7 +95,7 @@ def _check(statement: Statement, holder: KeyHolder) -> None:
     for name, section in report.sections.items():
         if section.content is not None and section.digest != section_digest(section.content):
             raise Refused("content-mismatch", f"section {name} has another digest than it says")
-    if report.content != content_digest(report.findings, report.sections):
+    if report.content != content_of(reading):
         raise Refused("content-mismatch", "the report has another content digest than it says")
     for moment in (statement.sealed_at, report.started_at, report.finished_at):
         projection.in_utc(moment)
@@ -127,7 +124,7 @@ def _row(
 
 def _commit(
     tx: Transaction,
-    statement: Statement,
+    reading: Reading,
     row: EnvelopeRow,
     holder: KeyHolder,
     agent: Agent,
@@ -136,13 +133,13 @@ def _commit(
     first_seen: bool,
 ) -> tuple[bytes, Agent]:
     """Make the report the head of its agent's chain. Returns the receipt's payload, and the agent as it is then."""
-    report = statement.report
+    statement, report = reading.statement, reading.statement.report
     payload = receipt_payload(holder, row.digest, row.received_at, sequence=row.sequence)
-    rules, packed = rules_of(report.findings)
+    rules, packed = rules_of(reading.told)
     before = None if agent.vector is None else vector_at(tx, agent.vector)
     if before is None or before.rules != rules:
         tx.findings.add_rules(rules, packed)
-    vector = Vector(rules, list_at(tx, rules), answers_of(report.findings))
+    vector = Vector(rules, list_at(tx, rules), [t.said for t in reading.told])
     held = tx.chain.held(row.agent)
     look = projection.project(statement, row, vector, now, _flags(statement, row, held))
     if first_seen:
@@ -196,8 +193,8 @@ def _join_pending(tx: Transaction, holder: KeyHolder, agent: Agent, now: datetim
             tx.chain.settle(row.digest, "fork", None, None)
             _quarantine(tx, row, agent, _not_the_head(row, agent), now)
             return
-        statement = projection.statement_of(row)
-        _, agent = _commit(tx, statement, row, holder, agent, now, first_seen=False)
+        reading = read_report(projection.envelope_of(row))
+        _, agent = _commit(tx, reading, row, holder, agent, now, first_seen=False)
 
 
 def _not_the_head(row: EnvelopeRow, agent: Agent) -> str:

@@ -16,11 +16,11 @@ from typing import Final
 import msgspec
 
 from vonggac_collector.ledger.rows import WRONG, Change, Failing, Look
-from vonggac_contract.finding import Finding
 
 _ONE_BYTE: Final = 256
 """Distinct answers that one byte tells apart; with more, each rule takes four."""
 _TWICE: Final = "reported-twice"
+_MAX_SAID: Final = 10_000
 
 
 class Asked(msgspec.Struct, frozen=True, array_like=True):
@@ -52,6 +52,7 @@ Answer = tuple[Asked, Said]
 _RULES: Final = msgspec.msgpack.Decoder(list[Asked])
 _VECTOR: Final = msgspec.msgpack.Decoder(Packed)
 _ENCODER: Final = msgspec.msgpack.Encoder()
+_SAID: Final[dict[Said, Said]] = {}
 
 
 class Vector(msgspec.Struct, frozen=True):
@@ -71,36 +72,27 @@ class Vector(msgspec.Struct, frozen=True):
         return found
 
 
-def rules_of(findings: Sequence[Finding]) -> tuple[str, bytes]:
-    """The list of the report's rules, packed, and its digest."""
-    packed = _ENCODER.encode([(f.rule, f.severity, f.domain) for f in findings])
-    return hashlib.sha256(packed).hexdigest(), packed
+def one(said: Said) -> Said:
+    """The same for every equal answer, mostly: what is one object is compared at once."""
+    if len(_SAID) >= _MAX_SAID:
+        _SAID.clear()
+    return _SAID.setdefault(said, said)
 
 
 def unpack_rules(packed: bytes) -> list[Asked]:
-    """What `rules_of` packed. Only for the ledger's own bytes."""
+    """What `reading.rules_of` packed. Only for the ledger's own bytes."""
     return _RULES.decode(packed)
-
-
-def answers_of(findings: Sequence[Finding]) -> list[Said]:
-    """What a report says of its rules, in that order; equal answers are one object."""
-    seen: dict[tuple[int, int, int, str], Said] = {}
-    said = []
-    for f in findings:
-        # An outcome is hashed in Python, its identity is not.
-        key = (id(f.outcome), f.passed, f.of, f.reason)
-        answer = seen.get(key)
-        if answer is None:
-            answer = seen[key] = Said(f.outcome.value, f.passed, f.of, f.reason)
-        said.append(answer)
-    return said
 
 
 def pack_vector(vector: Vector) -> tuple[str, bytes]:
     """The digest of a look's answers, which names what scores depend on, and the vector as it is kept."""
-    which = [id(s) for s in vector.said]
-    answers = dict(zip(which, vector.said, strict=True))
-    places = {identity: place for place, identity in enumerate(answers)}
+    # Most equal answers are one object, and identities are hashed sooner than answers.
+    which = [*map(id, vector.said)]
+    answers: dict[Said, int] = {}
+    places = {
+        identity: answers.setdefault(said, len(answers))
+        for identity, said in dict(zip(which, vector.said, strict=True)).items()
+    }
     order = [places[w] for w in which]
     if len(answers) <= _ONE_BYTE:
         codes = bytes(order)
@@ -109,7 +101,7 @@ def pack_vector(vector: Vector) -> tuple[str, bytes]:
         if byteorder == "big":
             wide.byteswap()
         codes = wide.tobytes()
-    packed = _ENCODER.encode(Packed(bytes.fromhex(vector.rules), [*answers.values()], codes))
+    packed = _ENCODER.encode(Packed(bytes.fromhex(vector.rules), [*answers], codes))
     return hashlib.sha256(packed).hexdigest(), zlib.compress(packed, 1)
 
 
@@ -122,8 +114,8 @@ def unpack_vector(vector: bytes, lists: Callable[[str], list[Asked]]) -> Vector:
         if byteorder == "big":
             wide.byteswap()
         codes = wide
-    rules = packed.rules.hex()
-    return Vector(rules, lists(rules), [packed.answers[c] for c in codes])
+    rules, answers = packed.rules.hex(), [*map(one, packed.answers)]
+    return Vector(rules, lists(rules), [answers[c] for c in codes])
 
 
 class Differences(msgspec.Struct, frozen=True):
@@ -154,7 +146,9 @@ def differences(look: Look, after: Vector, before: Vector | None) -> Differences
 def _unlike(after: Vector, before: Vector | None) -> Iterator[tuple[str, Answer | None, Answer | None]]:
     """Rules with what was said of them before and now, where the two differ."""
     if before is not None and before.rules == after.rules:
-        places = [n for n, (a, b) in enumerate(zip(after.said, before.said, strict=True)) if a != b]
+        places = [
+            n for n, (a, b) in enumerate(zip(after.said, before.said, strict=True)) if a is not b and a != b
+        ]
         rules = {after.asked[n].rule for n in places}
         if sum(a.rule in rules for a in after.asked) == len(places):
             for n in places:
