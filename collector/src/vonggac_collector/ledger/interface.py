@@ -13,6 +13,7 @@ from datetime import date, datetime
 from typing import Protocol
 
 from . import rows
+from .keeping import Keeping
 from .standings import Standings
 
 
@@ -29,6 +30,9 @@ class Tree(Protocol):
 
     def units(self, as_of: datetime) -> list[rows.Unit]:
         """Parents before children."""
+
+    def is_sample(self, unit: str) -> bool:
+        """Whether there is that unit, as sample data."""
 
     def unit_count(self, as_of: datetime) -> int:
         """How many there were; units are added and never changed, so as long as there are as many they are the same."""
@@ -70,6 +74,9 @@ class Agents(Protocol):
     def keys(self, agent: str) -> dict[str, bytes]:
         """Every key it ever had, by key id."""
 
+    def every_key(self) -> dict[str, tuple[str, bytes]]:
+        """Agent and public key by key id."""
+
     def put(self, agent: rows.Agent) -> None:
         """Replace the agent's row, which was read in this transaction."""
 
@@ -95,6 +102,12 @@ class Chain(Protocol):
 
     def walk(self, agent: str, after: tuple[int, int], limit: int) -> list[rows.Envelope]:
         """Committed envelopes in order of (epoch, sequence), those after `after`."""
+
+    def walk_all(self, after: tuple[str, int, int, str], limit: int) -> list[rows.Envelope]:
+        """Committed envelopes of all agents in order of (agent, epoch, sequence, digest), those after `after`."""
+
+    def total(self) -> int:
+        """How many envelopes are committed."""
 
     def add_look(self, look: rows.Look) -> None: ...
     def look(self, digest: str) -> rows.Look | None: ...
@@ -247,8 +260,11 @@ class Outbox(Protocol):
     def claim(self, limit: int, now: datetime, until: datetime) -> list[rows.OutboxRow]:
         """The oldest rows that are due, in order of their numbers; nobody else gets them before `until`.
 
-        Whoever claimed them and dies leaves them to the next after that; so `until` is how long the work may take.
+        Whoever claimed them and dies leaves them to the next after that; who is at it for longer says so by `keep`.
         """
+
+    def keep(self, numbers: Sequence[int], until: datetime) -> None:
+        """Whoever claimed them is still at it: nobody else gets them before `until`."""
 
     def due_at(self) -> datetime | None:
         """When the next row may be claimed; None if there is none."""
@@ -317,6 +333,8 @@ class Transaction(Protocol):
     def trail(self) -> Trail: ...
     @property
     def outbox(self) -> Outbox: ...
+    @property
+    def keeping(self) -> Keeping: ...
 
 
 class Duty(Protocol):

@@ -12,7 +12,6 @@ AgentStatus = Literal["active", "quarantined", "revoked"]
 EnvelopeState = Literal["committed", "pending", "fork"]
 WRONG: Final = frozenset({"fail", "partial", "unknown"})
 """Outcomes that a row is kept of while they last; pass and not-applicable are in the look's vector only."""
-HoldKind = Literal["unit", "system", "host"]
 OutboxKind = Literal["look", "host", "scores", "rulebook"]
 """A newer look; a host's name, place, system or state; a day's scores; every text and what hosts are judged by."""
 
@@ -286,34 +285,6 @@ class DailyScore(msgspec.Struct, frozen=True):
     coverage: float
     freshness: int | None
     parameters: int
-
-
-class Hold(msgspec.Struct, frozen=True):
-    """A legal hold: what was received of its hosts from `since` until before `until` outlives its months.
-
-    `subject`: a host's id, a system's id or a unit's code; its hosts are those that were there at any time of it.
-    """
-
-    id: str
-    kind: HoldKind
-    subject: str
-    reason: str
-    since: datetime
-    until: datetime | None
-    by: str
-    at: datetime
-    released_at: datetime | None = None
-    released_by: str | None = None
-    release_reason: str | None = None
-
-
-class Cut(msgspec.Struct, frozen=True):
-    """The last report that retention dropped before one that is kept: what that one names as the report before it."""
-
-    agent: str
-    epoch: int
-    sequence: int
-    digest: str
 
 
 class User(msgspec.Struct, frozen=True):

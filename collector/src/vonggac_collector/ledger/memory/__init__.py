@@ -14,6 +14,7 @@ from ..duty import Always
 from .agents import MemoryAgents, MemoryTokens
 from .chain import MemoryChain, MemoryHeartbeats
 from .findings import MemoryFindings
+from .keeping import MemoryKeeping
 from .outbox import MemoryOutbox
 from .people import MemoryPeople, MemoryTrail
 from .standings import MemoryStandings
@@ -39,6 +40,7 @@ class MemoryTransaction:
         self.people = MemoryPeople(store)
         self.trail = MemoryTrail(store)
         self.outbox = MemoryOutbox(store)
+        self.keeping = MemoryKeeping(store)
 
     def before_commit(self, work: Callable[[], None]) -> None:
         self._last.append(work)

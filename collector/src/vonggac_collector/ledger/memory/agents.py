@@ -60,6 +60,9 @@ class MemoryAgents:
     def keys(self, agent: str) -> dict[str, bytes]:
         return {keyid: key for keyid, (of, key, *_) in self._store.keys.items() if of == agent}
 
+    def every_key(self) -> dict[str, tuple[str, bytes]]:
+        return {keyid: (of, key) for keyid, (of, key, *_) in self._store.keys.items()}
+
     def put(self, agent: rows.Agent) -> None:
         self._store.agents[agent.id] = agent
 

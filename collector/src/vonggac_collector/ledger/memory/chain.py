@@ -80,6 +80,17 @@ class MemoryChain:
         ]
         return sorted(mine, key=lambda e: (e.epoch, e.sequence))[:limit]
 
+    def walk_all(self, after: tuple[str, int, int, str], limit: int) -> list[rows.Envelope]:
+        found = {
+            (e.agent, e.epoch, e.sequence, e.digest): e
+            for e in self._store.envelopes.values()
+            if e.state == "committed"
+        }
+        return [e for key, e in sorted(found.items()) if key > after][:limit]
+
+    def total(self) -> int:
+        return sum(e.state == "committed" for e in self._store.envelopes.values())
+
     def add_look(self, look: rows.Look) -> None:
         put_new(self._store.looks, look.digest, look)
 

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from .. import rows
+from ..keeping import Cut, Hold
 from ..standings import HostStanding, Round, Standing
 
 
@@ -41,6 +42,8 @@ class Store:
         self.refusals: dict[str, tuple[int, int, int]] = {}
         self.outbox: dict[int, rows.OutboxRow] = {}
         self.dead: dict[int, rows.DeadLetter] = {}
+        self.holds: dict[str, Hold] = {}
+        self.cuts: dict[tuple[str, int, int], Cut] = {}
         self.numbers: dict[str, int] = {}
 
     def copy(self) -> dict[str, Any]:

@@ -106,6 +106,10 @@ class SqlAgents:
         query = sa.select(agent_keys.c.keyid, agent_keys.c.public_key).where(agent_keys.c.agent == agent)
         return {r.keyid: r.public_key for r in self._connection.execute(query)}
 
+    def every_key(self) -> dict[str, tuple[str, bytes]]:
+        query = sa.select(agent_keys.c.keyid, agent_keys.c.agent, agent_keys.c.public_key)
+        return {r.keyid: (r.agent, r.public_key) for r in self._connection.execute(query)}
+
     def put(self, agent: rows.Agent) -> None:
         _PUT.run(self._connection, plain(agent))
 

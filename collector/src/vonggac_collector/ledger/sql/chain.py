@@ -132,6 +132,20 @@ class SqlChain:
         )
         return [rows.Envelope(*r) for r in self._connection.execute(query)]
 
+    def walk_all(self, after: tuple[str, int, int, str], limit: int) -> list[rows.Envelope]:
+        key = (envelopes.c.agent, envelopes.c.epoch, envelopes.c.sequence, envelopes.c.digest)
+        query = (
+            sa.select(envelopes)
+            .where(envelopes.c.state == "committed", sa.tuple_(*key) > after)
+            .order_by(*key)
+            .limit(limit)
+        )
+        return [rows.Envelope(*r) for r in self._connection.execute(query)]
+
+    def total(self) -> int:
+        query = sa.select(sa.func.count()).select_from(envelopes).where(envelopes.c.state == "committed")
+        return self._connection.execute(query).scalar_one()
+
     def add_look(self, look: rows.Look) -> None:
         _ADD_LOOK.run(self._connection, plain(look))
 

@@ -20,6 +20,7 @@ from .database import open_engines, store_errors
 from .duty import SqlDuty
 from .findings import SqlFindings
 from .heartbeats import SqlHeartbeats
+from .keeping import SqlKeeping
 from .outbox import SqlOutbox
 from .people import SqlPeople, SqlTrail
 from .postgres import completed
@@ -45,6 +46,7 @@ class SqlTransaction:
         self.people = SqlPeople(connection)
         self.trail = SqlTrail(connection)
         self.outbox = SqlOutbox(connection)
+        self.keeping = SqlKeeping(connection)
 
     def before_commit(self, work: Callable[[], None]) -> None:
         """See interface.Transaction."""

@@ -6,6 +6,7 @@ one, `<table>_other`, and is moved when its partition is made.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
@@ -17,8 +18,7 @@ from vonggac_collector.score.values import LEVELS
 from ..rows import shelf_of
 
 SHELVED: Final = ("envelopes", "looks", "changes")
-HELD: Final = "held"
-"""The shelf of what outlives its own: current state, and what a legal hold names."""
+_BOUND: Final = re.compile(r"FOR VALUES IN \('([^']+)'\)")
 
 
 def partition_of(table: str, shelf: str) -> str:
@@ -37,17 +37,35 @@ def make(connection: sa.Connection, shelves: Iterable[str]) -> None:
     """The partitions of those shelves, where they are missing. Nothing on SQLite."""
     if connection.dialect.name != "postgresql":
         return
-    there = {
-        row[0]
-        for row in connection.exec_driver_sql(
-            "SELECT relid::regclass::text FROM unnest(ARRAY['envelopes', 'looks', 'changes']) AS t,"
-            " pg_partition_tree(t::regclass)"
-        )
-    }
+    there = {name for table in SHELVED for name in _partitions(connection, table)}
     for shelf in shelves:
         for table in SHELVED:
             if partition_of(table, shelf) not in there:
                 _make(connection, table, shelf)
+
+
+def made(connection: sa.Connection) -> list[str]:
+    """The shelves that have partitions."""
+    bounds = map(_BOUND.fullmatch, _partitions(connection, SHELVED[0]).values())
+    return [bound[1] for bound in bounds if bound is not None]
+
+
+def drop(connection: sa.Connection, shelf: str) -> None:
+    """The partitions of that shelf and all in them. Locks the whole of the tables while it does."""
+    for table in SHELVED:
+        name = partition_of(table, shelf)
+        connection.exec_driver_sql(f"ALTER TABLE {table} DETACH PARTITION {name}")
+        connection.exec_driver_sql(f"DROP TABLE {name}")
+
+
+def _partitions(connection: sa.Connection, table: str) -> dict[str, str]:
+    """Name and bound of each."""
+    found = connection.exec_driver_sql(
+        "SELECT c.relname, pg_get_expr(c.relpartbound, c.oid) FROM pg_inherits i"
+        " JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = CAST(%s AS regclass) ORDER BY 1",
+        (table,),
+    )
+    return {str(row[0]): str(row[1]) for row in found}
 
 
 def _make(connection: sa.Connection, table: str, shelf: str) -> None:

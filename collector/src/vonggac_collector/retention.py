@@ -1,0 +1,286 @@
+"""How long reports are kept, and the job that lets go of what is older.
+
+Reports lie on shelves, by month of receipt and level of their host's system. A shelf that was kept long enough goes as
+a whole, after what is still needed or named by a legal hold was moved to a shelf of its own. Nothing else in the
+collector deletes a report. A process that dies at it leaves work that is done again without harm.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from importlib import resources
+from typing import Final
+
+import msgspec
+import structlog
+
+from . import audit
+from .background import Background
+from .errors import Busy, StoreFailed
+from .holds import Windows, is_named, windows
+from .ledger.interface import Ledger, Transaction
+from .ledger.keeping import HELD, PAST, Cut
+from .score.values import LEVELS
+
+Months = Mapping[int, int]
+"""Whole months by level."""
+DROPPING: Final = "shelf-dropping"
+DROPPED: Final = "shelf-dropped"
+"""Actions in the audit log: what lies on the shelf counts as gone; nothing lies there any more."""
+_SHELF: Final = re.compile(r"(\d{4})-(\d{2})-L([1-5])")
+_PAST: Final = re.compile(PAST.format("([1-5])"))
+_PAGE: Final = 500
+"""Envelopes in one transaction: some 10 MB, so that whoever writes on SQLite waits for some milliseconds."""
+_EVERY: Final = timedelta(days=1)
+_AGAIN_S: Final = 300.0
+_LOG: Final = structlog.get_logger("vonggac.retention")
+
+
+class Dropped(msgspec.Struct, frozen=True):
+    """A shelf that was let go, or would be. `held`: how many of its envelopes stay, on a shelf of their own."""
+
+    shelf: str
+    envelopes: int
+    looks: int
+    changes: int
+    held: int
+
+
+class Retained(msgspec.Struct, frozen=True):
+    """What the job did, or would do. `kept_since`: by level, the first moment of which everything is kept."""
+
+    kept_since: dict[int, datetime]
+    dropped: list[Dropped]
+    heartbeats: int
+
+
+def load_months(setting: str = "") -> dict[int, int]:
+    """The months that reports are kept, by level: the setting's five numbers, or data/retention.csv (see its README).
+
+    Raises ValueError if the setting is no five numbers from 1 to 1,200.
+    """
+    if not setting:
+        text = resources.files("vonggac_collector").joinpath("data/retention.csv").read_text("utf-8")
+        return {int(row["level"]): int(row["months"]) for row in csv.DictReader(text.splitlines())}
+    parts = [part.strip() for part in setting.split(",")]
+    found = [int(p) for p in parts if p.isascii() and p.isdigit() and len(p) <= 4 and 1 <= int(p) <= 1_200]
+    if len(found) != len(parts) or len(found) != len(LEVELS):
+        raise ValueError("is no list of months, one for each of the levels 1 to 5")
+    return dict(zip(LEVELS, found, strict=True))
+
+
+def kept_since(now: datetime, months: int) -> datetime:
+    """The beginning of the month (UTC) that lies `months` whole months before this one began."""
+    number = max(now.year * 12 + now.month - 1 - months, 12)
+    return datetime(number // 12, number % 12 + 1, 1, tzinfo=UTC)
+
+
+def level_of(shelf: str, months: Months, now: datetime) -> int | None:
+    """The level of a shelf that was kept long enough; None for any other."""
+    past = _PAST.fullmatch(shelf)
+    if past is not None:
+        return int(past[1])
+    found = _SHELF.fullmatch(shelf)
+    if found is None or not 1 <= int(found[2]) <= 12 or int(found[1]) < 1:
+        return None
+    level = int(found[3])
+    began = datetime(int(found[1]), int(found[2]), 1, tzinfo=UTC)
+    return level if began < kept_since(now, months[level]) else None
+
+
+def expired(shelves: Iterable[str], months: Months, now: datetime) -> list[tuple[str, int]]:
+    """The shelves that were kept long enough, oldest first, with their levels."""
+    found = [(shelf, level_of(shelf, months, now)) for shelf in shelves]
+    return sorted((shelf, level) for shelf, level in found if level is not None)
+
+
+def retain(ledger: Ledger, months: Months, *, now: datetime, actor: str) -> Retained:
+    """Let go of what was kept long enough, and make the shelves that are needed next. Raises Busy, StoreFailed."""
+    with ledger.write() as tx:
+        tx.keeping.make_shelves(now)
+    for level in LEVELS:
+        _let_go_of_held(ledger, level, kept_since(now, months[level]), now)
+    with ledger.read() as tx:
+        shelves = expired(tx.keeping.shelves(), months, now)
+    dropped = [_drop(ledger, shelf, level, months, now, actor) for shelf, level in shelves]
+    # Where a shelf is made before it is used, one that nothing ever lay on goes as well: nothing to tell of.
+    dropped = [d for d in dropped if d.envelopes or d.held]
+    heartbeats = _forget_heartbeats(ledger, months, now)
+    longest = kept_since(now, max(months.values()))
+    with ledger.write() as tx:
+        tx.keeping.forget_letters(longest)
+        tx.people.close_expired(now)
+    return Retained({level: kept_since(now, months[level]) for level in LEVELS}, dropped, heartbeats)
+
+
+def foresee(ledger: Ledger, months: Months, now: datetime) -> Retained:
+    """What `retain` would drop, of shelves by month; nothing is changed. Heartbeats are not counted."""
+    found = []
+    with ledger.read() as tx:
+        for shelf, level in expired(tx.keeping.shelves(), months, now):
+            size = tx.keeping.size(shelf)
+            held = _would_stay(tx, shelf, kept_since(now, months[level]), windows(tx, now))
+            found.append(Dropped(shelf, size.envelopes - held, size.looks, size.changes, held))
+    told = [d for d in found if d.envelopes or d.held]
+    return Retained({level: kept_since(now, months[level]) for level in LEVELS}, told, 0)
+
+
+def _would_stay(tx: Transaction, shelf: str, since: datetime, named: Windows) -> int:
+    needed, after = tx.keeping.needed(shelf, since), ""
+    found = len(needed)
+    while named and (page := tx.keeping.page(shelf, after, _PAGE)):
+        found += sum(k.digest not in needed and is_named(named.get(k.agent, ()), k.received_at) for k in page)
+        after = page[-1].digest
+    return found
+
+
+def cuts_digest(cuts: Iterable[Cut]) -> str:
+    """SHA-256 over the record of cuts in its order: so the audit log vouches for it."""
+    made = hashlib.sha256()
+    for cut in cuts:
+        made.update(f"{cut.agent} {cut.epoch} {cut.sequence} {cut.digest}\n".encode())
+    return made.hexdigest()
+
+
+def all_cuts(tx: Transaction) -> Iterator[Cut]:
+    """Every cut, in order."""
+    after = ("", 0, 0)
+    while page := tx.keeping.cuts(after, _PAGE):
+        yield from page
+        after = (page[-1].agent, page[-1].epoch, page[-1].sequence)
+
+
+def _hold_back(ledger: Ledger, shelf: str, level: int, since: datetime, named: Windows) -> int:
+    """Move what is needed or named to where it is held; says how many envelopes that were."""
+    to, after, moved = HELD.format(level), "", 0
+    with ledger.read() as tx:
+        needed = sorted(tx.keeping.needed(shelf, since))
+    for start in range(0, len(needed), _PAGE):
+        with ledger.write() as tx:
+            tx.keeping.move(shelf, to, needed[start : start + _PAGE])
+    while named:
+        with ledger.write() as tx:
+            page = tx.keeping.page(shelf, after, _PAGE)
+            names = [k.digest for k in page if is_named(named.get(k.agent, ()), k.received_at)]
+            tx.keeping.move(shelf, to, names)
+        moved += len(names)
+        if len(page) < _PAGE:
+            break
+        after = page[-1].digest
+    return len(needed) + moved
+
+
+def _let_go_of_held(ledger: Ledger, level: int, since: datetime, now: datetime) -> None:
+    """Move what is no longer needed nor named to the shelf that goes next."""
+    shelf, after = HELD.format(level), ""
+    with ledger.read() as tx:
+        needed, named = tx.keeping.needed(shelf, since), windows(tx, now)
+    while True:
+        with ledger.write() as tx:
+            page = tx.keeping.page(shelf, after, _PAGE)
+            gone = [
+                k.digest
+                for k in page
+                if k.digest not in needed and not is_named(named.get(k.agent, ()), k.received_at)
+            ]
+            tx.keeping.move(shelf, PAST.format(level), gone)
+        if len(page) < _PAGE:
+            return
+        after = page[-1].digest
+
+
+def _drop(ledger: Ledger, shelf: str, level: int, months: Months, now: datetime, actor: str) -> Dropped:
+    """One shelf. What was decided on is looked at again under a lock, and done again if a hold came meanwhile."""
+    held = 0
+    while True:
+        with ledger.read() as tx:
+            named = windows(tx, now)
+        held += _hold_back(ledger, shelf, level, kept_since(now, months[level]), named)
+        with ledger.read() as tx:
+            ends, size = tx.keeping.ends(shelf), tx.keeping.size(shelf)
+        with ledger.write() as tx:
+            tx.keeping.freeze()
+            if windows(tx, now) != named:
+                continue
+            tx.keeping.cut(shelf, ends)
+            if size.envelopes == held == 0:
+                tx.keeping.drop(shelf, "", _PAGE)
+                return Dropped(shelf, 0, 0, 0, 0)
+            said = {**msgspec.structs.asdict(size), "held": held, "cuts": cuts_digest(all_cuts(tx))}
+            audit.record(tx, now, actor, DROPPING, shelf, msgspec.json.encode(said).decode())
+            after = tx.keeping.drop(shelf, "", _PAGE)
+            if after is None:
+                audit.record(tx, now, actor, DROPPED, shelf)
+        break
+    while after is not None:
+        with ledger.write() as tx:
+            after = tx.keeping.drop(shelf, after, _PAGE)
+            if after is None:
+                audit.record(tx, now, actor, DROPPED, shelf)
+    return Dropped(shelf, size.envelopes, size.looks, size.changes, held)
+
+
+def _forget_heartbeats(ledger: Ledger, months: Months, now: datetime) -> int:
+    """By the level that each host's system has now; returns how many rows that were."""
+    with ledger.read() as tx:
+        levels, named = _levels(tx, now), windows(tx, now)
+    alike: dict[tuple[int, tuple[str, ...]], list[str]] = {}
+    for agent, level in levels.items():
+        alike.setdefault((level, tuple(h.id for h in named.get(agent, ()))), []).append(agent)
+    forgotten = 0
+    for (level, _), agents in alike.items():
+        for start in range(0, len(agents), _PAGE):
+            with ledger.write() as tx:
+                forgotten += tx.keeping.forget_heartbeats(
+                    agents[start : start + _PAGE],
+                    kept_since(now, months[level]),
+                    named.get(agents[0], ()),
+                )
+    return forgotten
+
+
+def _levels(tx: Transaction, now: datetime) -> dict[str, int]:
+    """As ingest has it: the level of the host's system, or the highest of its unit's systems, or 1."""
+    systems = tx.tree.systems(now)
+    of_system = {s.id: s.level for s in systems}
+    of_unit: dict[str, int] = {}
+    for s in systems:
+        of_unit[s.unit] = max(s.level, of_unit.get(s.unit, 1))
+    return {
+        p.host: of_unit.get(p.unit, 1) if p.system is None else of_system.get(p.system, 1)
+        for p in tx.tree.placements(now)
+    }
+
+
+class Keeper(Background):
+    """A thread that lets go once a day, while no other worker does."""
+
+    def __init__(self, ledger: Ledger, months: Months, now: Callable[[], datetime]) -> None:
+        super().__init__("retention")
+        self._ledger = ledger
+        self._months = months
+        self._now = now
+
+    def run(self) -> None:
+        """Until stopped. What is busy or failing is tried again in some minutes."""
+        duty = self._ledger.duty("retention")
+        due: datetime | None = None
+        while not self._stop.is_set():
+            try:
+                now = self._now()
+                if (due is None or now >= due) and duty.held():
+                    self._retain(now)
+                    due = now + _EVERY
+            except (Busy, StoreFailed) as e:
+                _LOG.warning("retention failed, will be tried again", reason=e.code, detail=str(e))
+            self._stop.wait(_AGAIN_S)
+        duty.close()
+
+    def _retain(self, now: datetime) -> None:
+        done = retain(self._ledger, self._months, now=now, actor="worker")
+        for shelf in done.dropped:
+            _LOG.info("a shelf was let go", **msgspec.structs.asdict(shelf))
