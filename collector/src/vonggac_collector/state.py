@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -47,6 +50,22 @@ def read_secret(path: Path) -> str:
         return content.decode().rstrip("\r\n")
     except UnicodeDecodeError:
         raise SettingsError(f"{path}: is no text") from None
+
+
+@contextmanager
+def alone_in(folder: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """One process at a time in the block; the folder is made. `waiting`: called before waiting for another one."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def make_state(folder: Path) -> bool:

@@ -15,11 +15,11 @@ from vonggac_collector import rulebooks
 from vonggac_collector.app import create_app
 from vonggac_collector.auth.passwords import make_password
 from vonggac_collector.board import BoardMaker
-from vonggac_collector.errors import SettingsError
+from vonggac_collector.errors import Busy, SettingsError
 from vonggac_collector.index.opening import make_consumer, make_index
 from vonggac_collector.index.reading import Reader
 from vonggac_collector.index.rebuild import rebuild
-from vonggac_collector.ledger.interface import Ledger
+from vonggac_collector.ledger.interface import Duty, Ledger
 from vonggac_collector.log import configure_log
 from vonggac_collector.people import add_user
 from vonggac_collector.processes import run_crew
@@ -28,11 +28,14 @@ from vonggac_collector.rulebooks import Shelf
 from vonggac_collector.score.parameters import load_parameters
 from vonggac_collector.server import make_server
 from vonggac_collector.settings import MAX_WORKERS, Settings, load_settings, sources
-from vonggac_collector.state import load_key, make_state, write_secret
+from vonggac_collector.state import alone_in, load_key, make_state, write_secret
 from vonggac_collector.structure import NewUnit, add_units
 from vonggac_rules.builtin import default_rulebook_bytes
 
 from .common import GOOD, Commands, actor, open_by, opened, show_json, show_table, utc_now
+
+_INIT_S = 60.0
+"""An init is done within seconds; the rest is patience."""
 
 
 def add_commands(commands: Commands) -> None:
@@ -92,15 +95,29 @@ def add_commands(commands: Commands) -> None:
 
 def _init(args: argparse.Namespace) -> int:
     settings = load_settings(args.config)
-    if make_state(settings.state_dir):
-        print(f"made the collector's key in {settings.state_dir}")
-    ledger = open_by(settings, upgrade=True)
-    try:
-        _first_rows(args, ledger)
-    finally:
-        ledger.close()
+    with alone_in(settings.state_dir, _say_waiting):
+        if make_state(settings.state_dir):
+            print(f"made the collector's key in {settings.state_dir}")
+        with closing(open_by(settings, upgrade=True)) as ledger, closing(ledger.duty("init")) as duty:
+            _wait_for(duty)
+            _first_rows(args, ledger)
     print(f"ready; start it with `vonggac-collector serve`, then open {settings.url}")
     return GOOD
+
+
+def _wait_for(duty: Duty) -> None:
+    """Another machine's init on the same server. Raises Busy if it takes too long."""
+    until = time.monotonic() + _INIT_S
+    if not duty.held():
+        _say_waiting()
+    while not duty.held():
+        if time.monotonic() > until:
+            raise Busy("another init on the same ledger does not end")
+        time.sleep(0.1)
+
+
+def _say_waiting() -> None:
+    print("another init is at it; waiting for it to end", file=sys.stderr)
 
 
 def _first_rows(args: argparse.Namespace, ledger: Ledger) -> None:
