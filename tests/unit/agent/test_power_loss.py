@@ -23,6 +23,7 @@ def _work(machine: Machine, returned: list[str]) -> None:
         machine.heartbeat()
 
 
+@pytest.mark.worlds
 @pytest.mark.disk
 @pytest.mark.crash
 def test_every_report_whose_commit_returned_survives_a_power_cut(tmp_path: Path) -> None:

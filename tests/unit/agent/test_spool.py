@@ -145,7 +145,7 @@ class SpoilError(Exception):
     """A process that died."""
 
 
-TestAnyOrder = AnyOrder.TestCase
+TestAnyOrder = pytest.mark.worlds(AnyOrder.TestCase)
 TestAnyOrder.settings = settings(max_examples=40, stateful_step_count=20)
 
 

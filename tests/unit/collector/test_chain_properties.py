@@ -69,6 +69,7 @@ class Side:
             return sorted((e.sequence, e.state) for e in found)
 
 
+@pytest.mark.worlds
 @settings(max_examples=40)
 @given(ARRIVALS)
 def test_both_ledgers_decide_alike_and_every_chain_is_whole(arrivals: list[int | str]) -> None:
@@ -87,6 +88,7 @@ def test_both_ledgers_decide_alike_and_every_chain_is_whole(arrivals: list[int |
             assert verify_ledger(side.desk.ledger).faults == []
 
 
+@pytest.mark.worlds
 @given(st.permutations(range(PREPARED)))
 def test_honest_reports_all_join_the_chain_whatever_the_order(order: list[int]) -> None:
     side = Side(MemoryLedger())

@@ -188,6 +188,7 @@ def tree(parents: list[int]) -> list[Unit]:
     return made
 
 
+@pytest.mark.worlds
 @given(PARENTS, st.integers(0, 6))
 def test_nothing_from_outside_the_subtree_appears_in_any_view(parents: list[int], seat: int) -> None:
     ledger = MemoryLedger()

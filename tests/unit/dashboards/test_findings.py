@@ -254,6 +254,7 @@ def callers(house: House) -> dict[str, TestClient]:
     return {unit: house.client(unit) for unit in CALLERS}
 
 
+@pytest.mark.worlds
 @settings(max_examples=60)
 @given(
     st.lists(TERMS, max_size=3).map(" ".join), st.sampled_from(["", *KINDS]), st.sampled_from(["vi", "en"])

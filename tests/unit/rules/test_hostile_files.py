@@ -110,6 +110,7 @@ def spoilt(draw: st.DrawFn, text: str) -> Source:
 GOOD = load_rule(parse_source(RULE.encode(), "x"))
 
 
+@pytest.mark.worlds
 @settings(max_examples=600, deadline=None)
 @given(spoilt(RULE))
 def test_a_spoilt_rule_is_refused_or_checked(source: Source) -> None:
@@ -118,6 +119,7 @@ def test_a_spoilt_rule_is_refused_or_checked(source: Source) -> None:
         unsound({loaded.rule.id: loaded}, [], {})
 
 
+@pytest.mark.worlds
 @settings(max_examples=600, deadline=None)
 @given(spoilt(CASES))
 def test_spoilt_cases_are_refused_or_run(source: Source) -> None:
@@ -126,6 +128,7 @@ def test_spoilt_cases_are_refused_or_run(source: Source) -> None:
         unsound({GOOD.rule.id: GOOD}, [], {}, {GOOD.rule.id: cases})
 
 
+@pytest.mark.worlds
 @settings(max_examples=400, deadline=None)
 @given(spoilt(PROFILE), spoilt(LOCAL))
 def test_spoilt_profiles_are_refused_or_compiled(first: Source, second: Source) -> None:

@@ -107,6 +107,7 @@ numbers = st.integers(0, 6)
 machines = st.lists(st.tuples(numbers, numbers, st.lists(numbers, max_size=3)), min_size=8, max_size=24)
 
 
+@pytest.mark.worlds
 @settings(max_examples=120, deadline=None)
 @given(checks(), numbers, numbers, machines)
 def test_the_direction_agrees_with_deciding_machines(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +23,7 @@ def parts(country: Country) -> list[Part]:
     return found
 
 
+@pytest.mark.worlds
 @given(countries(), st.integers(0, 3))
 def test_parts_added_up_by_provinces_say_what_the_whole_country_says(country: Country, cut: int) -> None:
     found = parts(country)

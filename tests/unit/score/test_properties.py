@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import msgspec
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -54,6 +55,8 @@ from .countries import (
     rule_lists,
     scored,
 )
+
+pytestmark = pytest.mark.worlds
 
 
 def _with_rules(placed: Placed, rules: tuple[RuleOutcome, ...]) -> Placed:

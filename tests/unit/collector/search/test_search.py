@@ -70,6 +70,7 @@ TERMS = st.sampled_from(
 )  # fmt: skip
 
 
+@pytest.mark.worlds
 @given(st.integers(0, 10_000), st.lists(TERMS, max_size=3), st.sampled_from(["", *KINDS]))
 def test_what_others_have_changes_nothing_of_what_a_caller_finds(
     seed: int, terms: list[str], kind: str
@@ -95,6 +96,7 @@ def test_what_others_have_changes_nothing_of_what_a_caller_finds(
         assert "organization.path" not in msgspec.json.encode(found).decode()
 
 
+@pytest.mark.worlds
 @given(st.integers(0, 10_000), st.sampled_from(KINDS))
 def test_every_facet_leads_to_as_many_rows_as_it_says_and_back(seed: int, kind: str) -> None:
     rng = random.Random(seed)
