@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -34,7 +35,12 @@ def documents(state: HostState) -> list[Document]:
     own = _document(state, state.agent, "hosts", state.own, state.text)
     return [
         own,
-        *(_document(state, i.id, i.kind, i.fields, f"{state.text} {BOUNDARY} {i.text}") for i in state.items),
+        *(
+            _document(
+                state, host_key(state.agent) + i.key, i.kind, i.fields, f"{state.text} {BOUNDARY} {i.text}"
+            )
+            for i in state.items
+        ),
     ]
 
 
@@ -50,6 +56,12 @@ def _document(state: HostState, identifier: str, kind: Kind, fields: Fields, tex
     return Document(
         schema.ROOM_OF[kind], identifier, state.agent, kind, {**made, schema.DIGEST_FIELD: digest}, digest
     )
+
+
+@lru_cache(maxsize=1_000)
+def host_key(agent: str) -> str:
+    """What the ids of all of a host's items begin with: 16 hexadecimal digits; `Item.key` follows."""
+    return hashlib.sha256(agent.encode()).hexdigest()[:16]
 
 
 def digest_of(value: Any) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -93,13 +94,13 @@ def host_state(
         [host.hostname, host.os, unit.name_vi, unit.name_en, *system],
         _names("hosts", {**common, **own}),
     )
-    items = [_finding(host.id, f, rule_of(f.rule)) for f in failing]
+    items = [_finding(f, rule_of(f.rule)) for f in failing]
     inventory = "" if digests is None else digest_of([common, text, {n: digests.get(n) for n in _SECTIONS}])
     same = inventory != "" and inventory == noted
     for name, make in _SECTIONS.items() if not same else ():
-        items += make(host.id, section(name))
+        items += make(section(name))
     # A machine may name a thing twice; the last one counts.
-    once = tuple({i.id: i for i in items}.values())
+    once = tuple({i.key: i for i in items}.values())
     return HostState(host.id, ticket, common, own, text, once, inventory=inventory, same=same)
 
 
@@ -125,7 +126,7 @@ def _common(standing: Standing) -> Fields:
     return found
 
 
-def _finding(agent: str, failing: Failing, rule: Rule | None) -> Item:
+def _finding(failing: Failing, rule: Rule | None) -> Item:
     fields: Fields = {
         "rule.id": failing.rule,
         "rule.category": failing.domain,
@@ -143,25 +144,30 @@ def _finding(agent: str, failing: Failing, rule: Rule | None) -> Item:
     if rule is not None:
         fields |= {"rule.name": rule.title.vi, "vonggac.rule.name_en": rule.title.en}
         texts += [rule.title.vi, rule.title.en]
-    return _item(agent, "findings", [failing.rule], fields, texts)
+    return _item("findings", [failing.rule], fields, texts)
 
 
-def _packages(agent: str, content: Any) -> Iterator[Item]:
+def _packages(content: Any) -> Iterator[Item]:
     for entry in _list(_dict(content).get("packages")):
         if not isinstance(entry, list) or len(entry) < 3:
             continue
-        name, version, architecture = (_text(v) for v in entry[:3])
-        if name is None:
-            continue
-        fields: Fields = {"package.name": name}
-        if version is not None:
-            fields |= {"package.version": version, VERSION_ORDER: order_of(version)}
-        _put(fields, "package.architecture", architecture)
-        _put(fields, "vonggac.source", _text(entry[3]) if len(entry) > 3 else None)
-        yield _item(agent, "packages", [name, version, architecture], fields, [name])
+        name, version, architecture, source = (_text(v) for v in [*entry, None][:4])
+        if name is not None:
+            yield _package(name, version, architecture, source)
 
 
-def _ports(agent: str, content: Any) -> Iterator[Item]:
+@lru_cache(maxsize=20_000)
+def _package(name: str, version: str | None, architecture: str | None, source: str | None) -> Item:
+    """Machines have the same packages, over and over."""
+    fields: Fields = {"package.name": name}
+    if version is not None:
+        fields |= {"package.version": version, VERSION_ORDER: order_of(version)}
+    _put(fields, "package.architecture", architecture)
+    _put(fields, "vonggac.source", source)
+    return _item("packages", [name, version, architecture], fields, [name])
+
+
+def _ports(content: Any) -> Iterator[Item]:
     for entry in map(_dict, _list(_dict(content).get("sockets"))):
         port = _number(entry.get("port"))
         if port is None:
@@ -174,10 +180,10 @@ def _ports(agent: str, content: Any) -> Iterator[Item]:
         _put(fields, "user.name", _text(entry.get("user")))
         _put(fields, "package.name", _text(entry.get("package")))
         key = [fields.get(p) for p in ("network.transport", "server.address", "server.port", "process.name")]
-        yield _item(agent, "ports", key, fields, [str(v) for v in key if v] + _some(fields, "package.name"))
+        yield _item("ports", key, fields, [str(v) for v in key if v] + _some(fields, "package.name"))
 
 
-def _certificates(agent: str, content: Any) -> Iterator[Item]:
+def _certificates(content: Any) -> Iterator[Item]:
     for entry in map(_dict, _list(_dict(content).get("endpoints"))):
         port, certificate = _number(entry.get("port")), _dict(entry.get("certificate"))
         if port is None or not certificate:
@@ -201,10 +207,10 @@ def _certificates(agent: str, content: Any) -> Iterator[Item]:
             _put(fields, path, given)
         key = [entry.get("address"), port]
         texts = _some(fields, "tls.server.subject", "tls.server.issuer", "process.name")
-        yield _item(agent, "certificates", key, fields, texts)
+        yield _item("certificates", key, fields, texts)
 
 
-def _accounts(agent: str, content: Any) -> Iterator[Item]:
+def _accounts(content: Any) -> Iterator[Item]:
     administrators = set(_texts(_dict(content).get("administrators")) or [])
     for entry in map(_dict, _list(_dict(content).get("accounts"))):
         name, uid = _text(entry.get("name")), _number(entry.get("uid"))
@@ -214,10 +220,10 @@ def _accounts(agent: str, content: Any) -> Iterator[Item]:
         _put(fields, "vonggac.uid", uid)
         _put(fields, "vonggac.login", _flag(entry.get("can_log_in")))
         _put(fields, "vonggac.password", _text(entry.get("password")))
-        yield _item(agent, "accounts", [name, uid], fields, [name])
+        yield _item("accounts", [name, uid], fields, [name])
 
 
-_SECTIONS: Final[dict[str, Callable[[str, Any], Iterator[Item]]]] = {
+_SECTIONS: Final[dict[str, Callable[[Any], Iterator[Item]]]] = {
     "packages": _packages,
     "sockets": _ports,
     "tls": _certificates,
@@ -271,8 +277,11 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _item(agent: str, kind: Kind, key: Sequence[object], fields: Fields, texts: Sequence[str]) -> Item:
-    return Item(identifier(agent, kind, *key), kind, fields, to_text(texts, _names(kind, fields, own=True)))
+def _item(kind: Kind, key: Sequence[object], fields: Fields, texts: Sequence[str]) -> Item:
+    text = to_text(texts, _names(kind, fields, own=True))
+    named = identifier(kind, *key)[:16]
+    digest = digest_of([named, text, {p: v for p, v in fields.items() if p not in schema.HERE}])
+    return Item(named, kind, fields, text, digest)
 
 
 def _names(kind: Kind, fields: Fields, *, own: bool = False) -> dict[str, list[str]]:

@@ -42,6 +42,11 @@ def tag(name: str, word: str) -> str:
     return f"={name}={word}"
 
 
+def tagged(word: str) -> str | None:
+    """The field whose word it is; None for a word of any text."""
+    return word.split("=")[1] if word.startswith("=") else None
+
+
 def to_text(texts: Iterable[str], names: Mapping[str, Iterable[str]]) -> str:
     """What an index splits at spaces: the words of `texts`, then of the fields in `names`, each after a boundary."""
     runs = [words(t) for t in texts]

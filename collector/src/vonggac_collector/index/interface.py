@@ -21,12 +21,15 @@ Room = Literal["findings", "hosts", "inventory"]
 
 
 class Item(msgspec.Struct, frozen=True):
-    """One document about a host, without what all of the host's documents have. `text`: see `fold.to_text`."""
+    """One document about a host, without what all of the host's documents have. `key` tells it from the host's others;
+    `text`: see `fold.to_text`. `digest` names all of it but what hosts never share (`schema.HERE`).
+    """
 
-    id: str
+    key: str
     kind: Kind
     fields: Fields
     text: str
+    digest: str
 
 
 class HostState(msgspec.Struct, frozen=True):

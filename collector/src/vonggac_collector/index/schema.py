@@ -30,6 +30,8 @@ AGENT: Final = "host.id"
 UNIT: Final = "organization.id"
 PATH: Final = "organization.path"
 """The unit and every unit above it: what a scope is held against."""
+HERE: Final = frozenset({"vonggac.since"})
+"""What two hosts hardly ever share of documents that are alike otherwise."""
 
 ROOM_OF: Final[dict[Kind, Room]] = {
     "findings": "findings",
@@ -110,7 +112,7 @@ SCORES: Final[dict[str, ColumnType]] = {
     "vonggac.coverage": "float",
     "vonggac.freshness": "long",
 }
-DIGEST: Final = hashlib.sha256(msgspec.json.encode([OF_ROOM, EVENTS, SCORES, 1])).hexdigest()[:16]
+DIGEST: Final = hashlib.sha256(msgspec.json.encode([OF_ROOM, EVENTS, SCORES, 2])).hexdigest()[:16]
 """Names this schema; the number rises when what documents hold changes without a field."""
 
 

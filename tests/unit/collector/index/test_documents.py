@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.unit.collector.index.machines import NOW, a_state, agent_id, fails
 
 from vonggac_collector.index import schema
-from vonggac_collector.index.document import documents
+from vonggac_collector.index.document import documents, host_key
 from vonggac_collector.index.documents import MAX_TEXT, identifier, iso
 from vonggac_collector.search.fields import COMMON, FIELDS, ORDER, OWN
 from vonggac_collector.search.query import KINDS
@@ -79,7 +79,7 @@ def test_documents_are_named_by_what_they_are_about_and_not_by_what_they_say() -
     assert (
         [d.id for d in before]
         == [d.id for d in after]
-        == [agent_id(1), identifier(agent_id(1), "findings", "linux.a")]
+        == [agent_id(1), host_key(agent_id(1)) + identifier("findings", "linux.a")[:16]]
     )
     assert all(x.digest != y.digest for x, y in zip(before, after, strict=True))
 

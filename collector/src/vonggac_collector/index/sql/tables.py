@@ -1,29 +1,33 @@
-"""The embedded index's tables, made from `schema`: one for each room of documents, its words beside it.
+"""The embedded index's tables, made from `schema`: the hosts, and what they have.
 
-What all documents of a host share is stored once, with the host. Words are in full-text tables of SQLite (FTS5, without
-the texts themselves), split at spaces: `fold` has taken them apart.
+Machines are much alike. So what many of them have is stored once, as a *thing*: a package in one version, a rule that
+fails for one reason, a port with its process. A document is a thing, a host, and that the host has it (`held`); its id
+is made of both their keys, so ids sort as (host, thing). How many hosts have a thing, and how many things a host has,
+is kept beside them: what a whole country has is counted without going through all of it.
 """
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Collection
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from vonggac_collector.index import schema
-from vonggac_collector.index.interface import Room
-from vonggac_collector.search.fields import COMMON
+from vonggac_collector.search.fields import COMMON, OWN, Field
+from vonggac_collector.search.query import KINDS, Kind
 
 METADATA: Final = sa.MetaData()
-_COLUMN_TYPES: Final[dict[str, type[sa.types.TypeEngine[Any]]]] = {
-    "keyword": sa.Text,
-    "long": sa.BigInteger,
-    "date": sa.BigInteger,
-    "boolean": sa.Boolean,
+# In the order of code points, as Python and SQLite compare.
+_TEXT: Final = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+_COLUMN_TYPES: Final[dict[str, sa.types.TypeEngine[Any]]] = {
+    "keyword": _TEXT,
+    "long": sa.BigInteger(),
+    "date": sa.BigInteger(),
+    "boolean": sa.Boolean(),
 }
 COMMON_PATHS: Final = frozenset(f.path for f in COMMON)
-_INNER: Final = frozenset({schema.ID, schema.KIND, schema.AGENT, schema.PATH})
+ITEMS: Final[tuple[Kind, ...]] = tuple(k for k in KINDS if k != "hosts")
 
 
 def column_name(path: str) -> str:
@@ -31,89 +35,102 @@ def column_name(path: str) -> str:
     return path.replace(".", "_")
 
 
-@cache
-def columns_of(room: Room) -> dict[str, tuple[str, schema.ColumnType]]:
-    """Columns and types of the fields that are searched in the room's own table; times are milliseconds since 1970."""
-    return {
-        path: (column_name(path), kind)
-        for path, kind in schema.OF_ROOM[room].items()
-        if kind in _COLUMN_TYPES and path not in _INNER and (room == "hosts" or path not in COMMON_PATHS)
-    }
+def _has_column(field: Field) -> bool:
+    """Names are searched by their words; their values are only counted and sorted by."""
+    return field.path != schema.AGENT and (field.type != "name" or field.facet or field.sorts)
 
 
-def _room(room: Room, *columns: sa.Column[Any]) -> sa.Table:
+def _columns(kind: Kind) -> dict[str, schema.ColumnType]:
+    """Fields with a column in the kind's own table. Times are milliseconds since 1970."""
+    fields = [f for f in ((*COMMON, *OWN[kind]) if kind == "hosts" else OWN[kind]) if _has_column(f)]
+    types = schema.OF_ROOM[schema.ROOM_OF[kind]]
+    return {path: types[path] for f in fields for path in (f.path, f.order) if path}
+
+
+COLUMNS: Final[dict[Kind, dict[str, schema.ColumnType]]] = {kind: _columns(kind) for kind in KINDS}
+
+
+def _made(kind: Kind, paths: Collection[str]) -> list[sa.Column[Any]]:
+    return [sa.Column(column_name(p), _COLUMN_TYPES[t]) for p, t in COLUMNS[kind].items() if p in paths]
+
+
+def here(kind: Kind) -> frozenset[str]:
+    """Fields with a column that hosts do not share."""
+    return schema.HERE & COLUMNS[kind].keys()
+
+
+def counted(kind: Kind) -> str:
+    """The column of a host that says how many things of the kind it has."""
+    return f"has_{kind}"
+
+
+hosts: Final = sa.Table(
+    "hosts",
+    METADATA,
+    sa.Column("row", sa.Integer, primary_key=True),
+    sa.Column("agent", _TEXT, nullable=False, unique=True),
+    sa.Column("key", _TEXT, nullable=False),
+    sa.Column("ticket", sa.BigInteger, nullable=False),
+    sa.Column("digest", _TEXT, nullable=False),
+    *(sa.Column(counted(kind), sa.Integer, nullable=False) for kind in ITEMS),
+    *_made("hosts", COLUMNS["hosts"]),
+    sa.Column("words", _TEXT, nullable=False),
+    sa.Column("common", sa.LargeBinary, nullable=False),
+    sa.Column("own", sa.LargeBinary, nullable=False),
+)
+"""Words stand between spaces, with one before the first and after the last."""
+
+
+def _things(kind: Kind) -> sa.Table:
     return sa.Table(
-        room,
+        kind,
         METADATA,
         sa.Column("row", sa.Integer, primary_key=True),
-        *columns,
-        *(sa.Column(name, _COLUMN_TYPES[kind]) for name, kind in columns_of(room).values()),
-    )
-
-
-def _items(room: Room) -> sa.Table:
-    return _room(
-        room,
-        sa.Column("id", sa.Text, nullable=False, unique=True),
-        sa.Column("agent", sa.Text, nullable=False, index=True),
-        sa.Column("kind", sa.Text, nullable=False),
-        sa.Column("digest", sa.Text, nullable=False),
+        sa.Column("digest", _TEXT, nullable=False, unique=True),
+        sa.Column("key", _TEXT, nullable=False),
+        sa.Column("holders", sa.Integer, nullable=False),
+        *_made(kind, COLUMNS[kind].keys() - here(kind)),
+        sa.Column("words", _TEXT, nullable=False),
         sa.Column("body", sa.LargeBinary, nullable=False),
     )
 
 
-hosts: Final = _room(
-    "hosts",
-    sa.Column("agent", sa.Text, nullable=False, unique=True),
+def _held(kind: Kind) -> sa.Table:
+    return sa.Table(
+        f"held_{kind}",
+        METADATA,
+        sa.Column("host", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("thing", sa.Integer, primary_key=True, autoincrement=False),
+        *_made(kind, here(kind)),
+        sa.Index(f"ix_held_{kind}", "thing", "host"),
+        sqlite_with_rowid=False,
+    )
+
+
+things: Final[dict[Kind, sa.Table]] = {kind: _things(kind) for kind in ITEMS}
+held: Final[dict[Kind, sa.Table]] = {kind: _held(kind) for kind in ITEMS}
+gone: Final = sa.Table(
+    "gone",
+    METADATA,
+    sa.Column("agent", _TEXT, primary_key=True),
     sa.Column("ticket", sa.BigInteger, nullable=False),
-    sa.Column("digest", sa.Text, nullable=False),
-    sa.Column("common", sa.LargeBinary, nullable=False),
-    sa.Column("own", sa.LargeBinary, nullable=False),
 )
-sa.Index("ix_hosts_unit", hosts.c[column_name(schema.UNIT)])
-items: Final[dict[Room, sa.Table]] = {room: _items(room) for room in schema.ROOMS if room != "hosts"}
-_LEADING: Final[tuple[tuple[Room, str], ...]] = (
-    ("findings", "rule.id"),
-    ("inventory", "package.name"),
-    ("inventory", "server.port"),
-    ("inventory", "user.name"),
-)
-"""Fields that single out few of very many documents."""
-for _room_of, _path in _LEADING:
-    _column = items[_room_of].c[column_name(_path)]
-    sa.Index(f"ix_{_room_of}_{_column.name}", _column)
+"""Under which ticket a host went, so that nobody who read before brings it back."""
 paths: Final = sa.Table(
     "paths",
     METADATA,
-    sa.Column("unit", sa.Text, primary_key=True),
-    sa.Column("above", sa.Text, primary_key=True, index=True),
+    sa.Column("unit", _TEXT, primary_key=True),
+    sa.Column("above", _TEXT, primary_key=True, index=True),
 )
 notes: Final = sa.Table(
     "notes",
     METADATA,
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("name", _TEXT, primary_key=True),
+    sa.Column("value", _TEXT, nullable=False),
 )
 """What the index notes of itself: the highest ticket, its generation, its schema, a rebuild's progress."""
 
 
-def words_of(room: Room) -> sa.TableClause:
-    """The room's words, by the row that has them."""
-    return sa.table(f"{room}_words", sa.column("rowid", sa.Integer), sa.column("words", sa.Text))
-
-
-def create(connection: sa.Connection) -> None:
-    """Make what is missing."""
-    METADATA.create_all(connection)
-    for room in schema.ROOMS:
-        connection.exec_driver_sql(
-            f"CREATE VIRTUAL TABLE IF NOT EXISTS {room}_words USING fts5("
-            "words, content='', contentless_delete=1, tokenize=\"ascii tokenchars '=.'\")"
-        )
-
-
-def drop(connection: sa.Connection) -> None:
-    """Remove everything."""
-    for room in schema.ROOMS:
-        connection.exec_driver_sql(f"DROP TABLE IF EXISTS {room}_words")
-    METADATA.drop_all(connection)
+def plain(value: Any) -> Any:
+    """The value as both databases take it: PostgreSQL has no NUL in a text."""
+    return value.replace("\0", "\ufffd") if isinstance(value, str) else value
