@@ -30,13 +30,21 @@ done < <(grep -v '^#' "$here/system-packages.txt")
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
     echo "Missing system packages: ${missing[*]}" >&2
-    echo "Install them with:  sudo apt-get update && sudo apt-get install -y --no-install-recommends ${missing[*]}" >&2
+    command -v apt-get >/dev/null && echo "Install them with:  sudo $here/$(basename "$0") $*" >&2
     exit 2
 fi
 
 echo "system packages: installing ${missing[*]}"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
+# The server's package would make a cluster and start it on port 5432; tests make their own (pg_createcluster's settings,
+# https://manpages.debian.org/bookworm/postgresql-common/pg_createcluster.1.en.html). Only while this installs.
+if [[ " ${missing[*]} " == *" postgresql "* ]]; then
+    no_cluster=/etc/postgresql-common/createcluster.d/vonggac-setup.conf
+    mkdir -p "${no_cluster%/*}"
+    trap 'rm -f "$log" "$no_cluster"; rmdir --ignore-fail-on-non-empty "${no_cluster%/*}"' EXIT
+    echo "create_main_cluster = false" >"$no_cluster"
+fi
 export DEBIAN_FRONTEND=noninteractive
 if ! { apt-get update -q && apt-get install -q -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
     tail -n 20 "$log" >&2

@@ -202,7 +202,9 @@ def running() -> Iterator[Server]:
         return
     found = programs()
     if found is None:
-        raise FileNotFoundError(f"PostgreSQL {OLDEST} or newer is not installed: apt-get install postgresql")
+        raise FileNotFoundError(
+            f"PostgreSQL {OLDEST} or newer is not installed: run packaging/setup/install-system-packages.sh flow"
+        )
     # Not pytest's temporary folder: that is closed to the account that the server runs as, and its path is too long
     # for the socket's.
     folder = Path(tempfile.mkdtemp(prefix="vonggac-postgres-"))
