@@ -72,7 +72,7 @@ class FoundRow(msgspec.Struct, frozen=True):
 
 
 class Behind(msgspec.Struct, frozen=True):
-    """How far search is behind the record: changes that wait, since when the oldest does, hosts that could not be told
+    """How far search is behind the record, for all units alike: changes that wait, since when the oldest does, hosts that could not be told
     for good, and whether the index is whole.
     """
 
