@@ -165,7 +165,7 @@ def _add(tx: Transaction, request: EnrolmentRequest, keyid: str, token: Token, n
             "",
             request.machine_id,
             now,
-            token_sample(tx, token, now),
+            tx.tree.is_sample(token.unit),
         )
         tx.tree.add_host(host)
         tx.tree.place(Placement(agent_id, token.unit, token.system, 2, None, now))
@@ -186,11 +186,6 @@ def _add(tx: Transaction, request: EnrolmentRequest, keyid: str, token: Token, n
     tx.agents.add_key(keyid, agent_id, request.public_key, epoch, now)
     tx.outbox.add("host", [agent_id], now)
     audit.record(tx, now, f"token {token.id}", "enrolled", agent_id, f"epoch {epoch}, key {keyid}")
-
-
-def token_sample(tx: Transaction, token: Token, now: datetime) -> bool:
-    """Whether the token's unit is sample data; then its machines are."""
-    return any(u.code == token.unit and u.sample for u in tx.tree.units(now))
 
 
 def _enrolled(holder: KeyHolder, collector_key: Ed25519PrivateKey) -> bytes:

@@ -41,6 +41,10 @@ class MemoryTree:
     def units(self, as_of: datetime) -> list[rows.Unit]:
         return parents_first(u for u in self._store.units.values() if u.created_at <= as_of)
 
+    def is_sample(self, unit: str) -> bool:
+        found = self._store.units.get(unit)
+        return found is not None and found.sample
+
     def unit_count(self, as_of: datetime) -> int:
         return len(self.units(as_of))
 

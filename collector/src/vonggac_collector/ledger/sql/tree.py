@@ -97,6 +97,9 @@ class SqlTree:
         ]
         return parents_first(found)
 
+    def is_sample(self, unit: str) -> bool:
+        return bool(self._connection.execute(sa.select(units.c.sample).where(units.c.code == unit)).scalar())
+
     def unit_count(self, as_of: datetime) -> int:
         query = sa.select(sa.func.count()).select_from(units).where(units.c.created_at <= as_of)
         return self._connection.execute(query).scalar_one()
