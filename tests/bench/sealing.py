@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from vonggac_agent.host import Host
 from vonggac_agent.report import build_report
-from vonggac_agent.scan import scan_host
+from vonggac_agent.scan import scan_host, scan_saved
 from vonggac_agent.seal import Chain, seal_heartbeat, seal_report
 from vonggac_contract.envelope import REPORT, envelope_from_bytes, envelope_to_bytes, seal, verify
 from vonggac_contract.facts import FactKey, Known
@@ -27,17 +27,24 @@ PACKAGES = 500
 
 
 def real_report() -> Report:
-    """This machine's report by the profile of level 3, its package list cut to 500 as on a plain server."""
+    """This machine's report by the profile of level 3."""
+    return real_reports(3)[3]
+
+
+def real_reports(*levels: int, packages: int = PACKAGES) -> dict[int, Report]:
+    """This machine's report by the profile of each of the levels, the highest last, from one look. Its package list is
+    cut, to 500 as on a plain server.
+    """
     book = load_rulebook(default_rulebook_bytes())
-    scan = scan_host(Host(Path("/"), now=datetime.now(UTC)), book, book.profile_for_level(3).id)
+    scan = scan_host(Host(Path("/"), now=datetime.now(UTC)), book, book.profile_for_level(levels[-1]).id)
     facts = dict(scan.snapshot.facts)
     key = FactKey("package.inventory")
     inventory = facts[key]
     if isinstance(inventory, Known) and isinstance(inventory.value, PackageInventory):
-        cut = msgspec.structs.replace(inventory.value, packages=inventory.value.packages[:PACKAGES])
+        cut = msgspec.structs.replace(inventory.value, packages=inventory.value.packages[:packages])
         facts[key] = msgspec.structs.replace(inventory, value=cut)
     snapshot = msgspec.structs.replace(scan.snapshot, facts=facts)
-    return build_report(msgspec.structs.replace(scan, snapshot=snapshot))
+    return {n: build_report(scan_saved(snapshot, book, book.profile_for_level(n).id)) for n in levels}
 
 
 def figures() -> Iterator[Figure]:

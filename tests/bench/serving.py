@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import httpx
@@ -25,16 +25,35 @@ _START_S = 60.0
 @contextlib.contextmanager
 def collector(folder: Path, url: str, *, role: str = "web") -> Iterator[Address]:
     """`vonggac-collector serve` on that state folder and ledger."""
-    port = free_port()
-    settings = {
-        "VONGGAC_STATE_DIR": str(folder),
-        "VONGGAC_DATABASE_URL": url,
-        "VONGGAC_LISTEN": f"127.0.0.1:{port}",
-        "VONGGAC_ROLE": role,
-    }
-    code = "import sys; from vonggac_collector.cli import main; sys.exit(main())"
-    with _running([sys.executable, "-P", "-c", code, "serve", "--no-pages"], settings, port) as address:
+    settings = {"VONGGAC_STATE_DIR": str(folder), "VONGGAC_DATABASE_URL": url, "VONGGAC_ROLE": role}
+    with served(settings, "--no-pages") as (address, _):
         yield address
+
+
+@contextlib.contextmanager
+def served(
+    settings: Mapping[str, str], *arguments: str, memory: int | None = None
+) -> Iterator[tuple[Address, int]]:
+    """`vonggac-collector serve` with these settings, and its process's id. `memory`: bytes that it may take."""
+    port = free_port()
+    listening = {**settings, "VONGGAC_LISTEN": f"127.0.0.1:{port}"}
+    with _started(program("serve", *arguments, memory=memory), listening) as process:
+        _wait(process, f"http://127.0.0.1:{port}/readyz")
+        yield Address(False, "127.0.0.1", port, ""), process.pid
+
+
+@contextlib.contextmanager
+def working(settings: Mapping[str, str], *, memory: int | None = None) -> Iterator[int]:
+    """`vonggac-collector work` likewise: its process's id."""
+    with _started(program("work", memory=memory), settings) as process:
+        yield process.pid
+
+
+def program(*arguments: str, memory: int | None = None) -> list[str]:
+    """The argv of `vonggac-collector`."""
+    code = "import sys; from vonggac_collector.cli import main; sys.exit(main())"
+    within = [] if memory is None else ["prlimit", f"--as={memory}", "--"]
+    return [*within, sys.executable, "-P", "-c", code, *arguments]
 
 
 @contextlib.contextmanager
@@ -45,16 +64,16 @@ def endpoint(folder: Path, keys: dict[str, bytes]) -> Iterator[Address]:
     argv = [
         *(sys.executable, "-m", "uvicorn", "--factory", "tests.bench.endpoint:make_app", "--port", str(port))
     ]
-    with _running([*argv, "--log-level", "error"], {KEYS: str(folder / "keys.json")}, port) as address:
-        yield address
+    with _started([*argv, "--log-level", "error"], {KEYS: str(folder / "keys.json")}) as process:
+        _wait(process, f"http://127.0.0.1:{port}/readyz")
+        yield Address(False, "127.0.0.1", port, "")
 
 
 @contextlib.contextmanager
-def _running(argv: list[str], settings: dict[str, str], port: int) -> Iterator[Address]:
-    process = subprocess.Popen(argv, env=os.environ | settings, stderr=subprocess.DEVNULL)
+def _started(argv: list[str], settings: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(argv, env={**os.environ, **settings}, stderr=subprocess.DEVNULL)
     try:
-        _wait(process, f"http://127.0.0.1:{port}/readyz")
-        yield Address(False, "127.0.0.1", port, "")
+        yield process
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=30)

@@ -79,6 +79,18 @@ class Server:
         """What an administrator asks of it, past the collector; gives the answer whatever its status."""
         return httpx.request(method, self.url + path, json=body, timeout=30, trust_env=False).json()
 
+    def documents(self, name: str) -> dict[str, dict[str, Any]]:
+        """Every document of the indices or alias of that name as it is stored, by id."""
+        self.ask("POST", f"/{name}/_refresh")
+        opened = self.ask("POST", f"/{name}/_pit?keep_alive=1m")["id"]
+        body: dict[str, Any] = {"size": 5_000, "sort": ["_shard_doc"], "pit": {"id": opened}}
+        found: dict[str, dict[str, Any]] = {}
+        while hits := self.ask("POST", "/_search", body)["hits"]["hits"]:
+            found |= {h["_id"]: h["_source"] for h in hits}
+            body["search_after"] = hits[-1]["sort"]
+        self.ask("DELETE", "/_pit", {"id": opened})
+        return found
+
 
 class OwnServer:
     """The server's process and folder. `settings` are those of elasticsearch.yml."""
@@ -102,6 +114,11 @@ class OwnServer:
         for program in (self.home / "bin").iterdir():
             program.chmod(0o755)
         self.give()
+
+    @property
+    def pid(self) -> int | None:
+        """The process's id while it runs."""
+        return None if self._process is None else self._process.pid
 
     def give(self) -> None:
         """Everything in the folder belongs to the account that the server runs as."""
@@ -153,6 +170,16 @@ class OwnServer:
                 os.killpg(self._process.pid, number)
             self._process.wait(30)
             self._process = None
+
+    def revive(self) -> None:
+        """As systemd would: start it if it ended, and wait until it answers."""
+        if self._process is None or self._process.poll() is not None:
+            self.stop()
+            self.start()
+        until = time.monotonic() + _START_S
+        while not self.answers():
+            assert time.monotonic() < until, self.last_words()
+            time.sleep(0.2)
 
     def last_words(self) -> str:
         """What it said in the end."""

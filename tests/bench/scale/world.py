@@ -1,0 +1,81 @@
+"""What every measurement begins from: a place, and the fleet that reports to it."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import resource
+from collections import Counter
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from tests.load.agents import Agent
+
+from vonggac_collector.ledger.sql.ledger import open_ledger
+
+from .country import Country, country
+from .fleet import Fleet, agents_in, reports_in
+from .kept import Place
+from .options import Options
+
+T = TypeVar("T")
+
+
+class World(NamedTuple):
+    """`agents` by number."""
+
+    place: Place
+    land: Country
+    fleet: Fleet
+    agents: list[Agent]
+
+    @property
+    def largest_agency(self) -> str:
+        """The commune with most machines."""
+        provinces = {u.code for u in self.land.units if u.kind == "province"}
+        return Counter(s.unit for s in self.land.spots if s.unit not in provinces).most_common(1)[0][0]
+
+    def one_of(self, unit: str) -> Agent:
+        """A machine that stands there."""
+        return next(a for a in self.agents if self.land.spots[a.number].unit == unit)
+
+
+def world(place: Place, chosen: Options) -> World:
+    """The fleet with its chains where the ledger has their ends."""
+    land = country(place.hosts)
+    with contextlib.closing(open_ledger(place.url)) as ledger:
+        agents = agents_in(ledger)
+    return World(place, land, Fleet(reports_in(place.reports, chosen.packages), land.spots), agents)
+
+
+def alone(work: Callable[[], T], memory: int) -> T | None:
+    """Do it in a process of its own that may take so many bytes; None if it did not come to its end."""
+    context = multiprocessing.get_context("fork")
+    here, there = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(work, memory, there))
+    process.start()
+    there.close()
+    found: T | None = None
+    with contextlib.suppress(EOFError):
+        found = here.recv()
+    process.join()
+    return found
+
+
+def _work(work: Callable[[], T], memory: int, answer: Connection) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    answer.send(work())
+
+
+def resident(pid: int) -> int:
+    """Bytes of the process and all beneath it; what they share is counted once."""
+    found, left = 0, [pid]
+    while left:
+        one = Path("/proc", str(left.pop()))
+        with contextlib.suppress(OSError):
+            lines = (one / "smaps_rollup").read_text().splitlines()
+            found += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+            left += [int(child) for child in (one / f"task/{one.name}/children").read_text().split()]
+    return found
