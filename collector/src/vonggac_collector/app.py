@@ -34,6 +34,7 @@ from .rollup import Worker
 from .rulebooks import Shelf
 from .score.parameters import load_parameters
 from .settings import Settings
+from .space import Watch, folder_of
 
 PAGES: Final = "vonggac_collector.pages"
 _REF: Final = "#/components/schemas/{name}"
@@ -78,6 +79,8 @@ def create_app(
         searched = app.state.index = index or make_index(settings)
         consumer = make_consumer(ledger, searched, shelf, now)
         desk.start()
+        watch = Watch(folder_of(settings))
+        watch.start()
         if settings.role == "all":
             worker.start()
             consumer.start()
@@ -85,6 +88,7 @@ def create_app(
         consumer.stop()
         worker.stop()
         desk.stop()
+        watch.stop()
         searched.close()
 
     app = FastAPI(
@@ -105,7 +109,7 @@ def create_app(
     app.state.desk = desk
     app.state.throttle = Throttle(ledger)
     app.state.index = index
-    app.state.metrics = Metrics(ledger, now)
+    app.state.metrics = Metrics(ledger, now, folder_of(settings))
     app.state.queries = Queries(
         ledger,
         shelf,

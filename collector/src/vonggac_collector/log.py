@@ -1,15 +1,42 @@
-"""One JSON object a line on standard error, whatever the values hold; also for the libraries' own log records."""
+"""One JSON object a line on standard error, whatever the values hold; also for the libraries' own log records.
+
+A log that cannot be written, because its disk is full, costs nobody an answer: lines are counted, and told when it can.
+"""
 
 from __future__ import annotations
 
 import logging
 import sys
+from typing import TextIO, cast
 
 import structlog
 
 
+class Patient:
+    """A stream that loses what its disk has no space for, and says how many lines when it has some."""
+
+    def __init__(self, inner: TextIO) -> None:
+        self._inner = inner
+        self.lost = 0
+
+    def write(self, text: str) -> int:
+        """Write whole lines; never raises OSError."""
+        told = f'{{"event": "log lines were lost", "number": {self.lost}}}\n' if self.lost else ""
+        try:
+            self._inner.write(told + text)
+            self._inner.flush()
+            self.lost = 0
+        except OSError:
+            self.lost += 1
+        return len(text)
+
+    def flush(self) -> None:
+        """Every line is flushed when it is written."""
+
+
 def configure_log() -> None:
     """Set it up, once, at the start of a command that serves or works."""
+    stream = Patient(sys.stderr)
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -18,11 +45,11 @@ def configure_log() -> None:
     ]
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer(ensure_ascii=False)],
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, stream)),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[

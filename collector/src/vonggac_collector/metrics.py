@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -16,6 +17,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from .ledger.interface import Ledger
+from .space import disk_of
 from .processes import METRICS_FOLDER
 
 
@@ -63,11 +65,30 @@ class _Lag(Collector):
         return [GaugeMetricFamily(name, said) for name, said in self._SAID.items()]
 
 
+class _Disk(Collector):
+    """How full the ledger's disk is."""
+
+    _NAME: Final = "vonggac_disk_used_ratio"
+    _SAID: Final = "Part of the disk of the ledger (or the state folder) that is used"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """One gauge."""
+        yield GaugeMetricFamily(self._NAME, self._SAID, value=disk_of(self._folder).used)
+
+    def describe(self) -> list[GaugeMetricFamily]:
+        """Nothing is looked at when it is registered."""
+        return [GaugeMetricFamily(self._NAME, self._SAID)]
+
+
 class Metrics:
     """Counts and times of requests."""
 
-    def __init__(self, ledger: Ledger, now: Callable[[], datetime]) -> None:
+    def __init__(self, ledger: Ledger, now: Callable[[], datetime], folder: Path) -> None:
         self.registry = CollectorRegistry()
+        self.registry.register(_Disk(folder))
         self.registry.register(_Refusals(ledger))
         self.registry.register(_Lag(ledger, now))
         own: CollectorRegistry | None = self.registry

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from vonggac_collector.errors import Busy, StoreFailed
 from vonggac_collector.http.refusals import problem_response
+from vonggac_collector.space import disk_of, folder_of
 from vonggac_contract.envelope import JSON_MEDIA
 
 router = APIRouter(tags=["health"])
@@ -40,8 +41,14 @@ def readyz(request: Request) -> Response:
         )
     if not published:
         return problem_response("no-rulebook", "no rulebook was published")
-    # Search that is behind is said and nothing else: agents and pages are served all the same.
-    said = {"status": "ready", "schema": have, "search": lag}
+    # Search that is behind, a disk that fills up: said and nothing else, agents and pages are served all the same.
+    disk = disk_of(folder_of(state.settings))
+    said = {
+        "status": "ready",
+        "schema": have,
+        "search": lag,
+        "disk": {"used": disk.used, "free": disk.free, "warning": disk.warning},
+    }
     return Response(msgspec.json.encode(said), media_type=JSON_MEDIA)
 
 

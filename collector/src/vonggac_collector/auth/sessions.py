@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
 from vonggac_collector import audit
-from vonggac_collector.errors import Refused
+from vonggac_collector.errors import Busy, Refused, StoreFailed
 from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.ledger.rows import Session
 
@@ -60,7 +61,8 @@ def find(ledger: Ledger, secret: str, now: datetime) -> tuple[Session, Caller] |
     if not user.active or role is None or now >= session.expires_at or now - session.seen_at >= IDLE:
         return None
     if now - session.seen_at >= _TOUCH:
-        with ledger.write() as tx:
+        # On a full disk, or while another writer holds on, pages are read all the same; the next request tries again.
+        with suppress(Busy, StoreFailed), ledger.write() as tx:
             tx.people.touch(session.hash, now)
     return session, Caller(user.id, user.name, role, user.unit)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 from prometheus_client import generate_latest
 from tests.unit.collector.conftest import NOW
@@ -13,7 +14,7 @@ from vonggac_collector.metrics import Metrics
 
 
 def test_what_waits_since_when_and_what_is_dead_is_in_the_metrics(ledger: Ledger) -> None:
-    metrics = Metrics(ledger, lambda: NOW + timedelta(seconds=90))
+    metrics = Metrics(ledger, lambda: NOW + timedelta(seconds=90), Path("/"))
 
     def told() -> dict[str, float]:
         lines = generate_latest(metrics.registry).decode().splitlines()
