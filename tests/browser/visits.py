@@ -24,6 +24,7 @@ PAGES = {
     "search": "/findings",
     "search among packages": "/findings?kind=packages&q=openssl",
     "search among hosts": "/findings?kind=hosts&q=level:>1",
+    "search across kinds": "/findings?q=outcome:fail+port:22+-package:bash",
     "search among certificates": "/findings?kind=certificates",
     "search of nothing": "/findings?q=kh%C3%B4ng-c%C3%B3+level:5",
     "search that cannot be read": "/findings?q=outcome:fail+sevrity:high",

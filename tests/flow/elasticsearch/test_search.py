@@ -5,13 +5,17 @@ from __future__ import annotations
 import random
 
 import msgspec
-from tests.unit.collector.index.machines import a_random_state, a_tree
+import pytest
+from tests.unit.collector.index.machines import a_random_state, a_state, a_tree, fails
 from tests.unit.collector.search.test_search import seen_from
 
+from vonggac_collector.index.asked import TooMany
+from vonggac_collector.index.elastic import dsl
+from vonggac_collector.index.elastic import index as index_module
 from vonggac_collector.index.interface import Index
 from vonggac_collector.index.memory import MemoryIndex
 from vonggac_collector.reads.search import Sought, export, search
-from vonggac_collector.search.query import KINDS, Kind
+from vonggac_collector.search.query import KINDS, Having, Is, Kind, Query, Scope
 from vonggac_collector.search.results import Asking, FoundRow, SearchPage
 
 TEXTS = (
@@ -40,6 +44,8 @@ TEXTS = (
     "id:00000000*",
     "\u202e \u0000 * ( [ {{ ${jndi}",
 )
+
+OPEN = {"sockets": {"sockets": [{"protocol": "tcp", "address": "0.0.0.0", "port": 22, "scope": "any"}]}}
 
 
 def walked(index: Index, about: Sought, asking: Asking) -> tuple[SearchPage, list[FoundRow]]:
@@ -73,3 +79,23 @@ def test_every_text_finds_the_same_in_the_server_and_in_the_twin(index: Index) -
             assert states[3].agent not in {r.host for r in expected[1]}
             found += bool(expected[1])
     assert found > 60
+
+
+def test_hosts_that_have_something_else_are_read_to_the_last_one_and_not_more_than_can_be_asked_for(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dsl, "HOSTS_PAGE", 3)
+    monkeypatch.setattr(index_module, "MAX_HOSTS", 10)
+    index.put([a_state(n, failing=fails("linux.a"), sections=OPEN) for n in range(10)])
+    index.refresh()
+    query = Query("findings", (Having("ports", (Is("port", (22,)),)),))
+    assert index.count(query, Scope("vn")) == index.search(query, Scope("vn")).total == 10
+    # Counted while they are read, or estimated before anything is read.
+    for more in (11, 30):
+        index.put([a_state(n, failing=fails("linux.a"), sections=OPEN) for n in range(10, more)])
+        index.refresh()
+        with pytest.raises(TooMany, match="narrow that down"):
+            index.count(query, Scope("vn"))
+    with pytest.raises(TooMany), index.export(query, Scope("vn")):
+        pass
+    assert index.count(Query("ports", (Is("port", (22,)),)), Scope("vn")) == 30

@@ -15,13 +15,14 @@ from typing import Final
 
 import msgspec
 
-from .fields import FIELDS, HOMES, Field
+from .fields import COMMON, FIELDS, HOMES, Field
 from .query import Having, Is, Kind, Query, Range, Sort, Starts, Word
 from .syntax import Code, Part, Placed, Unfit, nearest
 
 AHEAD: Final = frozenset({"expires"})
 """Fields that tell of what will be."""
 EXAMPLES: Final = ("30d", "12h", "2w", "1y", "2026-11-30", "30/11/2026", "2026-11")
+_OF_HOSTS: Final = frozenset(f.name for f in COMMON)
 _FLAGS: Final = {"true": True, "yes": True, "có": True, "false": False, "no": False, "không": False}
 _VIETNAM: Final = timezone(timedelta(hours=7))
 """Fixed since 1975, without summer time (tz database, Asia/Ho_Chi_Minh)."""
@@ -50,8 +51,11 @@ def query_of(terms: Iterable[Placed], kind: Kind, now: datetime, sort: Sort | No
     """Raises Unfit for a term that cannot be asked."""
     own, others = divided(terms, kind)
     made = [_Meaning(p, kind, now).term() for p in own]
+    # What is said of the host itself holds for all that it has: so only those hosts have to be looked through.
+    shared = [term for p, term in zip(own, made, strict=True) if p.part.field in _OF_HOSTS]
     having = [
-        Having(o.kind, tuple(_Meaning(p, o.kind, now).term() for p in o.terms), o.negated) for o in others
+        Having(o.kind, (*(_Meaning(p, o.kind, now).term() for p in o.terms), *shared), o.negated)
+        for o in others
     ]
     return Query(kind, (*made, *having), sort)
 

@@ -72,8 +72,8 @@ class FoundRow(msgspec.Struct, frozen=True):
 
 
 class Behind(msgspec.Struct, frozen=True):
-    """How far search is behind the record, for all units alike: changes that wait, since when the oldest does, hosts that could not be told
-    for good, and whether the index is whole.
+    """How far search is behind the record, for all units alike: changes that wait, since when the oldest does, hosts
+    that could not be told for good, and whether the index is whole.
     """
 
     waiting: int

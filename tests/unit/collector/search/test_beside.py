@@ -46,6 +46,22 @@ def test_a_field_of_another_kind_leaves_what_is_on_hosts_that_have_such_a_thing(
             assert rows("-" + text, kind) == [r for r in rows("", kind) if r.host not in hosts]
 
 
+@given(st.integers(0, 10_000), st.sampled_from(["unit:u1", "-unit:u1", "os:debian", "-host:may", "-level:3"]))
+def test_what_is_said_of_the_host_changes_nothing_of_what_else_is_said(seed: int, about_hosts: str) -> None:
+    rng = random.Random(seed)
+    tree = a_tree(seed, 5)
+    index = filled([a_random_state(rng, n, 1, tree) for n in range(8)])
+    about = seen_from(tree, "vn")
+
+    def found(text: str) -> list[str]:
+        with export(index, about, Asking(text, "findings")) as whole:
+            return [r.id for r in whole.rows]
+
+    for beside in ("port:22", "-port:22", "-package:bash user:An"):
+        within = set(found(about_hosts))
+        assert found(f"{about_hosts} {beside}") == [i for i in found(beside) if i in within]
+
+
 class NarrowIndex(MemoryIndex):
     """Finds no more than two hosts that have something else."""
 

@@ -106,7 +106,7 @@ UNDERSTOOD: list[tuple[str, Kind, list[Term]]] = [
             Is("outcome", ("fail",)),
             Is("severity", ("high",)),
             Is("unit", ("01",)),
-            Having("ports", (Is("port", (3389,)),)),
+            Having("ports", (Is("port", (3389,)), Is("unit", ("01",)))),
         ],
     ),
     (
