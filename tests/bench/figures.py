@@ -86,7 +86,7 @@ def show(figures: Iterable[Figure]) -> list[str]:
     """One line for each figure."""
     lines = []
     for f in figures:
-        line = f"{f.name:<44} {f.value:>12,.3f} {f.unit:<10}"
+        line = f"{f.name:<60} {f.value:>12,.3f} {f.unit:<10}"
         if f.aim is not None:
             line += f" aim {'over' if f.over else 'under'} {f.aim:g}: {'met' if f.holds else 'MISSED'}"
         if f.beside is not None:

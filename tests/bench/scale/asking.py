@@ -6,6 +6,7 @@ import math
 import statistics
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
@@ -67,7 +68,7 @@ def figures(world: World, address: Address, chosen: Options) -> Iterator[Figure]
     """Median and p95 of each page, and its size."""
     store = world.place.store
     aim = AIM_MS[store] if store == "PostgreSQL" or world.place.hosts <= SMALL else None
-    with signed_in(address) as client:
+    with closing(signed_in(address)) as client:
         for name, path in pages_of(world):
             taken = timed(client, path, chosen.requests)
             few = "" if taken.asked >= chosen.requests else f" (asked {taken.asked} times)"
