@@ -59,18 +59,11 @@ class Retained(msgspec.Struct, frozen=True):
 
 
 def load_months(setting: str = "") -> dict[int, int]:
-    """The months that reports are kept, by level: the setting's five numbers, or data/retention.csv (see its README).
-
-    Raises ValueError if the setting is no five numbers from 1 to 1,200.
-    """
-    if not setting:
-        text = resources.files("vonggac_collector").joinpath("data/retention.csv").read_text("utf-8")
-        return {int(row["level"]): int(row["months"]) for row in csv.DictReader(text.splitlines())}
-    parts = [part.strip() for part in setting.split(",")]
-    found = [int(p) for p in parts if p.isascii() and p.isdigit() and len(p) <= 4 and 1 <= int(p) <= 1_200]
-    if len(found) != len(parts) or len(found) != len(LEVELS):
-        raise ValueError("is no list of months, one for each of the levels 1 to 5")
-    return dict(zip(LEVELS, found, strict=True))
+    """The months that reports are kept, by level: those of `keep_months`, or data/retention.csv (see its README)."""
+    if setting:
+        return dict(zip(LEVELS, map(int, setting.split(",")), strict=True))
+    text = resources.files("vonggac_collector").joinpath("data/retention.csv").read_text("utf-8")
+    return {int(row["level"]): int(row["months"]) for row in csv.DictReader(text.splitlines())}
 
 
 def kept_since(now: datetime, months: int) -> datetime:

@@ -78,6 +78,12 @@ class Settings(BaseSettings):
         description="web processes of `serve` on one address; more than one need PostgreSQL, and with the role all one "
         "more publishes scores",
     )
+    keep_months: str = Field(
+        "",
+        pattern="^([1-9][0-9]{0,2}(,[1-9][0-9]{0,2}){4})?$",
+        description="whole months that reports are kept, for levels 1 to 5, such as 12,12,24,24,36; empty: as long as "
+        "each level asks that logs are kept (1,1,3,6,12)",
+    )
     role: Literal["all", "web", "work"] = Field("all", description="all: pages and scores in one process")
 
     @classmethod

@@ -29,6 +29,8 @@ from .retention import DROPPED, DROPPING, all_cuts, cuts_digest
 
 _TOGETHER: Final = 200
 """Envelopes read and checked together: 3 to 4 MB."""
+_WORTH: Final = 2_000
+"""From so many on, processes gain more than the half second that each takes to begin."""
 _AHEAD: Final = 3
 """Batches that wait for each process."""
 _HEAD_BYTES: Final = 1_024
@@ -76,7 +78,7 @@ class Claim(msgspec.Struct, frozen=True):
 
 
 def verify_ledger(ledger: Ledger, *, processes: int = 1, progress: Progress | None = None) -> Verified:
-    """Check everything, the envelopes in that many processes.
+    """Check everything, many envelopes in that many processes.
 
     The chains are read in bulk while reports come in and shelves go; those that seem to have a fault are read again,
     each as it was at one moment.
@@ -86,8 +88,9 @@ def verify_ledger(ledger: Ledger, *, processes: int = 1, progress: Progress | No
         trail.read_on(tx)
         fault = trail.fault_of_cuts(tx)
         walk = _Walk(tx, trail.dropping)
-        total = tx.chain.total() if progress is not None else 0
-    pool = ProcessPoolExecutor(processes, get_context("spawn")) if processes > 1 else None
+        total = tx.chain.total()
+    several = processes > 1 and total >= _WORTH
+    pool = ProcessPoolExecutor(processes, get_context("spawn")) if several else None
     try:
         done = 0
         for claims, wrongs in _checked(walk.batches(ledger), pool, processes * _AHEAD):

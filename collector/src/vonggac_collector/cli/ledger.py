@@ -1,13 +1,21 @@
-"""ledger verify."""
+"""ledger verify, ledger retention, ledger hold."""
 
 from __future__ import annotations
 
 import argparse
+import os
+import sys
+import time
+from typing import Final
 
-from vonggac_collector.verification import verify_ledger
+from vonggac_collector.holds import BEGINNING, add_hold, release_hold
+from vonggac_collector.ledger.keeping import Hold, HoldKind
+from vonggac_collector.retention import foresee, load_months, retain
+from vonggac_collector.verification import Progress, verify_ledger
 
-from . import missing
-from .common import GOOD, REFUSED, Commands, inert, opened, show_json
+from .common import GOOD, REFUSED, Commands, actor, inert, opened, parse_time, show_json, show_table, utc_now
+
+_TOLD_EVERY_S: Final = 1.0
 
 
 def add_commands(commands: Commands) -> None:
@@ -16,23 +24,175 @@ def add_commands(commands: Commands) -> None:
     check = room.add(
         "verify",
         _verify,
-        "check every signature, every chain and the audit log; 1 if anything is wrong",
+        "check every signature, every chain and the audit log, with no key but the public ones in the ledger; 1 if "
+        "anything is wrong",
         "vonggac-collector ledger verify --json",
     )
     check.add_argument("--json", action="store_true", help="for programs")
-    missing.add_command(room)
+    check.add_argument(
+        "--progress", action="store_true", help="say how far it is, even if standard error is no terminal"
+    )
+    check.add_argument(
+        "--processes",
+        type=int,
+        choices=range(1, 65),
+        default=len(os.sched_getaffinity(0)),
+        metavar="N",
+        help="how many check signatures at once (default: one for each processor)",
+    )
+    keep = room.add(
+        "retention",
+        _retention,
+        "drop the months of reports that were kept as long as their level asks; the worker does it once a day",
+        "vonggac-collector ledger retention --dry-run",
+    )
+    keep.add_argument("--dry-run", action="store_true", help="say what would be dropped, and leave it")
+    keep.add_argument("--json", action="store_true", help="for programs")
+    _add_holds(room.group("hold", "legal holds: what is not dropped, however old"))
+
+
+def _add_holds(holds: Commands) -> None:
+    add = holds.add(
+        "add",
+        _hold_add,
+        "from now on drop nothing of a unit's, a system's or a host's reports",
+        "vonggac-collector ledger hold add --unit so-y-te --reason 'Vụ việc 12/2026' --since 2026-11-01T00:00:00+07:00",
+    )
+    subject = add.add_mutually_exclusive_group(required=True)
+    subject.add_argument("--unit", metavar="CODE", help="every machine of this unit and the units under it")
+    subject.add_argument("--system", metavar="ID", help="every machine of this information system")
+    subject.add_argument("--host", metavar="ID", help="this machine")
+    add.add_argument("--reason", required=True, metavar="TEXT", help="why; kept with the hold and audited")
+    add.add_argument(
+        "--since",
+        type=parse_time,
+        default=BEGINNING,
+        metavar="TIME",
+        help="only what was received from then on, RFC 3339 (default: everything that is kept)",
+    )
+    add.add_argument(
+        "--until",
+        type=parse_time,
+        metavar="TIME",
+        help="only what was received before (default: also what is to come)",
+    )
+    add.add_argument("--json", action="store_true", help="for programs")
+    shown = holds.add(
+        "list", _hold_list, "show holds, released ones too", "vonggac-collector ledger hold list"
+    )
+    shown.add_argument("--json", action="store_true", help="for programs")
+    end = holds.add(
+        "release",
+        _hold_release,
+        "what only this hold kept goes when retention runs next",
+        "vonggac-collector ledger hold release 3f… --reason 'Vụ việc đã kết thúc'",
+    )
+    end.add_argument("id", help="as `ledger hold list` shows it")
+    end.add_argument("--reason", required=True, metavar="TEXT", help="why; kept with the hold and audited")
 
 
 def _verify(args: argparse.Namespace) -> int:
     with opened(args) as (_, ledger):
-        found = verify_ledger(ledger)
+        told = _progress() if args.progress or sys.stderr.isatty() else None
+        found = verify_ledger(ledger, processes=args.processes, progress=told)
     if args.json:
         show_json(found)
     else:
         for fault in found.faults:
             print(f"{inert(fault.where)}: {inert(fault.what)}")
+        if found.begin_later:
+            print(f"{found.begin_later} chains begin, or go on, after reports that retention dropped")
         print(
             f"{found.envelopes} reports of {found.agents} agents and {found.audit_rows} audit rows checked, "
             f"{len(found.faults)} faults"
         )
     return REFUSED if found.faults else GOOD
+
+
+def _progress() -> Progress:
+    began = told_at = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        nonlocal told_at
+        now = time.monotonic()
+        if now - told_at >= _TOLD_EVERY_S or done == total:
+            told_at = now
+            rate = done / max(now - began, 0.001)
+            print(f"{done} of {total} reports, {rate:.0f} a second", file=sys.stderr)
+
+    return tell
+
+
+def _retention(args: argparse.Namespace) -> int:
+    now = utc_now()
+    with opened(args) as (settings, ledger):
+        months = load_months(settings.keep_months)
+        done = (
+            foresee(ledger, months, now) if args.dry_run else retain(ledger, months, now=now, actor=actor())
+        )
+    if args.json:
+        show_json(done)
+        return GOOD
+    cells = [(d.shelf, d.envelopes, d.looks, d.changes, d.held) for d in done.dropped]
+    show_table(("shelf", "reports", "looks", "changes", "kept on"), cells)
+    for level, since in done.kept_since.items():
+        print(
+            f"level {level}: everything received since {since.date()} is kept ({months[level]} whole months)"
+        )
+    word = "would be dropped" if args.dry_run else "dropped"
+    print(
+        f"{len(done.dropped)} shelves {word}"
+        + ("" if args.dry_run else f", {done.heartbeats} rows of heartbeats")
+    )
+    return GOOD
+
+
+def _hold_add(args: argparse.Namespace) -> int:
+    given: dict[HoldKind, str | None] = {"unit": args.unit, "system": args.system, "host": args.host}
+    kind, subject = next((kind, subject) for kind, subject in given.items() if subject is not None)
+    with opened(args) as (_, ledger):
+        row = add_hold(
+            ledger,
+            kind,
+            subject,
+            args.reason,
+            since=args.since,
+            until=args.until,
+            now=utc_now(),
+            actor=actor(),
+        )
+    if args.json:
+        show_json(row)
+    else:
+        print(f"hold {row.id} on {kind} {subject}")
+    return GOOD
+
+
+def _hold_list(args: argparse.Namespace) -> int:
+    with opened(args) as (_, ledger), ledger.read() as tx:
+        holds = tx.keeping.holds()
+    if args.json:
+        show_json(holds)
+    else:
+        show_table(("id", "on", "received", "added", "released", "reason"), list(map(_cells, holds)))
+    return GOOD
+
+
+def _cells(hold: Hold) -> tuple[str, ...]:
+    since = "" if hold.since == BEGINNING else f"from {hold.since.isoformat()} "
+    until = "" if hold.until is None else f"until {hold.until.isoformat()}"
+    return (
+        hold.id,
+        f"{hold.kind} {hold.subject}",
+        (since + until).strip() or "always",
+        f"{hold.at.isoformat()} {hold.by}",
+        "" if hold.released_at is None else f"{hold.released_at.isoformat()} {hold.released_by}",
+        hold.reason if hold.release_reason is None else f"{hold.reason}; {hold.release_reason}",
+    )
+
+
+def _hold_release(args: argparse.Namespace) -> int:
+    with opened(args) as (_, ledger):
+        release_hold(ledger, args.id, args.reason, now=utc_now(), actor=actor())
+    print(f"hold {args.id} released")
+    return GOOD
