@@ -23,6 +23,7 @@ from vonggac_collector.ledger.interface import Duty, Ledger
 from vonggac_collector.log import configure_log
 from vonggac_collector.people import add_user
 from vonggac_collector.processes import run_crew
+from vonggac_collector.retention import Keeper, load_months
 from vonggac_collector.rollup import Worker
 from vonggac_collector.rulebooks import Shelf
 from vonggac_collector.score.parameters import load_parameters
@@ -188,14 +189,15 @@ def _work_with(settings: Settings, ledger: Ledger) -> None:
         shelf = Shelf(ledger)
         worker = Worker(ledger, BoardMaker(ledger, shelf, load_parameters()), utc_now)
         consumer = make_consumer(ledger, index, shelf, utc_now)
+        keeper = Keeper(ledger, load_months(settings.keep_months), utc_now)
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        worker.start()
-        consumer.start()
+        for thread in (worker, consumer, keeper):
+            thread.start()
         stop.wait()
-        consumer.stop()
-        worker.stop()
+        for thread in (keeper, consumer, worker):
+            thread.stop()
 
 
 def _reindex(args: argparse.Namespace) -> int:
