@@ -20,6 +20,7 @@ from vonggac_contract.envelope import keyid_of
 from . import audit
 from .api import agent, health, people, search
 from .auth.throttle import Throttle
+from .background import Background
 from .board import BoardMaker
 from .desk import Desk
 from .errors import Busy
@@ -30,6 +31,7 @@ from .index.opening import make_consumer, make_index
 from .ledger.interface import Ledger
 from .metrics import Metrics
 from .queries import Queries
+from .retention import Keeper, load_months
 from .rollup import Worker
 from .rulebooks import Shelf
 from .score.parameters import load_parameters
@@ -77,16 +79,20 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         searched = app.state.index = index or make_index(settings)
-        consumer = make_consumer(ledger, searched, shelf, now)
+        workers: list[Background] = [
+            worker,
+            make_consumer(ledger, searched, shelf, now),
+            Keeper(ledger, load_months(settings.keep_months), now),
+        ]
         desk.start()
         watch = Watch(folder_of(settings))
         watch.start()
         if settings.role == "all":
-            worker.start()
-            consumer.start()
+            for thread in workers:
+                thread.start()
         yield
-        consumer.stop()
-        worker.stop()
+        for thread in reversed(workers):
+            thread.stop()
         desk.stop()
         watch.stop()
         searched.close()
