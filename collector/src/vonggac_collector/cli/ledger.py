@@ -13,6 +13,7 @@ from vonggac_collector.ledger.keeping import Hold, HoldKind
 from vonggac_collector.retention import foresee, load_months, retain
 from vonggac_collector.verification import Progress, verify_ledger
 
+from . import missing
 from .common import GOOD, REFUSED, Commands, actor, inert, opened, parse_time, show_json, show_table, utc_now
 
 _TOLD_EVERY_S: Final = 1.0
@@ -48,6 +49,7 @@ def add_commands(commands: Commands) -> None:
     )
     keep.add_argument("--dry-run", action="store_true", help="say what would be dropped, and leave it")
     keep.add_argument("--json", action="store_true", help="for programs")
+    missing.add_command(room)
     _add_holds(room.group("hold", "legal holds: what is not dropped, however old"))
 
 
