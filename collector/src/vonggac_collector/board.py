@@ -6,7 +6,7 @@ arithmetic is left to `score`, what counts of a look to `judging`, publishing to
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -16,12 +16,13 @@ from .ingest.outcomes import vectors_at
 from .ingest.quarters import newest_known
 from .judging import GRACE, Bench, Books, Judge, Judged
 from .ledger.interface import Ledger, Transaction
-from .ledger.rows import Agent, Host, LookHead, Placement, System, Unit
+from .ledger.rows import Host, LookHead, Placement, System, Unit
 from .ledger.tables import to_microseconds
 from .rulebooks import Shelf
 from .score.parameters import Parameters
 from .score.system import agency_score, parent_score
 from .score.values import AgencyInput, AgencyScore, GroupScore, PlacedHost, SystemInput, SystemScore
+from .unit_tree import UnitTree
 
 _SECOND: Final = 1_000_000
 
@@ -33,30 +34,25 @@ class HostAt(msgspec.Struct, frozen=True):
     place: Placement
     level: int
     profile: str
-    agent: Agent | None
     look: LookHead | None
     looked_at: datetime | None
     judged: Judged | None
     placed: PlacedHost
 
 
-class Board:
-    """Scores of every unit, system and host at `as_of`."""
+class Board(UnitTree):
+    """Scores of every unit, system and host at `as_of`; of some units, without what is beneath them elsewhere."""
 
     def __init__(
         self,
         as_of: datetime,
-        units: list[Unit],
+        units: Sequence[Unit],
         systems: list[System],
         hosts: list[HostAt],
         parameters: Parameters,
     ) -> None:
+        super().__init__(units)
         self.as_of = as_of
-        self.units = {u.code: u for u in units}
-        self.children: dict[str, list[str]] = {}
-        for unit in units:
-            if unit.parent is not None:
-                self.children.setdefault(unit.parent, []).append(unit.code)
         self.systems = {s.id: s for s in systems}
         self.hosts = {h.host.id: h for h in hosts}
         self.systems_of: dict[str, list[System]] = {}
@@ -106,25 +102,9 @@ class Board:
         """What those scores were made from."""
         return [self.agency_inputs[c] for c in self.subtree(code) if c in self.agency_inputs]
 
-    def subtree(self, code: str) -> list[str]:
-        """Codes of the unit and all units under it."""
-        found, left = [], [code]
-        while left:
-            unit = left.pop()
-            found.append(unit)
-            left += self.children.get(unit, [])
-        return found
-
     def hosts_under(self, code: str) -> list[HostAt]:
         """Every expected host in the unit's subtree."""
         return [h for c in self.subtree(code) for h in self.hosts_of.get(c, [])]
-
-    def path(self, code: str, top: str) -> list[str]:
-        """Codes from `top` down to the unit; from the root of the tree if `top` is not above it."""
-        found = [code]
-        while found[-1] != top and (parent := self.units[found[-1]].parent) is not None:
-            found.append(parent)
-        return found[::-1]
 
     def is_silent(self, host: HostAt) -> bool:
         """Whether the host's look, if there is one, counts nothing any more."""
@@ -142,44 +122,52 @@ class BoardMaker:
 
     def __init__(self, ledger: Ledger, shelf: Shelf, parameters: Parameters) -> None:
         self._ledger = ledger
-        self._shelf = shelf
+        self.shelf = shelf
         self._bench = Bench(shelf, parameters)
         self.parameters = parameters
 
-    def at(self, as_of: datetime) -> Board:
-        """The board of that moment."""
+    def at(self, as_of: datetime, units: Sequence[Unit] | None = None) -> Board:
+        """The board of that moment. `units`: only these, parents first, as they were then."""
         with self._ledger.read() as tx:
-            units, systems = tx.tree.units(as_of), tx.tree.systems(as_of)
-            hosts, places = tx.tree.hosts(as_of), {p.host: p for p in tx.tree.placements(as_of)}
-            books = Books(tx.rulebooks.published(as_of), as_of)
-            agents = {a.id: a for a in tx.agents.all()}
-            looks = {x.agent: x for x in tx.chain.newest_looks(as_of)}
-            heard = _heard(tx, as_of)
-            now = _Structure(systems, places, books, self._shelf)
-            before = _Structure(
-                tx.tree.systems(as_of - GRACE),
-                {p.host: p for p in tx.tree.placements(as_of - GRACE)},
-                books,
-                self._shelf,
-            )
-            judged = self._judge([h for h in hosts if h.id in places], looks, now, before, books, tx)
-        rows = [
-            self._host_at(h, now, agents.get(h.id), looks.get(h.id), heard.get(h.id), judged.get(h.id))
-            for h in hosts
-            if h.id in places
-        ]
-        return Board(as_of, units, systems, rows, self.parameters)
+            codes = None if units is None else [u.code for u in units]
+            places = {p.host: p for p in tx.tree.placements(as_of, codes)}
+            if units is None:
+                units, hosts = tx.tree.units(as_of), self._hosts(tx, as_of, places, tx.tree.hosts(as_of))
+            else:
+                hosts = self._hosts(tx, as_of, places, None)
+            systems = tx.tree.systems(as_of, codes)
+        return Board(as_of, units, systems, hosts, self.parameters)
+
+    def host_at(self, tx: Transaction, as_of: datetime, host: str) -> HostAt | None:
+        """One host at that moment; None if it had no place."""
+        places = {h: place for h, (_, place) in tx.tree.located([host], as_of).items()}
+        return next(iter(self._hosts(tx, as_of, places, None)), None)
+
+    def _hosts(
+        self, tx: Transaction, as_of: datetime, places: dict[str, Placement], everybody: list[Host] | None
+    ) -> list[HostAt]:
+        """`everybody`: every host there is, where `places` has them all."""
+        some = None if everybody is not None else list(places)
+        hosts = everybody if everybody is not None else _located(tx, as_of, list(places))
+        hosts = [h for h in hosts if h.id in places]
+        books = Books(tx.rulebooks.published(as_of), as_of)
+        looks = {x.agent: x for x in tx.chain.newest_looks(as_of, some)}
+        heard = last_heard(tx, as_of, some)
+        now, before = structures(tx, as_of, places, books, self.shelf, whole=some is None)
+        judged = self._judge(hosts, looks, now, before, books, tx)
+        return [self._host_at(h, now, looks.get(h.id), heard.get(h.id), judged.get(h.id)) for h in hosts]
 
     def _judge(
         self,
         hosts: list[Host],
         looks: dict[str, LookHead],
-        now: _Structure,
-        before: _Structure,
+        now: Structure,
+        before: Structure,
         books: Books,
         tx: Transaction,
     ) -> dict[str, Judged]:
         judges: dict[str, Judge] = {}
+        found: dict[str, Judged] = {}
         for host in hosts:
             look = looks.get(host.id)
             if look is None:
@@ -188,23 +176,20 @@ class BoardMaker:
             judge = books.judge_for(look, allowed)
             if judge is not None:
                 judges[host.id] = judge
-        new = [looks[h].digest for h, judge in judges.items() if self._bench.known(looks[h], judge) is None]
-        vectors = vectors_at(tx, new)
-        found: dict[str, Judged] = {}
-        for host in hosts:
-            if host.id in judges:
-                look, judge = looks[host.id], judges[host.id]
                 known = self._bench.known(look, judge)
-                if known is None:
-                    known = self._bench.judge(host, look, vectors[look.digest], judge)
-                found[host.id] = known
+                if known is not None:
+                    found[host.id] = known
+        vectors = vectors_at(tx, [looks[h].digest for h in judges if h not in found])
+        for host in hosts:
+            if host.id in judges and host.id not in found:
+                look = looks[host.id]
+                found[host.id] = self._bench.judge(host, look, vectors[look.digest], judges[host.id])
         return found
 
     def _host_at(
         self,
         host: Host,
-        structure: _Structure,
-        agent: Agent | None,
+        structure: Structure,
         look: LookHead | None,
         heard: datetime | None,
         judged: Judged | None,
@@ -220,20 +205,44 @@ class BoardMaker:
             criticality=place.criticality,
         )
         profile = judged.judge.profile if judged is not None else structure.profile_in_force(host.id)
-        return HostAt(host, place, structure.level(host.id), profile, agent, look, looked_at, judged, placed)
+        return HostAt(host, place, structure.level(host.id), profile, look, looked_at, judged, placed)
 
 
-def _heard(tx: Transaction, as_of: datetime) -> dict[str, datetime]:
-    """Of each agent, the newest heartbeat's look that was surely known at `as_of`."""
-    found = dict(tx.heartbeats.newest_late(as_of))
-    for agent, day, mask in tx.heartbeats.recent(as_of.date()):
+def _located(tx: Transaction, as_of: datetime, hosts: Sequence[str]) -> list[Host]:
+    found = tx.tree.located(hosts, as_of)
+    return [found[h][0] for h in sorted(found)]
+
+
+def last_heard(tx: Transaction, as_of: datetime, agents: Sequence[str] | None = None) -> dict[str, datetime]:
+    """Of each of the agents, or of all, the newest heartbeat's look that was surely known at `as_of`."""
+    found = dict(tx.heartbeats.newest_late(as_of, agents))
+    for agent, day, mask in tx.heartbeats.recent(as_of.date(), agents):
         known = newest_known(day, mask, as_of)
         if known is not None and (agent not in found or known > found[agent]):
             found[agent] = known
     return found
 
 
-class _Structure:
+def structures(
+    tx: Transaction,
+    as_of: datetime,
+    places: dict[str, Placement],
+    books: Books,
+    shelf: Shelf,
+    *,
+    whole: bool,
+) -> tuple[Structure, Structure]:
+    """Where these hosts belong at that moment, and where they did GRACE before. `whole`: they are all there are."""
+    earlier = as_of - GRACE
+    lately = [h for h, p in places.items() if p.since > earlier]
+    before = {h: p for h, p in places.items() if p.since <= earlier}
+    before |= {h: place for h, (_, place) in tx.tree.located(lately, earlier).items()}
+    of = None if whole else sorted({p.unit for found in (places, before) for p in found.values()})
+    now = Structure(tx.tree.systems(as_of, of), places, books, shelf)
+    return now, Structure(tx.tree.systems(earlier, of), before, books, shelf)
+
+
+class Structure:
     """Where hosts belonged at a moment, and by which profile they had to be judged."""
 
     def __init__(
@@ -245,7 +254,7 @@ class _Structure:
         for system in systems:
             self._highest[system.unit] = max(system.level, self._highest.get(system.unit, 1))
         self._books = books
-        self._shelf = shelf
+        self.shelf = shelf
 
     def level(self, host: str) -> int:
         """That of its system; of a host in none, its unit's highest; at least 1."""
@@ -254,14 +263,18 @@ class _Structure:
             return self._levels[place.system]
         return self._highest.get(place.unit, 1)
 
+    def demand(self, host: str) -> tuple[int, str | None] | None:
+        """What its profiles depend on beside the rulebook: level and override; None if it was not there."""
+        return (self.level(host), self.places[host].profile) if host in self.places else None
+
     def profiles(self, host: str, rulebook: str) -> list[str]:
         """The profile in force for the host in that rulebook; none if the host was not there."""
         if host not in self.places:
             return []
         override = self.places[host].profile
-        if override is not None and override in self._shelf.get(rulebook).profiles:
+        if override is not None and override in self.shelf.get(rulebook).profiles:
             return [override]
-        return [self._shelf.profile_for_level(rulebook, self.level(host))]
+        return [self.shelf.profile_for_level(rulebook, self.level(host))]
 
     def profile_in_force(self, host: str) -> str:
         """In the newest rulebook; empty if none was published."""

@@ -1,29 +1,40 @@
-"""Publishes each day's scores, so that trends show what was known then, and keeps today's fresh while it runs.
+"""Publishes each day's scores, so that trends show what was known then, and keeps what pages show fresh while it runs.
 
 Days are those of Viet Nam (UTC+7 all year). A day's scores are those of its last moment, or of now while it lasts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import date, datetime, time, timedelta, timezone
-from typing import Final
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime, timedelta, timezone
+from datetime import time as time_of_day
+from typing import Final, Literal
 
+import msgspec
 import structlog
 
 from .background import Background
-from .board import Board, BoardMaker
+from .board import BoardMaker
 from .errors import Busy, StoreFailed
 from .ledger.interface import Ledger
 from .ledger.rows import DailyScore
+from .ledger.standings import Head
+from .rounds import Keeper, portions
 from .rulebooks import Shelf
+from .score.coverage import merged
 from .score.parameters import load_parameters
-from .score.values import GroupScore
+from .score.system import mean_points
+from .score.values import AgencyScore, Coverage
+from .unit_tree import UnitTree
 
 VIETNAM: Final = timezone(timedelta(hours=7), "Asia/Ho_Chi_Minh")
 _DEBOUNCE_S: Final = 5.0
 _AT_LEAST: Final = timedelta(minutes=5)
 """Looks grow old without anything being written, and scores with them."""
+_REST: Final = 4
+"""Times as long as the work took is rested after it."""
 _LOG: Final = structlog.get_logger("vonggac.rollup")
 
 
@@ -34,54 +45,88 @@ def day_of(moment: datetime) -> date:
 
 def end_of(day: date) -> datetime:
     """The moment that the day ends."""
-    return datetime.combine(day + timedelta(days=1), time(), VIETNAM)
+    return datetime.combine(day + timedelta(days=1), time_of_day(), VIETNAM)
 
 
-def publish_day(ledger: Ledger, day: date, now: datetime, *, maker: BoardMaker | None = None) -> Board:
-    """Write the scores of `day` as they stood at its end, or stand `now` if it lasts; returns the board they are from.
+def publish_day(
+    ledger: Ledger, day: date, now: datetime, *, maker: BoardMaker | None = None
+) -> list[DailyScore]:
+    """Write the scores of `day` as they stood at its end, or stand `now` if it lasts, worked out from the record.
 
     Give one `maker` when publishing several days: what it judged once it need not judge again.
     """
     maker = maker or BoardMaker(ledger, Shelf(ledger), load_parameters())
-    board = maker.at(min(now, end_of(day)))
-    made = daily_scores(board, day)
+    made = daily_scores(ledger, maker, min(now, end_of(day)), day)
+    publish(ledger, day, made, now)
+    return made
+
+
+def publish(ledger: Ledger, day: date, made: Sequence[DailyScore], now: datetime) -> None:
+    """Write a day's scores. What is only later, and the same, is left as it is until the day has ended."""
     with ledger.write() as tx:
-        # What is only later, and the same, is not told to the index: telling is a change that would be published again.
-        differs = {_said(r) for r in tx.scores.day(day)} != {_said(r) for r in made}
-        tx.scores.put(made)
+        there = {(r.kind, r.id): _said(r) for r in tx.scores.day(day)}
+        differs = [r for r in made if there.get((r.kind, r.id)) != _said(r)]
+        tx.scores.put(made if now >= end_of(day) else differs)
         if differs:
+            # Telling the index is a change of the ledger, so what does not differ is not told.
             tx.outbox.add("scores", [day.isoformat()], now)
-    return board
 
 
 def _said(row: DailyScore) -> tuple[object, ...]:
-    return (row.kind, row.id, row.score, row.with_waivers, row.coverage, row.parameters)
+    return (row.score, row.with_waivers, row.coverage, row.parameters)
 
 
-def daily_scores(board: Board, day: date) -> list[DailyScore]:
-    """The rows that the board publishes under `day`."""
-    units = [_row("unit", code, score, board, day) for code, score in board.scores.items()]
-    systems = [_row("system", s, score, board, day) for s, score in board.system_scores.items()]
-    return units + systems
+def daily_scores(ledger: Ledger, maker: BoardMaker, as_of: datetime, day: date) -> list[DailyScore]:
+    """The rows to publish under `day`, of every unit and system; a few hundred hosts are judged at a time."""
+    with ledger.read() as tx:
+        tree = UnitTree(tx.tree.units(as_of))
+        hosts = Counter(p.unit for p in tx.tree.placements(as_of))
+    agencies: dict[str, AgencyScore] = {}
+    rows = []
+    for portion in portions(tree.units.values(), lambda u: hosts[u.code]):
+        board = maker.at(as_of, portion)
+        for code, agency in board.agencies.items():
+            for system in agency.systems:
+                found = (system.score, system.coverage, maker.parameters.version)
+                rows.append(_row("system", system.system, day, as_of, *found))
+            agencies[code] = msgspec.structs.replace(agency, systems=(), deductions=(), shares=())
+    for code in tree.units:
+        if code in agencies and code not in tree.children:
+            score, covered = agencies[code].score, agencies[code].coverage
+        else:
+            beneath = [agencies[c] for c in tree.subtree(code) if c in agencies]
+            score = mean_points((a.weight, a.score) for a in beneath if a.score is not None)
+            covered = merged(a.coverage for a in beneath)
+        rows.append(_row("unit", code, day, as_of, score, covered, maker.parameters.version))
+    return rows
 
 
-def _row(kind: str, identifier: str, score: GroupScore, board: Board, day: date) -> DailyScore:
+def _row(
+    kind: Literal["unit", "system"],
+    identifier: str,
+    day: date,
+    as_of: datetime,
+    score: int | None,
+    covered: Coverage,
+    parameters: int,
+) -> DailyScore:
+    # No waivers exist yet: the two are the same score.
     return DailyScore(
-        kind="unit" if kind == "unit" else "system",
-        id=identifier,
-        day=day,
-        as_of=board.as_of,
-        score=score.score,
-        # No waivers exist yet: the two are the same score.
-        with_waivers=score.score,
-        coverage=score.coverage.share,
-        freshness=score.coverage.freshness_s,
-        parameters=board.parameters.version,
+        kind, identifier, day, as_of, score, score, covered.share, covered.freshness_s, parameters
     )
 
 
-def publish_missing(ledger: Ledger, maker: BoardMaker, now: datetime) -> int:
-    """Publish every day from the newest published one to today; returns how many transactions that took.
+def rows_of(heads: Iterable[Head], as_of: datetime, day: date, parameters: int) -> list[DailyScore]:
+    """The same rows, from what a round kept."""
+    return [
+        DailyScore(h.kind, h.id, day, as_of, h.score, h.score, h.share, h.freshness(as_of), parameters)
+        for h in heads
+        if h.kind != "own"
+    ]
+
+
+def publish_missing(ledger: Ledger, keeper: Keeper, now: datetime) -> int:
+    """Keep and publish every day from the newest published one to today; returns how many days these were.
 
     The newest is published once more: it may have been published before it ended.
     """
@@ -91,14 +136,18 @@ def publish_missing(ledger: Ledger, maker: BoardMaker, now: datetime) -> int:
     day = today if newest is None else min(newest, today)
     published = 0
     while day <= today:
-        publish_day(ledger, day, now, maker=maker)
+        as_of = min(now, end_of(day))
+        made = rows_of(keeper.round(as_of), as_of, day, keeper.parameters.version)
+        publish(ledger, day, made, now)
         day += timedelta(days=1)
         published += 1
     return published
 
 
 class Worker(Background):
-    """A thread that publishes after changes, at most every few seconds, and when a day ends."""
+    """A thread that keeps and publishes after changes, and when a day ends: at most every few seconds, and at most a
+    fifth of the time.
+    """
 
     def __init__(
         self,
@@ -110,7 +159,7 @@ class Worker(Background):
     ) -> None:
         super().__init__("rollup")
         self._ledger = ledger
-        self._maker = maker
+        self._keeper = Keeper(ledger, maker)
         self._now = now
         self._debounce_s = debounce_s
         self._seen = -1
@@ -124,20 +173,22 @@ class Worker(Background):
         """Publish until stopped, while no other worker does. A ledger that is busy or failing is tried again."""
         duty = self._ledger.duty("publish")
         while not self._stop.is_set():
+            began = time.monotonic()
             try:
                 if duty.held():
                     self._publish(self._now())
             except (Busy, StoreFailed) as e:
                 _LOG.warning("publishing failed, will be tried again", reason=e.code, detail=str(e))
-            self.wait(self._debounce_s)
+            self.wait(max(self._debounce_s, _REST * (time.monotonic() - began)))
         duty.close()
 
     def _publish(self, now: datetime) -> None:
-        before = self._ledger.version()
+        before, kept = self._ledger.version(), self._keeper.commits
         lately = self._published_at is not None and now - self._published_at < _AT_LEAST
         if lately and before == self._seen:
             return
-        own = publish_missing(self._ledger, self._maker, now)
+        published = publish_missing(self._ledger, self._keeper, now)
+        own = self._keeper.commits - kept + published
         # Its own commits are no reason to publish again; anybody else's meanwhile are.
         after = self._ledger.version()
         self._seen, self._published_at = after if after == before + own else -1, now

@@ -15,6 +15,7 @@ from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.ledger.memory import MemoryLedger
 from vonggac_collector.ledger.rows import Placement
 from vonggac_collector.rollup import Worker, daily_scores, day_of, end_of, publish_day, publish_missing
+from vonggac_collector.rounds import Keeper
 from vonggac_collector.rulebooks import Shelf
 from vonggac_collector.score.parameters import load_parameters
 
@@ -45,8 +46,8 @@ def live_a_while(desk: Desk, days: int = 6) -> list[tuple[datetime, dict[str, in
                 tx.tree.place(Placement(machines[0].agent_id, "ha-noi/so-y-te", None, 3, None, at))
         if day == 4:
             rulebooks.publish(desk.ledger, a_rulebook(rules=12, version="2"), now=at, actor="test")
-        board = publish_day(desk.ledger, day_of(at), at + 2 * HOUR)
-        published.append((board.as_of, {c: s.score for c, s in board.scores.items()}))
+        made = publish_day(desk.ledger, day_of(at), at + 2 * HOUR)
+        published.append((made[0].as_of, {r.id: r.score for r in made if r.kind == "unit"}))
     return published
 
 
@@ -66,7 +67,8 @@ def test_publishing_with_a_remembering_maker_and_without_is_the_same(desk: Desk)
     maker = maker_of(desk.ledger)
     for as_of, _ in published:
         day = day_of(as_of)
-        assert daily_scores(maker.at(as_of), day) == daily_scores(maker_of(desk.ledger).at(as_of), day)
+        made = daily_scores(desk.ledger, maker, as_of, day)
+        assert made == daily_scores(desk.ledger, maker_of(desk.ledger), as_of, day)
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
@@ -111,7 +113,8 @@ def test_a_change_of_level_leaves_a_day_to_look_again(desk: Desk, machine: Machi
 def test_missing_days_are_published_when_the_collector_was_off(desk: Desk, machine: Machine) -> None:
     desk.accept(machine.report(NOW))
     publish_day(desk.ledger, day_of(NOW), NOW + HOUR)
-    assert publish_missing(desk.ledger, maker_of(desk.ledger), NOW + 3 * DAY) == 4
+    keeper = Keeper(desk.ledger, maker_of(desk.ledger))
+    assert publish_missing(desk.ledger, keeper, NOW + 3 * DAY) == 4
     with desk.ledger.read() as tx:
         series = tx.scores.series("unit", ["vn"], day_of(NOW), day_of(NOW + 3 * DAY))["vn"]
         first = tx.scores.day(day_of(NOW))[0]

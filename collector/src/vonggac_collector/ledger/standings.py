@@ -5,13 +5,16 @@ can do with them (`interface` has the rest). All of it can be made again from th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal, Protocol
 
 import msgspec
 
 StandingKind = Literal["unit", "own", "system"]
 """A unit with all beneath it; what a unit with others beneath it has itself; an information system."""
+
+
+_SECOND: Final = timedelta(seconds=1)
 
 
 class Round(msgspec.Struct, frozen=True):
@@ -40,6 +43,15 @@ class Head(msgspec.Struct, frozen=True):
     silent: int
     critical: int
     looked: datetime | None
+
+    @property
+    def share(self) -> float:
+        """Heard of expected, 0 to 1, for showing; 0 where nothing is expected."""
+        return self.heard / self.expected if self.expected else 0.0
+
+    def freshness(self, as_of: datetime) -> int | None:
+        """Median age of the looks then, seconds."""
+        return None if self.looked is None else max(0, (as_of - self.looked) // _SECOND)
 
 
 class Standing(Head, frozen=True):

@@ -41,7 +41,7 @@ def host_page(tx: Transaction, sight: Sight, host_id: str, texts: Texts) -> view
     effective = effective_host(host.placed, board.now, board.parameters)
     sections, times = _sections(tx, look, report)
     system = board.systems.get(host.place.system or "")
-    reports = tx.chain.of_agent(host_id, REPORTS)
+    reports, agent = tx.chain.of_agent(host_id, REPORTS), tx.agents.get(host_id)
     return views.HostPage(
         as_of=board.as_of,
         id=host_id,
@@ -77,8 +77,8 @@ def host_page(tx: Transaction, sight: Sight, host_id: str, texts: Texts) -> view
         reports_total=sum(tx.chain.count(host_id, s) for s in ("committed", "pending", "fork")),
         looked_at=host.looked_at,
         last_heartbeat=tx.heartbeats.newest(host_id, board.as_of),
-        agent_state="never" if host.agent is None else host.agent.status,
-        agent_version="" if host.agent is None else host.agent.agent_version,
+        agent_state="never" if agent is None else agent.status,
+        agent_version="" if agent is None else agent.agent_version,
         flags=[] if look is None else look.flags.split(),
         sample=host.host.sample,
         weights={} if host.judged is None else {d.domain: d.weight for d in host.judged.score.domains},

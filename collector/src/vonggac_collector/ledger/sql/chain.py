@@ -39,18 +39,22 @@ _NEWEST: Final = (
     .limit(1)
 )
 _EARLIER: Final = looks.alias()
-_NEWEST_OF: Final = sa.select(*(looks.c[f] for f in rows.LookHead.__struct_fields__)).join(
-    tables.agents,
-    (looks.c.agent == tables.agents.c.id)
-    & (
-        looks.c.digest
-        == sa.select(_EARLIER.c.digest)
-        .where(_EARLIER.c.agent == tables.agents.c.id, _EARLIER.c.committed_at <= sa.bindparam("as_of"))
-        .order_by(_EARLIER.c.epoch.desc(), _EARLIER.c.sequence.desc())
-        .limit(1)
-        .correlate(tables.agents)
-        .scalar_subquery()
-    ),
+_NEWEST_OF: Final = (
+    sa.select(*(looks.c[f] for f in rows.LookHead.__struct_fields__))
+    .select_from(looks)
+    .join(
+        tables.agents,
+        (looks.c.agent == tables.agents.c.id)
+        & (
+            looks.c.digest
+            == sa.select(_EARLIER.c.digest)
+            .where(_EARLIER.c.agent == tables.agents.c.id, _EARLIER.c.committed_at <= sa.bindparam("as_of"))
+            .order_by(_EARLIER.c.epoch.desc(), _EARLIER.c.sequence.desc())
+            .limit(1)
+            .correlate(tables.agents)
+            .scalar_subquery()
+        ),
+    )
 )
 """One step down an index for each agent: a window over all looks would read years of them."""
 _FIRST_PENDING: Final = sa.select(sa.func.min(envelopes.c.sequence)).where(

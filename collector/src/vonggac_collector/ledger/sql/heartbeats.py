@@ -25,16 +25,20 @@ _UPDATE: Final = Prepared(
 )
 _DAYS_BACK: Final = 3
 _LATER: Final = heartbeats.alias()
-_RECENT: Final = sa.select(heartbeats.c.agent, heartbeats.c.day, heartbeats.c.mask).join(
-    tables.agents,
-    (heartbeats.c.agent == tables.agents.c.id)
-    & heartbeats.c.day.in_(
-        sa.select(_LATER.c.day)
-        .where(_LATER.c.agent == tables.agents.c.id, _LATER.c.day <= sa.bindparam("until"))
-        .order_by(_LATER.c.day.desc())
-        .limit(_DAYS_BACK)
-        .correlate(tables.agents)
-    ),
+_RECENT: Final = (
+    sa.select(heartbeats.c.agent, heartbeats.c.day, heartbeats.c.mask)
+    .select_from(heartbeats)
+    .join(
+        tables.agents,
+        (heartbeats.c.agent == tables.agents.c.id)
+        & heartbeats.c.day.in_(
+            sa.select(_LATER.c.day)
+            .where(_LATER.c.agent == tables.agents.c.id, _LATER.c.day <= sa.bindparam("until"))
+            .order_by(_LATER.c.day.desc())
+            .limit(_DAYS_BACK)
+            .correlate(tables.agents)
+        ),
+    )
 )
 """One step down an index for each agent: a window over all days would read years of them."""
 

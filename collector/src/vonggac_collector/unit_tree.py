@@ -1,0 +1,34 @@
+"""Units under one another, as far as somebody needs them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .ledger.rows import Unit
+
+
+class UnitTree:
+    """`units`: parents before children."""
+
+    def __init__(self, units: Sequence[Unit]) -> None:
+        self.units = {u.code: u for u in units}
+        self.children: dict[str, list[str]] = {}
+        for unit in units:
+            if unit.parent is not None:
+                self.children.setdefault(unit.parent, []).append(unit.code)
+
+    def subtree(self, code: str) -> list[str]:
+        """Codes of the unit and all units under it."""
+        found, left = [], [code]
+        while left:
+            unit = left.pop()
+            found.append(unit)
+            left += self.children.get(unit, [])
+        return found
+
+    def path(self, code: str, top: str) -> list[str]:
+        """Codes from `top` down to the unit; from the root of the tree if `top` is not above it."""
+        found = [code]
+        while found[-1] != top and (parent := self.units[found[-1]].parent) is not None:
+            found.append(parent)
+        return found[::-1]

@@ -1,0 +1,3 @@
+"""tests/unit/collector/test_standings.py on PostgreSQL."""
+
+from tests.unit.collector.test_standings import *  # noqa: F403

@@ -1,0 +1,185 @@
+"""What is kept for pages says what the whole country's board says, whatever happened, in however many rounds."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.collector.conftest import NOW, Desk, plant
+from tests.unit.collector.machines import Machine, a_rulebook
+
+from vonggac_collector import rulebooks
+from vonggac_collector.board import Board, BoardMaker
+from vonggac_collector.ledger.interface import Ledger
+from vonggac_collector.ledger.memory import MemoryLedger
+from vonggac_collector.ledger.rows import Placement
+from vonggac_collector.ledger.standings import Head
+from vonggac_collector.rollup import daily_scores, day_of, rows_of
+from vonggac_collector.rounds import Keeper
+from vonggac_collector.rulebooks import Shelf
+from vonggac_collector.score.gain import agency_gains, parent_gains
+from vonggac_collector.score.parameters import load_parameters
+from vonggac_collector.score.system import by_cause
+from vonggac_collector.score.values import AgencyScore
+from vonggac_collector.standings import GAINS, Tally, host_standing, in_order, unpack
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+UNITS: Final = ("ha-noi/so-y-te", "ha-noi/so-noi-vu", "hue/so-y-te", "ha-noi")
+SYSTEMS: Final = {"ha-noi/so-y-te": "hsyt", "hue/so-y-te": "hue-portal"}
+
+
+def maker_of(ledger: Ledger) -> BoardMaker:
+    return BoardMaker(ledger, Shelf(ledger), load_parameters())
+
+
+def deduced(score: object, board: Board, code: str) -> list[tuple[object, ...]]:
+    """What a whole board says of a unit: deductions by cause, then gains."""
+    whole = board.scores[code]
+    inputs = [h.judged.input for h in board.hosts_under(code) if h.judged is not None]
+    if isinstance(whole, AgencyScore):
+        gains = agency_gains(board.agency_inputs[code], inputs, board.now, board.parameters)
+    else:
+        gains = parent_gains(board.inputs_under(code), inputs, board.now, board.parameters)
+    causes = [(d.kind, d.what, d.points, d.hosts) for d in by_cause(whole)]
+    return [*causes, *[(g.rule, len(g.hosts), g.points) for g in gains if g.points > 0][:GAINS]]
+
+
+def assert_same(ledger: Ledger, heads: list[Head], as_of: datetime) -> None:
+    """What was kept against a board of everything, by a maker that remembers nothing."""
+    board = maker_of(ledger).at(as_of)
+    figures = {h.id: h for h in heads if h.kind == "unit"}
+    with ledger.read() as tx:
+        assert {(h.kind, h.id): h for h in tx.standings.heads()} == {(h.kind, h.id): h for h in heads}
+        bodies = tx.standings.bodies("unit", list(board.units))
+        hosts = tx.standings.find_hosts(None, "", 1000)
+        beneath = {code: tx.standings.find_hosts(code, "", 1000) for code in board.units}
+    assert figures.keys() == board.units.keys() == bodies.keys()
+    for code, score in board.scores.items():
+        head, tally = figures[code], unpack(bodies[code])
+        under = board.hosts_under(code)
+        assert (head.score, head.weight) == (score.score, score.weight)
+        assert (head.expected, head.heard, head.freshness(as_of)) == (
+            score.coverage.expected,
+            score.coverage.heard,
+            score.coverage.freshness_s,
+        )
+        assert (head.expected, head.silent) == (len(under), sum(map(board.is_silent, under)))
+        shown = [(d.kind, d.what, d.points, d.hosts) for d in tally.deductions]
+        assert [*shown, *tally.gains] == deduced(score, board, code)
+        assert counted(tally) == verdicts(board, code)
+        assert [h.host for h in beneath[code]] == [
+            h.host for h in hosts if h.host in {u.host.id for u in under}
+        ]
+    assert hosts == in_order(host_standing(board, h) for h in board.hosts.values())
+    day = day_of(as_of)
+    assert sorted(rows_of(heads, as_of, day, 1), key=lambda r: (r.kind, r.id)) == sorted(
+        daily_scores(ledger, maker_of(ledger), as_of, day), key=lambda r: (r.kind, r.id)
+    )
+
+
+def counted(tally: Tally) -> dict[tuple[str, str], int]:
+    found = {(rule, o): n for rule, counts in tally.counts.items() for o, n in counts.by_outcome().items()}
+    for reason, unknown in tally.unknown.items():
+        found |= {(rule, "unknown: " + reason): n for rule, n in unknown.rules.items()}
+        found["", reason] = unknown.hosts
+    return found
+
+
+def verdicts(board: Board, code: str) -> dict[tuple[str, str], int]:
+    found: dict[tuple[str, str], int] = {}
+    for host in board.hosts_under(code):
+        said = host.judged.input.rules if host.judged is not None else ()
+        keys = [(r.rule, r.outcome.value) for r in said]
+        keys += [(r.rule, "unknown: " + r.reason) for r in said if r.outcome == "unknown"]
+        keys += [("", reason) for reason in {r.reason for r in said if r.outcome == "unknown"}]
+        for key in keys:
+            found[key] = found.get(key, 0) + 1
+    return found
+
+
+STEPS: Final = st.lists(
+    st.tuples(
+        st.sampled_from(
+            ["report", "report", "short", "beat", "move", "level", "book", "enrol", "round", "wait"]
+        ),
+        st.integers(0, 3),
+        st.sets(st.integers(0, 13), max_size=5),
+        st.sampled_from([timedelta(minutes=7), 5 * HOUR, 26 * HOUR, 6 * DAY]),
+    ),
+    min_size=2,
+    max_size=10,
+)
+
+
+class Life:
+    """What happens to a few machines."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        plant(ledger)
+        self.desk = Desk(ledger)
+        self.keeper = Keeper(ledger, maker_of(ledger))
+        self.machines = [self.desk.enrol(Machine(f"Máy-{n}", seed=n + 1)) for n in range(2)]
+        self.now = NOW
+        self.books = 1
+
+    def step(self, what: str, which: int, failing: set[int], later: timedelta) -> None:
+        machine = self.machines[which % len(self.machines)]
+        unit = UNITS[which]
+        if what in ("report", "short"):
+            cut = (
+                {"findings": machine.statement(self.now, failing).report.findings[:9]}
+                if what == "short"
+                else {}
+            )
+            self.desk.accept(machine.report(self.now, failing, **cut), self.now)
+        elif what == "beat" and machine.sequence:
+            self.desk.accept(machine.heartbeat(self.now), self.now)
+        elif what == "enrol":
+            token = self.desk.token(unit, SYSTEMS.get(unit), self.now)
+            machine = Machine(f"máy-{len(self.machines)}", seed=len(self.machines) + 1)
+            self.machines.append(self.desk.enrol(machine, token, self.now))
+        elif what == "book":
+            self.books += 1
+            raw = a_rulebook(rules=14 - self.books % 3, version=str(self.books))
+            rulebooks.publish(self.desk.ledger, raw, now=self.now, actor="test")
+        elif what == "round":
+            self.keeper.round(self.now)
+        else:
+            self._structure(what, machine, unit, len(failing))
+        self.now += later
+
+    def _structure(self, what: str, machine: Machine, unit: str, number: int) -> None:
+        with self.desk.ledger.write() as tx:
+            if what == "move":
+                system = SYSTEMS.get(unit) if number % 2 else None
+                tx.tree.place(Placement(machine.agent_id, unit, system, number % 3 + 1, None, self.now))
+            elif what == "level":
+                tx.tree.set_level(["hsyt", "hue-portal"][number % 2], number % 5 + 1, self.now)
+
+
+@settings(max_examples=40)
+@given(STEPS)
+def test_what_is_kept_is_what_the_whole_board_says_after_any_history(
+    steps: list[tuple[str, int, set[int], timedelta]],
+) -> None:
+    ledger = MemoryLedger()
+    life = Life(ledger)
+    for step in steps:
+        life.step(*step)
+    heads = life.keeper.round(life.now)
+    # What decays may be as old as DECAY: by a keeper that comes later it is the same again.
+    again = Keeper(ledger, maker_of(ledger))
+    assert sorted(map(repr, again.round(life.now))) == sorted(map(repr, heads))
+    with ledger.write() as tx:
+        tx.standings.drop([h for h in tx.standings.heads() if h.kind != "system"])
+    assert_same(ledger, again.round(life.now), life.now)
+
+
+def test_what_is_kept_on_a_real_ledger_is_what_the_board_says(ledger: Ledger) -> None:
+    life = Life(ledger)
+    for which, what in enumerate(("report", "enrol", "report", "move", "round", "level", "short", "beat")):
+        life.step(what, which % 4, {which, 3}, 5 * HOUR)
+    assert_same(ledger, life.keeper.round(life.now), life.now)
