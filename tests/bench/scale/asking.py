@@ -18,7 +18,7 @@ from vonggac_agent.link import Address
 
 from .making import PASSWORD, PERSON
 from .options import Options
-from .world import World
+from .world import World, processor
 
 AIM_MS: Final = {"PostgreSQL": 150.0, "SQLite": 300.0}
 """p95 of a page: the project's own aims, at 100,000 hosts and at SMALL."""
@@ -33,10 +33,11 @@ DEADLINE_S: Final = 120.0
 
 
 class Taken(NamedTuple):
-    """Milliseconds; infinite if it was not answered with the page."""
+    """Milliseconds; infinite if it was not answered with the page. `cpu`: of the web process, with what came in."""
 
     median: float
     p95: float
+    cpu: float
     size: int
     asked: int
 
@@ -64,18 +65,19 @@ def pages_of(world: World) -> list[tuple[str, str]]:
     ]
 
 
-def figures(world: World, address: Address, chosen: Options) -> Iterator[Figure]:
-    """Median and p95 of each page, and its size."""
+def figures(world: World, address: Address, pid: int, chosen: Options) -> Iterator[Figure]:
+    """Median and p95 of each page, its size, and what it costs the web process `pid`."""
     store = world.place.store
     aim = AIM_MS[store] if store == "PostgreSQL" or world.place.hosts <= SMALL else None
     with closing(signed_in(address)) as client:
         for name, path in pages_of(world):
-            taken = timed(client, path, chosen.requests)
+            taken = timed(client, path, pid, chosen.requests)
             few = "" if taken.asked >= chosen.requests else f" (asked {taken.asked} times)"
             if few:
                 print(f"  {name}{few}", flush=True)
             yield Figure(f"page {name}, median", taken.median, "ms")
             yield Figure(f"page {name}, p95", taken.p95, "ms", aim)
+            yield Figure(f"page {name}, processor", taken.cpu, "ms each")
             if not path.startswith("/api/"):
                 yield Figure(f"page {name}, size", taken.size / 1000, "kB", MAX_PAGE / 1000)
 
@@ -92,19 +94,20 @@ def signed_in(address: Address) -> httpx.Client:
     return client
 
 
-def timed(client: httpx.Client, path: str, requests: int) -> Taken:
+def timed(client: httpx.Client, path: str, pid: int, requests: int) -> Taken:
     """Times of so many requests after one that warms up, fewer if they take too long."""
     took: list[float] = []
-    size, began = 0, time.monotonic()
-    first = first_byte(client, path)
+    size, first = 0, first_byte(client, path)
+    began, cpu = time.monotonic(), processor(pid)
     while math.isfinite(first[0]) and len(took) < requests:
         if len(took) >= FEWEST and time.monotonic() - began > BUDGET_S:
             break
         seconds, size = first_byte(client, path)
         took.append(seconds * 1000)
     if not took:
-        return Taken(math.inf, math.inf, first[1], 1)
-    return Taken(statistics.median(took), percentile(sorted(took), 0.95), size, len(took))
+        return Taken(math.inf, math.inf, math.inf, first[1], 1)
+    each = (processor(pid) - cpu) / len(took) * 1000
+    return Taken(statistics.median(took), percentile(sorted(took), 0.95), each, size, len(took))
 
 
 def first_byte(client: httpx.Client, path: str) -> tuple[float, int]:

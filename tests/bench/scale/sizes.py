@@ -21,6 +21,7 @@ from vonggac_collector.board import BoardMaker
 from vonggac_collector.ingest.accept import accept
 from vonggac_collector.ledger.sql.ledger import open_ledger
 from vonggac_collector.rollup import publish_missing
+from vonggac_collector.rounds import Keeper
 from vonggac_collector.rulebooks import Shelf
 from vonggac_collector.score.parameters import load_parameters
 from vonggac_collector.state import load_key
@@ -88,7 +89,7 @@ def rounds(found: World, chosen: Options) -> Iterator[Figure]:
 def _rounds(found: World) -> list[Round]:
     key = load_key(found.place.state)
     with closing(open_ledger(found.place.url)) as ledger:
-        maker = BoardMaker(ledger, Shelf(ledger), load_parameters())
+        maker = Keeper(ledger, BoardMaker(ledger, Shelf(ledger), load_parameters()))
         first = _timed(lambda: publish_missing(ledger, maker, datetime.now(UTC)))
         for agent in found.agents[-ROUND_REPORTS:]:
             now = datetime.now(UTC)
@@ -124,9 +125,10 @@ def served(found: World, chosen: Options) -> Iterator[Figure]:
         yield Figure("index: backlog of the above, told", telling.caught_up(found), "s")
         if "pages" in chosen.parts:
             with Traffic(address, found, beats, reports) as traffic:
-                yield from asking.figures(found, address, chosen)
+                yield from asking.figures(found, address, pid, chosen)
             print(
-                f"  meanwhile {traffic.beats} heartbeats and {traffic.reports} reports in {traffic.seconds:.0f} s",
+                f"  in {traffic.seconds:.0f} s {traffic.beats} heartbeats, {traffic.reports} reports, "
+                f"{traffic.unanswered} not taken at once",
                 flush=True,
             )
             yield Figure("heartbeats meanwhile", traffic.beats / traffic.seconds, "/s")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import resource
 from collections import Counter
 from collections.abc import Callable
@@ -79,3 +80,9 @@ def resident(pid: int) -> int:
             found += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
             left += [int(child) for child in (one / f"task/{one.name}/children").read_text().split()]
     return found
+
+
+def processor(pid: int) -> float:
+    """Seconds of the processor that the process took so far (proc(5), /proc/pid/stat: utime and stime)."""
+    fields = Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
