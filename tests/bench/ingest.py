@@ -26,7 +26,7 @@ from vonggac_collector import rulebooks
 from vonggac_collector.auth import Caller
 from vonggac_collector.desk import Desk
 from vonggac_collector.enrolment import create_token, enrol
-from vonggac_collector.ingest.accept import accept
+from vonggac_collector.ingest.accept import accept, sender_of
 from vonggac_collector.ingest.answer import Answer
 from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.ledger.sql.ledger import open_ledger
@@ -231,7 +231,7 @@ def in_process(place: Place, looks: list[list[bytes]]) -> Iterator[Way]:
     desk.start()
 
     def work(number: int) -> int:
-        for answer in [desk.submit(partial(take, ledger, raw, key)) for raw in looks[number]]:
+        for answer in [desk.submit(partial(take, ledger, raw, key), sender_of(raw)) for raw in looks[number]]:
             checked(answer.result())
         return len(looks[number])
 

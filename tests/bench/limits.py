@@ -15,6 +15,7 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from vonggac_collector.ledger.sql import together
 from vonggac_collector.ledger.sql.ledger import SqlLedger
 
 _WRITES = ("INSERT", "UPDATE", "DELETE")
@@ -37,10 +38,17 @@ def recorded(ledger: SqlLedger) -> Iterator[list[Statement]]:
         if text.lstrip().upper().startswith(_WRITES):
             found.append(Statement(text, parameters, many))
 
+    def send(cursor: Any, text: str, rows: list[Any]) -> None:
+        many = len(rows) > 1
+        note(None, None, text, rows if many else rows[0], None, many)
+        together_send(cursor, text, rows)
+
     event.listen(ledger._writer, "before_cursor_execute", note)
+    together_send, together.send = together.send, send
     try:
         yield found
     finally:
+        together.send = together_send
         event.remove(ledger._writer, "before_cursor_execute", note)
 
 

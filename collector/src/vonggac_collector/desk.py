@@ -28,9 +28,9 @@ PATIENCE_S: Final = 10.0
 
 
 class _Task:
-    def __init__(self, work: Callable[[], Any], order: bytes) -> None:
+    def __init__(self, work: Callable[[], Any], sender: str) -> None:
         self.work = work
-        self.order = order
+        self.sender = sender
         self.done: Future[Any] = Future()
         # Whoever waits may go away; the work is done all the same.
         self.done.set_running_or_notify_cancel()
@@ -53,13 +53,13 @@ class Desk:
         self._waiting.put(None)
         self._thread.join()
 
-    def submit(self, work: Callable[[], T], order: bytes = b"") -> Future[T]:
+    def submit(self, work: Callable[[], T], sender: str = "") -> Future[T]:
         """Do `work` in the writing thread; the future is done when it is committed. Raises Busy if too much waits.
 
-        `order`: what is written together is done in this order. If every process orders by what it locks, they wait for
-        each other instead of meeting in a deadlock.
+        `sender`: the key id of whose row is locked. What is written together is done in their order: if every process
+        orders by what it locks, they wait for each other instead of meeting in a deadlock.
         """
-        task = _Task(work, order)
+        task = _Task(work, sender)
         try:
             self._waiting.put_nowait(task)
         except queue.Full:
@@ -87,12 +87,12 @@ class Desk:
                 self._waiting.put(None)
                 break
             tasks.append(task)
-        return sorted(tasks, key=lambda t: t.order)
+        return sorted(tasks, key=lambda t: t.sender)
 
     def _together(self, tasks: list[_Task]) -> Exception | None:
         """Do all in one transaction; what it failed with, if it did."""
         try:
-            with self._ledger.batch():
+            with self._ledger.batch({task.sender for task in tasks if task.sender}):
                 results = [task.work() for task in tasks]
         except Exception as e:  # noqa: BLE001  whatever it is, each is done again by itself and gets its own
             return e

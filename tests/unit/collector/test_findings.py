@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import timedelta
 
 import pytest
@@ -22,6 +23,7 @@ from vonggac_collector.ledger.memory import MemoryLedger
 from vonggac_collector.ledger.rows import WRONG, Change
 from vonggac_collector.rulebooks import Shelf
 from vonggac_collector.score.parameters import load_parameters
+from vonggac_contract.envelope import keyid_of
 from vonggac_contract.finding import Finding, Outcome
 
 HOUR = timedelta(hours=1)
@@ -123,6 +125,37 @@ class Road:
     def send(self, raw: bytes) -> None:
         self.sent.append(raw)
         self.desk.accept(raw, self.at)
+
+
+def test_what_many_machines_send_in_turns_is_written_in_the_order_of_each(ledger: Ledger) -> None:
+    plant(ledger)
+    desk = Desk(ledger)
+    machines = [desk.enrol(Machine(f"may-{n}", seed=n + 1)) for n in range(4)]
+    chance = random.Random(5)
+    sent: list[tuple[Machine, bytes]] = []
+    for step in range(120):
+        machine, at = chance.choice(machines), NOW + step * HOUR / 360
+        beats = machine.sequence > 0 and chance.random() < 0.4
+        failing = {n for n in range(4) if chance.random() < 0.5}
+        sent.append((machine, machine.heartbeat(at) if beats else machine.report(at, failing)))
+    swapped = [n for n in range(10, 110, 20) if sent[n][0] is not sent[n + 1][0]]
+    for n in swapped:
+        sent[n], sent[n + 1] = sent[n + 1], sent[n]
+    for start in range(0, len(sent), 30):
+        part = sent[start : start + 30]
+        senders = {keyid_of(m.public_key) for m, _ in part[:20]}
+        with ledger.batch(senders):
+            answers = [desk.accept(raw, NOW + (start + 30) * HOUR / 360) for _, raw in part]
+        assert {a.status for a in answers} == {200}
+    for machine in machines:
+        assert_consistent(ledger, machine.agent_id)
+        with ledger.read() as tx:
+            agent = tx.agents.get(machine.agent_id)
+            day = tx.heartbeats.day(machine.agent_id, NOW.date())
+        assert agent is not None
+        assert (agent.head_sequence, agent.head_digest) == (machine.sequence, machine.previous)
+        assert day is not None
+        assert day.counter == machine.counter
 
 
 @given(STEPS)

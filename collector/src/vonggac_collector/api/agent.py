@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -14,14 +13,11 @@ from vonggac_collector.desk import Desk
 from vonggac_collector.enrolment import enrol
 from vonggac_collector.errors import Refused
 from vonggac_collector.http.refusals import peer_of
-from vonggac_collector.ingest.accept import accept
+from vonggac_collector.ingest.accept import accept, sender_of
 from vonggac_collector.ingest.answer import Answer
 from vonggac_collector.rulebooks import Shelf
 from vonggac_contract.envelope import ENVELOPE_MEDIA, JSON_MEDIA, PROBLEM_MEDIA, TAKEN_MEDIA
 
-_KEYID: Final = re.compile(rb'"keyid":\s*"([0-9a-f]{64})"')
-_TAIL: Final = 500
-"""Bytes at the end of an envelope that hold its signature, in the form that agents send."""
 _BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
@@ -79,11 +75,6 @@ def rulebook(request: Request, digest: str = Path(pattern="^[0-9a-f]{64}$")) -> 
     return Response(shelf.raw(digest), 200, headers, JSON_MEDIA)
 
 
-def _sender(raw: bytes) -> bytes:
-    """The key id that an envelope seems to name, to put envelopes in the order of their agents. Believed by nobody."""
-    return b"".join(_KEYID.findall(raw, max(0, len(raw) - _TAIL))[-1:])
-
-
 async def _taken(request: Request, take: Callable[..., Answer]) -> Response:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in TAKEN_MEDIA:
@@ -97,6 +88,6 @@ async def _taken(request: Request, take: Callable[..., Answer]) -> Response:
     def work() -> Answer:
         return take(state.ledger, body, now=state.now(), collector_key=state.key, peer=peer)
 
-    answer = await asyncio.wrap_future(desk.submit(work, _sender(body)))
+    answer = await asyncio.wrap_future(desk.submit(work, sender_of(body)))
     headers = {"Retry-After": "60"} if answer.status == 503 else {}
     return Response(answer.body(), answer.status, headers, answer.media_type)

@@ -6,7 +6,9 @@ is decided in `report`, of a heartbeat in `heartbeat`; enrolment is `vonggac_col
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
+from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -19,6 +21,15 @@ from vonggac_contract.errors import ContractError, UnknownSchema
 
 from . import heartbeat, report
 from .answer import Answer, refusal
+
+_KEYID: Final = re.compile(rb'"keyid":\s*"([0-9a-f]{64})"')
+_TAIL: Final = 500
+"""Bytes at the end of an envelope that hold its signature, in the form that agents send."""
+
+
+def sender_of(raw: bytes) -> str:
+    """The key id that an envelope seems to name, to put envelopes in the order of their agents. Believed by nobody."""
+    return b"".join(_KEYID.findall(raw, max(0, len(raw) - _TAIL))[-1:]).decode()
 
 
 def accept(

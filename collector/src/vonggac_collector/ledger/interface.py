@@ -7,7 +7,7 @@ ledger held at that moment counts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from typing import Protocol
@@ -353,8 +353,11 @@ class Ledger(Protocol):
     def write(self) -> AbstractContextManager[Transaction]:
         """One transaction; within `batch`, part of its transaction."""
 
-    def batch(self) -> AbstractContextManager[None]:
-        """Everything that this thread writes in the block is one transaction, committed at its end."""
+    def batch(self, senders: Collection[str] = ()) -> AbstractContextManager[None]:
+        """Everything that this thread writes in the block is one transaction, committed at its end.
+
+        `senders`: key ids that will be asked for, which may be read together.
+        """
 
     def read(self) -> AbstractContextManager[Transaction]:
         """A consistent view."""

@@ -7,7 +7,7 @@ frozen, so a shallow copy is enough.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from ..duty import Always
@@ -79,7 +79,7 @@ class MemoryLedger:
             self._version += 1
 
     @contextmanager
-    def batch(self) -> Iterator[None]:
+    def batch(self, senders: Collection[str] = ()) -> Iterator[None]:
         with self.write():
             yield
 

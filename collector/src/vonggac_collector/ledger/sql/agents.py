@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
+import msgspec
 import sqlalchemy as sa
 
 from .. import rows
@@ -18,7 +19,8 @@ from ..tables import (
     system_levels,
     systems,
 )
-from .prepared import Prepared
+from . import together
+from .prepared import Prepared, Some
 from .tree import plain
 
 _HIGHEST_LEVEL: Final = (
@@ -34,8 +36,9 @@ _NEWEST_BOOK: Final = (
     .limit(1)
     .subquery()
 )
-_HOLDER: Final = Prepared(
+_HOLDERS: Final = Some(
     sa.select(
+        agent_keys.c.keyid,
         agent_keys.c.public_key,
         agent_keys.c.until,
         placements.c.unit,
@@ -51,9 +54,11 @@ _HOLDER: Final = Prepared(
         system_levels, (system_levels.c.system == placements.c.system) & system_levels.c.until.is_(None)
     )
     .outerjoin(_NEWEST_BOOK, sa.true())
-    .where(agent_keys.c.keyid == sa.bindparam("keyid"))
-    .with_for_update(of=agents)
+    .order_by(agent_keys.c.keyid)
+    .with_for_update(of=agents),
+    agent_keys.c.keyid,
 )
+"""Locked in the order in which the desk takes envelopes, so that processes wait for each other at most."""
 _SET: Final = ", ".join(f"{c.name} = :{c.name}" for c in agents.c if not c.primary_key)
 _PUT: Final = Prepared(sa.text(f"UPDATE agents SET {_SET} WHERE id = :id"))  # noqa: S608  names of columns
 
@@ -81,15 +86,14 @@ class SqlAgents:
         )
 
     def holder(self, keyid: str) -> rows.KeyHolder | None:
-        row = _HOLDER.run(self._connection, {"keyid": keyid}).first()
-        if row is None:
-            return None
-        public_key, until, unit, profile, level, rulebook, levels, *values = tuple(row)
-        known = dict(zip(agents.c.keys(), values, strict=True))
-        agent = rows.Agent(**known | {"enrolled_at": from_microseconds(known["enrolled_at"])})
-        return rows.KeyHolder(
-            keyid, public_key, until is not None, agent, unit, profile, level, rulebook, levels
-        )
+        whole = together.of(self._connection)
+        found: rows.KeyHolder | None = whole.told("holder", keyid, self._holders, None, whole.senders)
+        if found is not None:
+            whole.agents[found.agent.id] = keyid
+        return found
+
+    def _holders(self, keyids: list[str]) -> dict[str, rows.KeyHolder]:
+        return {row[0]: _holder(*row) for row in _HOLDERS.ask(self._connection, keyids)}
 
     def get(self, agent: str) -> rows.Agent | None:
         row = self._connection.execute(sa.select(agents).where(agents.c.id == agent)).first()
@@ -111,7 +115,23 @@ class SqlAgents:
         return {r.keyid: (r.agent, r.public_key) for r in self._connection.execute(query)}
 
     def put(self, agent: rows.Agent) -> None:
-        _PUT.run(self._connection, plain(agent))
+        whole = together.of(self._connection)
+        key = ("holder", whole.agents.get(agent.id, ""))
+        holder = whole.ahead.get(key)
+        if holder is None:
+            _PUT.run(self._connection, plain(agent))
+            return
+        _PUT.later(self._connection, agent.id, 7, [plain(agent)])
+        whole.ahead[key] = msgspec.structs.replace(holder, agent=agent)
+
+
+def _holder(
+    keyid: str, public_key: bytes, until: int | None, unit: str, profile: str | None, level: int,
+    rulebook: str | None, levels: bytes | None, *values: Any
+) -> rows.KeyHolder:  # fmt: skip
+    known = dict(zip(agents.c.keys(), values, strict=True))
+    agent = rows.Agent(**known | {"enrolled_at": from_microseconds(known["enrolled_at"])})
+    return rows.KeyHolder(keyid, public_key, until is not None, agent, unit, profile, level, rulebook, levels)
 
 
 class SqlTokens:

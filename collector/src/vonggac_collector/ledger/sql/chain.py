@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from .. import rows, tables
 from ..tables import envelopes, looks, sections
-from .prepared import Prepared
+from . import together
+from .prepared import Prepared, Some
 from .tree import _IN_CHUNK, chunks, plain
 
 _HEAD: Final = sa.select(
@@ -62,9 +63,7 @@ _FIRST_PENDING: Final = sa.select(sa.func.min(envelopes.c.sequence)).where(
     envelopes.c.epoch == sa.bindparam("epoch"),
     envelopes.c.state == "pending",
 )
-_HELD: Final = Prepared(
-    sa.select(sections.c.name, sections.c.digest).where(sections.c.agent == sa.bindparam("of"))
-)
+_HELD: Final = Some(sa.select(sections.c.agent, sections.c.name, sections.c.digest), sections.c.agent)
 _ADD: Final = Prepared(envelopes.insert())
 _ADD_LOOK: Final = Prepared(looks.insert())
 _PUT_SECTION: Final = Prepared(
@@ -102,7 +101,7 @@ class SqlChain:
         return self._connection.execute(query).scalar_one()
 
     def add(self, envelope: rows.Envelope) -> None:
-        _ADD.run(self._connection, plain(envelope))
+        _ADD.later(self._connection, envelope.agent, 1, [plain(envelope)])
 
     def settle(
         self, digest: str, state: rows.EnvelopeState, committed_at: datetime | None, receipt: bytes | None
@@ -151,7 +150,7 @@ class SqlChain:
         return self._connection.execute(query).scalar_one()
 
     def add_look(self, look: rows.Look) -> None:
-        _ADD_LOOK.run(self._connection, plain(look))
+        _ADD_LOOK.later(self._connection, look.agent, 2, [plain(look)])
 
     def look(self, digest: str) -> rows.Look | None:
         row = self._connection.execute(sa.select(looks).where(looks.c.digest == digest)).first()
@@ -175,10 +174,18 @@ class SqlChain:
         return found
 
     def put_section(self, section: rows.Section) -> None:
-        _PUT_SECTION.run(self._connection, plain(section))
+        _PUT_SECTION.later(self._connection, section.agent, 6, [plain(section)])
+        together.of(self._connection).ahead.pop(("held", section.agent), None)
 
     def held(self, agent: str) -> set[tuple[str, str]]:
-        return {(row.name, row.digest) for row in _HELD.run(self._connection, {"of": agent})}
+        def read(those: list[str]) -> dict[str, set[tuple[str, str]]]:
+            found: dict[str, set[tuple[str, str]]] = {}
+            for of, name, digest in _HELD.ask(self._connection, those):
+                found.setdefault(of, set()).add((name, digest))
+            return found
+
+        whole = together.of(self._connection)
+        return whole.told("held", agent, read, set(), whole.agents)
 
     def sections(self, agent: str) -> list[rows.Section]:
         query = sa.select(sections).where(sections.c.agent == agent).order_by(sections.c.name)

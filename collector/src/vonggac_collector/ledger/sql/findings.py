@@ -49,9 +49,9 @@ class SqlFindings:
     def differ(
         self, agent: str, wrong: Sequence[rows.Failing], mended: Sequence[str], changes: Sequence[rows.Change]
     ) -> None:
-        _UPSERT.run_each(self._connection, map(plain, wrong))
-        _MEND.run_each(self._connection, ({"agent": agent, "rule": rule} for rule in mended))
-        _CHANGE.run_each(self._connection, map(plain, changes))
+        _UPSERT.later(self._connection, agent, 3, map(plain, wrong))
+        _MEND.later(self._connection, agent, 4, ({"agent": agent, "rule": rule} for rule in mended))
+        _CHANGE.later(self._connection, agent, 5, map(plain, changes))
 
     def current(self, agents: Sequence[str]) -> dict[str, list[rows.Failing]]:
         found: dict[str, list[rows.Failing]] = {}

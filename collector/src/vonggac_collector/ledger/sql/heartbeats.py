@@ -10,13 +10,15 @@ import sqlalchemy as sa
 
 from .. import rows, tables
 from ..tables import from_microseconds, heartbeats, late_heartbeats
-from .prepared import Prepared
+from . import together
+from .prepared import Prepared, Some
 from .tree import chunks, plain
 
-_DAY: Final = Prepared(
-    sa.select(*[c for c in heartbeats.c if not c.primary_key]).where(
-        heartbeats.c.agent == sa.bindparam("agent"), heartbeats.c.day == sa.bindparam("on")
-    )
+_DAY: Final = Some(
+    sa.select(heartbeats.c.agent, *[c for c in heartbeats.c if not c.primary_key]).where(
+        heartbeats.c.day == sa.bindparam("on")
+    ),
+    heartbeats.c.agent,
 )
 _ADD: Final = Prepared(heartbeats.insert())
 _SET: Final = ", ".join(f"{c.name} = :{c.name}" for c in heartbeats.c if not c.primary_key)
@@ -50,15 +52,25 @@ class SqlHeartbeats:
         self._connection = connection
 
     def day(self, agent: str, day: date) -> rows.HeartbeatDay | None:
-        row = _DAY.run(self._connection, {"agent": agent, "on": day}).first()
-        if row is None:
-            return None
-        mask, epoch, counter, looked_at, received_at, raw = tuple(row)
-        times = from_microseconds(looked_at), from_microseconds(received_at)
-        return rows.HeartbeatDay(agent, day, mask, epoch, counter, *times, raw)
+        def read(those: list[str]) -> dict[str, rows.HeartbeatDay | None]:
+            return {
+                of: rows.HeartbeatDay(
+                    of, day, mask, epoch, counter, from_microseconds(looked), from_microseconds(received), raw
+                )
+                for of, mask, epoch, counter, looked, received, raw in _DAY.ask(
+                    self._connection, those, on=day
+                )
+            }
+
+        whole = together.of(self._connection)
+        return whole.told(("day", day), agent, read, None, whole.agents)
 
     def put(self, row: rows.HeartbeatDay, *, first: bool) -> None:
-        (_ADD if first else _UPDATE).run(self._connection, plain(row))
+        if first:
+            _ADD.later(self._connection, row.agent, 9, [plain(row)])
+        else:
+            _UPDATE.later(self._connection, row.agent, 10, [plain(row)])
+        together.of(self._connection).ahead[("day", row.day), row.agent] = row
 
     def add_late(self, row: rows.LateHeartbeat) -> None:
         here = sa.select(late_heartbeats.c.counter).where(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -25,14 +25,16 @@ from .outbox import SqlOutbox
 from .people import SqlPeople, SqlTrail
 from .postgres import completed
 from .standings import SqlStandings
+from .together import Together, begin, watch
 from .tree import SqlRulebooks, SqlScores, SqlTree
 
 
 class SqlTransaction:
     """The rooms of one transaction over one connection."""
 
-    def __init__(self, connection: sa.Connection) -> None:
+    def __init__(self, connection: sa.Connection, together: Together | None = None) -> None:
         self.committed = self.finished = False
+        self._together = together
         self._last: list[Callable[[], None]] = []
         self.tree = SqlTree(connection)
         self.agents = SqlAgents(connection)
@@ -56,6 +58,8 @@ class SqlTransaction:
         """Do what was left for the end."""
         for work in self._last:
             work()
+        if self._together is not None:
+            self._together.flush()
         self.finished = True
 
 
@@ -63,6 +67,7 @@ class SqlLedger:
     """One transaction of a thread at a time; on SQLite one of the process (a lock) and of all (the database's own)."""
 
     def __init__(self, writer: sa.Engine, reader: sa.Engine) -> None:
+        watch(writer)
         self._writer = writer
         self._reader = reader
         self._embedded = writer.dialect.name == "sqlite"
@@ -71,8 +76,8 @@ class SqlLedger:
         self._commits = 0
 
     @contextmanager
-    def write(self) -> Iterator[SqlTransaction]:
-        """See interface.Ledger."""
+    def write(self, senders: Collection[str] = ()) -> Iterator[SqlTransaction]:
+        """See interface.Ledger; `senders` as in `batch`."""
         joined: SqlTransaction | None = getattr(self._mine, "transaction", None)
         if joined is not None:
             yield joined
@@ -81,7 +86,9 @@ class SqlLedger:
         with self._lock:
             try:
                 with store_errors(), self._writer.connect() as connection, connection.begin():
-                    transaction = self._mine.transaction = SqlTransaction(connection)
+                    transaction = self._mine.transaction = SqlTransaction(
+                        connection, begin(connection, senders)
+                    )
                     try:
                         yield transaction
                         transaction.finish()
@@ -96,9 +103,9 @@ class SqlLedger:
             self._commits += 1
 
     @contextmanager
-    def batch(self) -> Iterator[None]:
+    def batch(self, senders: Collection[str] = ()) -> Iterator[None]:
         """See interface.Ledger."""
-        with self.write():
+        with self.write(senders):
             yield
 
     @contextmanager

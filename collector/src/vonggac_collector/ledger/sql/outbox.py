@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from .. import rows
 from ..tables import dead_letters, outbox, outbox_marks
+from .prepared import Prepared
 from .tree import _IN_CHUNK, plain
 
 MAX_ERROR: Final = 500
@@ -22,6 +23,12 @@ _DUE: Final = (
     .with_for_update(skip_locked=True)
 )
 _INSERT: Final = outbox.insert().values(attempts=0, error="")
+_ADD: Final = Prepared(
+    sa.text(
+        "INSERT INTO outbox (kind, subject, queued_at, attempts, next_at, error)"
+        " VALUES (:kind, :subject, :at, 0, :at, '')"
+    )
+)
 _INDEX: Final = "index"
 
 
@@ -32,9 +39,8 @@ class SqlOutbox:
         self._connection = connection
 
     def add(self, kind: rows.OutboxKind, subjects: Sequence[str], at: datetime) -> None:
-        if subjects:
-            values = [{"kind": kind, "subject": s, "queued_at": at, "next_at": at} for s in subjects]
-            self._connection.execute(_INSERT, values)
+        for subject in subjects:
+            _ADD.later(self._connection, subject, 8, [{"kind": kind, "subject": subject, "at": at}])
 
     def claim(self, limit: int, now: datetime, until: datetime) -> list[rows.OutboxRow]:
         found = [rows.OutboxRow(*r) for r in self._connection.execute(_DUE, {"now": now, "most": limit})]

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from ..tables import to_microseconds
+from . import together
 
 
 class Prepared:
@@ -33,6 +34,20 @@ class Prepared:
         if given:
             connection.exec_driver_sql(compiled.text, given)
 
+    def ask(self, connection: sa.Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """All rows, past SQLAlchemy; those that wait are not seen."""
+        compiled = self._for(connection)
+        return together.fetched(connection, compiled.text, compiled.given(values))
+
+    def later(
+        self, connection: sa.Connection, agent: str, turn: int, several: Iterable[Mapping[str, Any]]
+    ) -> None:
+        """Once for each set of values, before the transaction ends or anything else is asked (`together`)."""
+        compiled = self._for(connection)
+        given = [compiled.given(values) for values in several]
+        if given:
+            together.of(connection).later(agent, turn, compiled.text, given)
+
     def _for(self, connection: sa.Connection) -> _Compiled:
         dialect = connection.dialect
         if dialect.name not in self._made:
@@ -46,6 +61,21 @@ class Prepared:
                 fixed,
             )
         return self._made[dialect.name]
+
+
+class Some:
+    """A query of what belongs to some: `whose` is the column that says to whom."""
+
+    def __init__(self, query: sa.Select[Any], whose: sa.ColumnElement[str]) -> None:
+        those: sa.BindParameter[Any] = sa.bindparam("those")
+        self._one = Prepared(query.where(whose == those))
+        self._many = Prepared(query.where(whose == sa.func.any(those)))
+
+    def ask(self, connection: sa.Connection, those: list[str], **values: Any) -> list[tuple[Any, ...]]:
+        """All rows, as `Prepared.ask` gives them. PostgreSQL is asked once, SQLite for each."""
+        if connection.dialect.name == "postgresql":
+            return self._many.ask(connection, {"those": those, **values})
+        return [row for one in those for row in self._one.ask(connection, {"those": one, **values})]
 
 
 def upsert(table: sa.Table) -> Prepared:
