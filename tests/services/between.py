@@ -6,7 +6,7 @@ import http.client
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
@@ -71,7 +71,9 @@ def between(port: int) -> Iterator[tuple[Between, str]]:
             self.send_header("content-length", str(len(told)))
             self.end_headers()
             if self.command != "HEAD":
-                self.wfile.write(told)
+                # Who asked may have stopped waiting.
+                with suppress(BrokenPipeError, ConnectionResetError):
+                    self.wfile.write(told)
 
         do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _pass
 
