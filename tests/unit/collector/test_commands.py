@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -146,3 +147,50 @@ def test_every_setting_is_shown_with_its_source(state: Path, capsys: Run) -> Non
     shown = {s["name"]: s for s in msgspec.json.decode(run(capsys, "settings", "--json"))}
     assert shown["state_dir"] == {"name": "state_dir", "value": str(state), "source": "environment"}
     assert shown["listen"]["source"] == "default"
+
+
+def test_holds_retention_and_verification_by_command(
+    state: Path, tmp_path: Path, capsys: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(capsys, "unit", "add", "--code", "so-y-te", "--name-vi", "Sở Y tế")
+    made = msgspec.json.decode(
+        run(capsys, "ledger", "hold", "add", "--unit", "so-y-te", "--reason", "vụ\x1b việc", "--json")
+    )
+    assert (made["kind"], made["subject"], made["released_at"]) == ("unit", "so-y-te", None)
+    assert "vụ\\x1b việc" in run(capsys, "ledger", "hold", "list")
+    assert msgspec.json.decode(run(capsys, "ledger", "hold", "list", "--json"))[0]["id"] == made["id"]
+    assert cli.main(["ledger", "hold", "add", "--host", "x", "--reason", "y"]) == 1
+    run(capsys, "ledger", "hold", "release", made["id"], "--reason", "xong")
+    assert cli.main(["ledger", "hold", "release", made["id"], "--reason", "xong"]) == 1
+    capsys.readouterr()
+    old = datetime.now(UTC) - timedelta(days=200)
+    ledger = open_ledger(f"sqlite:///{state}/ledger.db")
+    token = msgspec.json.decode(run(capsys, "token", "create", "--agency", "so-y-te", "--json"))["token"]
+    machine = Machine()
+    now = datetime.now(UTC)
+    machine.enrolled(enrol(ledger, machine.request(token, now), now=now, collector_key=KEY).body())
+    for number, at in enumerate((old, old, now)):
+        accept(ledger, machine.report(at, {number}), now=at, collector_key=KEY)
+    ledger.close()
+    foreseen = msgspec.json.decode(run(capsys, "ledger", "retention", "--dry-run", "--json"))
+    assert [(d["envelopes"], d["held"]) for d in foreseen["dropped"]] == [(1, 1)]
+    assert "1 shelves would be dropped" in run(capsys, "ledger", "retention", "--dry-run")
+    monkeypatch.setenv("VONGGAC_KEEP_MONTHS", "12,12,12,12,12")
+    assert "0 shelves dropped" in run(capsys, "ledger", "retention")
+    monkeypatch.delenv("VONGGAC_KEEP_MONTHS")
+    assert "1 shelves dropped" in run(capsys, "ledger", "retention")
+    out = run(capsys, "ledger", "verify")
+    assert "1 chains begin, or go on, after reports that retention dropped\n2 reports of 1 agents" in out
+    # An auditor has a copy of the file, and no state folder.
+    copy = tmp_path / "copy.db"
+    with sqlite3.connect(state / "ledger.db") as source, sqlite3.connect(copy) as target:
+        source.backup(target)
+    monkeypatch.setenv("VONGGAC_STATE_DIR", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("VONGGAC_DATABASE_URL", f"sqlite:///{copy}")
+    assert msgspec.json.decode(run(capsys, "ledger", "verify", "--json"))["faults"] == []
+    assert cli.main(["ledger", "verify", "--progress", "--processes", "1"]) == 0
+    assert "2 of 2 reports" in capsys.readouterr().err
+    with sqlite3.connect(copy) as edited:
+        edited.execute("UPDATE envelopes SET previous = NULL WHERE sequence = 3")
+    assert cli.main(["ledger", "verify"]) == 1
+    assert f"agent {machine.agent_id} epoch 1 report 3: " in capsys.readouterr().out
