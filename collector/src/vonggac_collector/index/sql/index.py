@@ -23,13 +23,11 @@ from vonggac_collector.ledger.sql.database import open_engines, store_errors
 from vonggac_collector.search.query import Query, Scope
 
 from .asking import Question, question, row_of
-from .tables import METADATA, gone, hosts, notes
+from .tables import METADATA, SCHEMA, gone, hosts, notes
 from .writing import put
 
 STALLED_S: Final = 120.0
 """A rebuild that was not heard of for so long was left halfway."""
-SCHEMA: Final = "search"
-"""Where the tables are in a ledger's PostgreSQL."""
 _BEAT_S: Final = 10.0
 _DENIED: Final = "42501"
 _PRIVILEGE: Final = """

@@ -17,6 +17,8 @@ from .parts import Part
 from .tables import COMMON_PATHS, counted, held, hosts, things
 
 _TOTAL: Final = ""
+_OUT_OF_ORDER: Final = 4
+"""Times as long as a link that comes in the order in which links are grouped: measured on SQLite, 0.5 to 0.13 µs."""
 
 
 class OfHosts:
@@ -96,7 +98,7 @@ class OfThings:
 
     def count(self, part: Part, most: int = 0) -> sa.Select[Any]:
         """How many fit, at most `most`; 0: all."""
-        return _number_of(self._links(part, self._held.c.host), most)
+        return _number_of(self._links(part, part.by_host <= part.by_thing, self._held.c.host), most)
 
     def facets(self, parts: Sequence[Part]) -> sa.CompoundSelect[Any]:
         """Name, value as text and number of the most frequent values of each facet, and of all under ""."""
@@ -171,8 +173,8 @@ class OfThings:
     def _side(self) -> sa.Table:
         return hosts if self.sorted_by == "hosts" else self._things
 
-    def _links(self, part: Part, *columns: Any) -> sa.Select[Any]:
-        """Links of the part, by whichever of both sides has fewer."""
+    def _links(self, part: Part, by_host: bool, *columns: Any) -> sa.Select[Any]:
+        """Links of the part, reached through the hosts or through the things."""
         links, conditions = self._held, self._conditions
         chosen = sa.select(*columns).select_from(links)
         if part.mixed:
@@ -186,7 +188,7 @@ class OfThings:
                 links,
                 None if part.every_host else of_hosts,
                 None if part.every_thing else of_things,
-                part.by_host <= part.by_thing,
+                by_host,
             ),
             *conditions.link,
         )
@@ -198,7 +200,8 @@ class OfThings:
         if part.every_host and not part.mixed and not self.by_link:
             chosen = sa.select(*columns, one.c.holders.label("number"))
             return chosen.where(*self._conditions.of(one, part.things))
-        each = self._links(part, self._held.c.thing, sa.func.count().label("number"))
+        by_host = part.by_host * _OUT_OF_ORDER < part.by_thing
+        each = self._links(part, by_host, self._held.c.thing, sa.func.count().label("number"))
         some = each.group_by(self._held.c.thing).subquery()
         return sa.select(*columns, some.c.number).select_from(some.join(one, one.c.row == some.c.thing))
 
@@ -208,7 +211,8 @@ class OfThings:
         if part.every_thing and not part.mixed and not self.by_link:
             chosen = sa.select(*columns, self._has.label("number"))
             return chosen.where(self._has > 0, *self._conditions.of(hosts, part.hosts))
-        each = self._links(part, self._held.c.host, sa.func.count().label("number"))
+        by_host = part.by_host <= part.by_thing * _OUT_OF_ORDER
+        each = self._links(part, by_host, self._held.c.host, sa.func.count().label("number"))
         some = each.group_by(self._held.c.host).subquery()
         return sa.select(*columns, some.c.number).select_from(some.join(hosts, hosts.c.row == some.c.host))
 
@@ -222,8 +226,7 @@ def _led(
     """
     host: sa.ColumnElement[int] = links.c.host
     thing: sa.ColumnElement[int] = links.c.thing
-    if of_hosts is not None and of_things is not None:
-        host, thing = (host, thing + 0) if by_host else (host + 0, thing)
+    host, thing = (host, thing + 0) if by_host else (host + 0, thing)
     sides = ((host, of_hosts), (thing, of_things))
     return [column.in_(some) for column, some in sides if some is not None]
 

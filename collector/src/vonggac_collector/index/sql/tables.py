@@ -17,6 +17,8 @@ from vonggac_collector.index import schema
 from vonggac_collector.search.fields import COMMON, OWN, Field
 from vonggac_collector.search.query import KINDS, Kind
 
+SCHEMA: Final = "search"
+"""Where the tables are in a ledger's PostgreSQL."""
 METADATA: Final = sa.MetaData()
 # In the order of code points, as Python and SQLite compare.
 _TEXT: Final = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
@@ -54,9 +56,8 @@ def _made(kind: Kind, paths: Collection[str]) -> list[sa.Column[Any]]:
     return [sa.Column(column_name(p), _COLUMN_TYPES[t]) for p, t in COLUMNS[kind].items() if p in paths]
 
 
-def here(kind: Kind) -> frozenset[str]:
-    """Fields with a column that hosts do not share."""
-    return schema.HERE & COLUMNS[kind].keys()
+LOOSE: Final[dict[Kind, tuple[str, ...]]] = {k: tuple(sorted(schema.HERE & COLUMNS[k].keys())) for k in ITEMS}
+"""Fields with a column that hosts do not share."""
 
 
 def counted(kind: Kind) -> str:
@@ -89,7 +90,7 @@ def _things(kind: Kind) -> sa.Table:
         sa.Column("digest", _TEXT, nullable=False, unique=True),
         sa.Column("key", _TEXT, nullable=False),
         sa.Column("holders", sa.Integer, nullable=False),
-        *_made(kind, COLUMNS[kind].keys() - here(kind)),
+        *_made(kind, COLUMNS[kind].keys() - schema.HERE),
         sa.Column("words", _TEXT, nullable=False),
         sa.Column("body", sa.LargeBinary, nullable=False),
     )
@@ -101,7 +102,7 @@ def _held(kind: Kind) -> sa.Table:
         METADATA,
         sa.Column("host", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("thing", sa.Integer, primary_key=True, autoincrement=False),
-        *_made(kind, here(kind)),
+        *_made(kind, LOOSE[kind]),
         sa.Index(f"ix_held_{kind}", "thing", "host"),
         sqlite_with_rowid=False,
     )

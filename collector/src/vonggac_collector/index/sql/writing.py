@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import cache
+from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.postgresql import JSONB
 
 from vonggac_collector.index import schema
 from vonggac_collector.index.document import digest_of, host_key
@@ -16,9 +20,31 @@ from vonggac_collector.index.interface import Fields, HostState, Item
 from vonggac_collector.ledger.tables import to_microseconds
 from vonggac_collector.search.query import Kind
 
-from .tables import COLUMNS, ITEMS, column_name, counted, gone, held, here, hosts, paths, plain, things
+from .tables import (
+    COLUMNS,
+    ITEMS,
+    LOOSE,
+    SCHEMA,
+    column_name,
+    counted,
+    gone,
+    held,
+    hosts,
+    paths,
+    plain,
+    things,
+)
 
-_IN_CHUNK: Final = 500
+_INSERT: Final = {t: t.insert() for t in (hosts, gone, paths, *things.values(), *held.values())}
+_SET: Final = hosts.update().where(hosts.c.agent == sa.bindparam("of"))
+_DELETE: Final = {
+    t: t.delete().where(t.c.host == sa.bindparam("host"), t.c.thing == sa.bindparam("thing"))
+    for t in held.values()
+}
+_HOLD: Final = {
+    t: t.update().where(t.c.row == sa.bindparam("of")).values(holders=t.c.holders + sa.bindparam("more"))
+    for t in things.values()
+}
 _Wanted = Mapping[int, Mapping[str, Item]]
 """Things by their digests, by the row of the host that has them."""
 
@@ -32,80 +58,62 @@ def put(connection: sa.Connection, states: Sequence[HostState], *, thorough: boo
     live = [s for s in newest.values() if s.ticket >= before.get(s.agent, 0)]
     digests = {s.agent: _digest(s) for s in live if not s.gone}
     same = {a for a, d in digests.items() if a in there and there[a].digest == d}
-    _run(
-        connection,
-        hosts.update().where(hosts.c.agent == sa.bindparam("of")).values(ticket=sa.bindparam("under")),
-        [{"of": s.agent, "under": s.ticket} for s in live if s.agent in same],
-    )
+    _run(connection, _SET, [{"of": s.agent, "ticket": s.ticket} for s in live if s.agent in same])
     changed = [s for s in live if not s.gone and (thorough or s.agent not in same)]
     _put_paths(connection, changed)
     made = [_host(s, digests[s.agent]) for s in changed]
-    _run(connection, hosts.insert(), [m for m in made if m["agent"] not in there])
-    written = [{"of": m.pop("agent"), **m} for m in made if m["agent"] in there]
-    _run(connection, hosts.update().where(hosts.c.agent == sa.bindparam("of")), written)
+    _run(connection, _INSERT[hosts], [m for m in made if m["agent"] not in there])
+    _run(connection, _SET, [{"of": m["agent"], **m} for m in made if m["agent"] in there])
     rows = {r.agent: r.row for r in _rows(connection, hosts.c.agent, [s.agent for s in changed], "row")}
     ended = {there[s.agent].row for s in live if s.gone and s.agent in there}
     for kind in ITEMS:
         wanted: dict[int, dict[str, Item]] = {row: {} for row in ended}
         wanted |= {rows[s.agent]: {i.digest: i for i in s.items if i.kind == kind} for s in changed}
         _put_things(connection, kind, wanted)
-    _delete(connection, hosts.c.row, sorted(ended))
+    _delete(connection, hosts.c.row, ended)
     _delete(connection, gone.c.agent, [s.agent for s in live if s.agent in went])
-    _run(connection, gone.insert(), [{"agent": s.agent, "ticket": s.ticket} for s in live if s.gone])
+    _run(connection, _INSERT[gone], [{"agent": s.agent, "ticket": s.ticket} for s in live if s.gone])
 
 
 def _put_things(connection: sa.Connection, kind: Kind, wanted: _Wanted) -> None:
-    table, links, own = things[kind], held[kind], sorted(here(kind))
+    table, links, own = things[kind], held[kind], LOOSE[kind]
     items = {digest: item for of_host in wanted.values() for digest, item in of_host.items()}
     row_of = {r.digest: r.row for r in _rows(connection, table.c.digest, items, "row")}
     new = [i for d, i in items.items() if d not in row_of]
     if new:
-        _run(connection, table.insert(), [_thing(kind, i) for i in new])
+        _run(connection, _INSERT[table], [_thing(kind, i) for i in new])
         row_of |= {r.digest: r.row for r in _rows(connection, table.c.digest, [i.digest for i in new], "row")}
     names = [column_name(p) for p in own]
-    before = {
-        (r.host, r.thing): tuple(r)[2:] for r in _rows(connection, links.c.host, wanted, "thing", *names)
-    }
+    there = _rows(connection, links.c.host, wanted, "thing", *names)
+    before = {(r[0], r[1]): tuple(r[2:]) for r in there}
     after = {
-        (host, row_of[digest]): tuple(_value(kind, p, item.fields.get(p)) for p in own)
+        (host, row_of[digest]): tuple(_value(kind, p, item.fields.get(p)) for p in own) if own else ()
         for host, of_host in wanted.items()
         for digest, item in of_host.items()
     }
-    less = [pair for pair in before if pair not in after]
-    more = [pair for pair in after if pair not in before]
-    at = (links.c.host == sa.bindparam("of")) & (links.c.thing == sa.bindparam("what"))
-    _run(connection, links.delete().where(at), [{"of": host, "what": thing} for host, thing in less])
-    _run(
-        connection,
-        links.insert(),
-        [{"host": p[0], "thing": p[1], **dict(zip(names, after[p], strict=True))} for p in sorted(more)],
-    )
-    if own:
-        differ = [p for p in before if p in after and before[p] != after[p]]
-        values = [{"of": p[0], "what": p[1], **dict(zip(names, after[p], strict=True))} for p in differ]
-        _run(connection, links.update().where(at), values)
-    _count(connection, table, less, more)
+    less = [{"host": host, "thing": thing} for host, thing in before if (host, thing) not in after]
+    more, differ = list[dict[str, Any]](), list[dict[str, Any]]()
+    for pair, values in after.items():
+        if before.get(pair) != values:
+            said = {"host": pair[0], "thing": pair[1], **dict(zip(names, values, strict=True))}
+            (differ if pair in before else more).append(said)
+    _run(connection, _DELETE[links], less + differ)
+    _run(connection, _INSERT[links], more + differ)
+    _count(connection, table, [link["thing"] for link in less], [link["thing"] for link in more])
 
 
-def _count(
-    connection: sa.Connection, table: sa.Table, less: list[tuple[int, int]], more: list[tuple[int, int]]
-) -> None:
+def _count(connection: sa.Connection, table: sa.Table, less: list[int], more: list[int]) -> None:
     """Keep how many hosts have each thing, and no thing that none has."""
-    number = Counter(thing for _, thing in more)
-    number.subtract(thing for _, thing in less)
-    _run(
-        connection,
-        table.update()
-        .where(table.c.row == sa.bindparam("of"))
-        .values(holders=table.c.holders + sa.bindparam("by")),
-        [{"of": row, "by": by} for row, by in sorted(number.items()) if by],
-    )
-    for chunk in _chunks(sorted({thing for _, thing in less})):
-        connection.execute(table.delete().where(table.c.row.in_(chunk), table.c.holders == 0))
+    number = Counter(more)
+    number.subtract(less)
+    _run(connection, _HOLD[table], [{"of": row, "more": n} for row, n in sorted(number.items()) if n])
+    if less:
+        none = _among(connection, table.c.row, set(less))
+        connection.execute(table.delete().where(none, table.c.holders == 0))
 
 
 def _digest(state: HostState) -> str:
-    names = [[i.digest, *(i.fields.get(p) for p in sorted(here(i.kind)))] for i in state.items]
+    names = [[i.digest, *(i.fields.get(p) for p in LOOSE[i.kind])] for i in state.items]
     return digest_of([state.common, state.own, state.text, names])
 
 
@@ -157,27 +165,52 @@ def _put_paths(connection: sa.Connection, states: Sequence[HostState]) -> None:
         there.setdefault(row.unit, set()).add(row.above)
     differ = sorted(unit for unit, above in wanted.items() if there.get(unit) != above)
     _delete(connection, paths.c.unit, differ)
-    _run(connection, paths.insert(), [{"unit": u, "above": a} for u in differ for a in sorted(wanted[u])])
+    _run(connection, _INSERT[paths], [{"unit": u, "above": a} for u in differ for a in sorted(wanted[u])])
 
 
 def _rows(
-    connection: sa.Connection, column: sa.Column[Any], values: Any, *names: str
-) -> Iterator[sa.Row[Any]]:
+    connection: sa.Connection, column: sa.Column[Any], values: Collection[Any], *names: str
+) -> list[Any]:
     """Of the rows whose column has one of the values: that column and those named."""
-    for chunk in _chunks(list(values)):
-        wanted = sa.select(column, *(column.table.c[name] for name in names)).where(column.in_(chunk))
-        yield from connection.execute(wanted)
+    if not values:
+        return []
+    wanted = sa.select(column, *(column.table.c[name] for name in names))
+    return list(connection.execute(wanted.where(_among(connection, column, values))))
 
 
-def _run(connection: sa.Connection, statement: sa.Executable, several: list[dict[str, Any]]) -> None:
+def _delete(connection: sa.Connection, column: sa.Column[Any], values: Collection[Any]) -> None:
+    if values:
+        connection.execute(sa.delete(column.table).where(_among(connection, column, values)))
+
+
+def _among(
+    connection: sa.Connection, column: sa.Column[Any], values: Collection[Any]
+) -> sa.ColumnElement[bool]:
+    """The column has one of the values, which are given as one: any number of them is the same statement."""
+    given = sa.literal(msgspec.json.encode(list(values)).decode())
+    if connection.dialect.name == "postgresql":
+        each = sa.func.jsonb_array_elements_text(sa.cast(given, JSONB)).table_valued("value")
+        return column.in_(sa.select(sa.cast(each.c.value, column.type)))
+    return column.in_(sa.select(sa.func.json_each(given).table_valued("value").c.value))
+
+
+def _run(connection: sa.Connection, statement: sa.sql.dml.UpdateBase, several: list[dict[str, Any]]) -> None:
+    """Run the statement for each. SQLAlchemy itself would take longer over the parameters than the database does."""
     if several:
-        connection.execute(statement, several)
+        inside = connection.get_execution_options().get("schema_translate_map")
+        text, order = _compiled(statement, connection.dialect.name, tuple(several[0]), bool(inside))
+        connection.exec_driver_sql(text, list(map(itemgetter(*order), several)))
 
 
-def _delete(connection: sa.Connection, column: sa.Column[Any], values: Sequence[Any]) -> None:
-    for chunk in _chunks(values):
-        connection.execute(sa.delete(column.table).where(column.in_(chunk)))
-
-
-def _chunks(values: Sequence[Any]) -> list[Sequence[Any]]:
-    return [values[start : start + _IN_CHUNK] for start in range(0, len(values), _IN_CHUNK)]
+@cache
+def _compiled(
+    statement: sa.sql.dml.UpdateBase, name: str, columns: tuple[str, ...], inside: bool
+) -> tuple[str, list[str]]:
+    """The statement as its driver takes it, and its parameters' names in order."""
+    made = statement.compile(
+        dialect=registry.load(name)(paramstyle="format" if name == "postgresql" else "qmark"),
+        column_keys=columns,
+        schema_translate_map={None: SCHEMA} if inside else None,
+        render_schema_translate=inside,
+    )
+    return str(made), list(made.positiontup or ())
