@@ -17,8 +17,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from .ledger.interface import Ledger
-from .space import disk_of
 from .processes import METRICS_FOLDER
+from .space import disk_of
 
 
 class _Refusals(Collector):
@@ -98,11 +98,21 @@ class Metrics:
         self._requests = Counter(
             "vonggac_http_requests_total", "Answered requests", ["method", "status"], registry=own
         )
+        self._envelopes = Counter(
+            "vonggac_envelopes_total",
+            "Reports and heartbeats by what became of them",
+            ["outcome"],
+            registry=own,
+        )
         self._seconds = Histogram(
             "vonggac_http_request_seconds",
             "Time from head to last byte of the answer",
             registry=own,
         )
+
+    def took(self, outcome: str) -> None:
+        """Count one report or heartbeat (`ingest.answer.Outcome`)."""
+        self._envelopes.labels(outcome).inc()
 
     def observe(self, method: str, status: int, seconds: float) -> None:
         """Count one answered request."""

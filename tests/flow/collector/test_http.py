@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -14,6 +16,7 @@ from tests.unit.collector.machines import Machine, a_rulebook
 
 from vonggac_collector.enrolment import create_token
 from vonggac_collector.errors import PROBLEM_TYPE, PROBLEMS
+from vonggac_collector.rollup import day_of, publish_day
 from vonggac_rules.rulebook import load_rulebook
 
 PREFIX = PROBLEM_TYPE
@@ -62,21 +65,44 @@ def test_many_machines_at_once_all_get_their_own_receipt(collector: Running) -> 
     assert all(sequence == wanted for sequence, wanted in got)
 
 
-def test_the_same_envelope_a_hundred_times_at_once_is_one_row(collector: Running) -> None:
-    machine = collector.enrol(Machine("replay", seed=40))
-    raw = machine.report(datetime.now(UTC))
-    bodies: list[bytes] = []
-    threads = [
-        threading.Thread(target=lambda: bodies.append(collector.post("/agent/v1/envelopes", raw).content))
-        for _ in range(100)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(set(bodies)) == 1
+@pytest.mark.parametrize("kind", ["report", "heartbeat"])
+def test_the_same_envelope_a_thousand_times_at_once_is_one_row_and_999_duplicates_that_change_no_score(
+    collector: Running, kind: str
+) -> None:
+    machine, now = collector.enrol(Machine(f"replay-{kind}", seed=40 + len(kind))), datetime.now(UTC)
+    first = machine.report(now, {1})
+    if kind == "heartbeat":
+        assert collector.post("/agent/v1/envelopes", first).status_code == 200
+    raw = first if kind == "report" else machine.heartbeat(now)
+    before = outcomes(collector)
+    with ThreadPoolExecutor(32) as pool:
+        answers = list(pool.map(lambda _: collector.post("/agent/v1/envelopes", raw), range(1_000)))
+    assert {a.status_code for a in answers} == {200}
+    gained = {k: n - before.get(k, 0) for k, n in outcomes(collector).items() if n != before.get(k)}
+    assert gained == {"accepted": 1, "duplicate": 999}
     with collector.ledger.read() as tx:
-        assert len(tx.chain.of_agent(machine.agent_id, 10)) == 1
+        (only,) = tx.chain.of_agent(machine.agent_id, 10)
+        beat = tx.heartbeats.day(machine.agent_id, now.date())
+    assert (kind == "heartbeat") == (beat is not None)
+    if kind == "report":
+        assert len({a.content for a in answers}) == 1
+        assert machine.receipt(answers[0].content).digest == only.digest
+    scores = []
+    for _ in range(2):
+        publish_day(collector.ledger, day_of(now), now + timedelta(minutes=1))
+        with collector.ledger.read() as tx:
+            scores.append(tx.scores.day(day_of(now)))
+        assert collector.post("/agent/v1/envelopes", raw).status_code == 200
+    assert scores[0] == scores[1]
+
+
+def outcomes(collector: Running) -> dict[str, int]:
+    """How many envelopes came to what, as the collector counts."""
+    lines = collector.client.get("/metrics").text.splitlines()
+    counted = re.findall(
+        r'^vonggac_envelopes_total\{outcome="(\w+)"\} (\S+)$', "\n".join(lines), re.MULTILINE
+    )
+    return {outcome: int(float(number)) for outcome, number in counted}
 
 
 def test_of_twenty_machines_with_one_token_exactly_one_wins(collector: Running) -> None:

@@ -55,13 +55,15 @@ router = APIRouter(prefix="/agent/v1", tags=["agent"])
 )
 async def envelopes(request: Request) -> Response:
     """Take one report or heartbeat; answers with its receipt once it is committed."""
-    return await _taken(request, accept)
+    answer = await _taken(request, accept)
+    request.app.state.metrics.took(answer.outcome)
+    return _told(answer)
 
 
 @router.post("/enrol", openapi_extra=_BODY, responses={200: _SEALED, **_REFUSALS})
 async def enrolment(request: Request) -> Response:
     """Take one enrolment request with its token."""
-    return await _taken(request, enrol)
+    return _told(await _taken(request, enrol))
 
 
 @router.get(
@@ -75,7 +77,7 @@ def rulebook(request: Request, digest: str = Path(pattern="^[0-9a-f]{64}$")) -> 
     return Response(shelf.raw(digest), 200, headers, JSON_MEDIA)
 
 
-async def _taken(request: Request, take: Callable[..., Answer]) -> Response:
+async def _taken(request: Request, take: Callable[..., Answer]) -> Answer:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in TAKEN_MEDIA:
         raise Refused("media-type", f"{media_type[:100]!r} is not taken here")
@@ -88,6 +90,9 @@ async def _taken(request: Request, take: Callable[..., Answer]) -> Response:
     def work() -> Answer:
         return take(state.ledger, body, now=state.now(), collector_key=state.key, peer=peer)
 
-    answer = await asyncio.wrap_future(desk.submit(work, sender_of(body)))
+    return await asyncio.wrap_future(desk.submit(work, sender_of(body)))
+
+
+def _told(answer: Answer) -> Response:
     headers = {"Retry-After": "60"} if answer.status == 503 else {}
     return Response(answer.body(), answer.status, headers, answer.media_type)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -24,8 +24,13 @@ from vonggac_contract.envelope import (
 _MAX_DETAIL: Final = 500
 
 
+Outcome = Literal["accepted", "duplicate", "pending", "refused"]
+
+
 class Answer:
     """`status` of HTTP, `code` of the refusal or "", the agent concerned if that is certain, and the body.
+
+    `outcome`: what became of what was sent; `duplicate` said nothing new, and changed nothing.
 
     `body` of a receipt raises RuntimeError as long as its transaction is not committed.
     """
@@ -37,6 +42,7 @@ class Answer:
         self.media_type = media_type
         self.code = code
         self.agent = agent
+        self.outcome: Outcome = "refused" if code else "pending" if status == 202 else "accepted"
         self._make = body
         self._body: bytes | None = None
 
@@ -48,16 +54,24 @@ class Answer:
 
 
 def sealed(
-    tx: Transaction, payload_type: str, payload: bytes, key: Ed25519PrivateKey, *, agent: str
+    tx: Transaction,
+    payload_type: str,
+    payload: bytes,
+    key: Ed25519PrivateKey,
+    *,
+    agent: str,
+    repeated: bool = False,
 ) -> Answer:
-    """200 with `payload` sealed by the collector."""
+    """200 with `payload` sealed by the collector. `repeated`: what was sent is here already."""
 
     def body() -> bytes:
         if not tx.committed:
             raise RuntimeError("an answer was asked for before its transaction was committed")
         return envelope_to_bytes(seal(payload_type, payload, key))
 
-    return Answer(200, ENVELOPE_MEDIA, body, agent=agent)
+    answer = Answer(200, ENVELOPE_MEDIA, body, agent=agent)
+    answer.outcome = "duplicate" if repeated else "accepted"
+    return answer
 
 
 def pending(first: int, last: int, *, agent: str) -> Answer:

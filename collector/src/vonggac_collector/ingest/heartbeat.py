@@ -38,9 +38,9 @@ def take(
         return pending(agent.head_sequence + 1, beat.sequence, agent=agent.id)
     if beat.content != _content(tx, holder, beat):
         raise Refused("content-mismatch", f"report {beat.sequence} had other content than the heartbeat says")
-    _keep(tx, beat, raw, now)
+    kept = _keep(tx, beat, raw, now)
     payload = receipt_payload(holder, envelope.digest, now, counter=beat.counter)
-    return sealed(tx, RECEIPT, payload, key, agent=agent.id)
+    return sealed(tx, RECEIPT, payload, key, agent=agent.id, repeated=not kept)
 
 
 def _content(tx: Transaction, holder: KeyHolder, beat: Heartbeat) -> str | None:
@@ -51,7 +51,8 @@ def _content(tx: Transaction, holder: KeyHolder, beat: Heartbeat) -> str | None:
     return None if look is None else look.content
 
 
-def _keep(tx: Transaction, beat: Heartbeat, raw: bytes, now: datetime) -> None:
+def _keep(tx: Transaction, beat: Heartbeat, raw: bytes, now: datetime) -> bool:
+    """Whether it said anything new."""
     looked_at = min(in_utc(beat.looked_at), now)
     day, quarter = looked_at.date(), quarter_of(looked_at)
     row = tx.heartbeats.day(beat.agent_id, day)
@@ -60,10 +61,10 @@ def _keep(tx: Transaction, beat: Heartbeat, raw: bytes, now: datetime) -> None:
     if now - looked_at > LATE:
         if not heard:
             tx.heartbeats.add_late(LateHeartbeat(beat.agent_id, beat.epoch, beat.counter, looked_at, now))
-        return
+        return not heard
     if row is not None and (row.epoch, row.counter) >= (beat.epoch, beat.counter):
         if heard:
-            return
+            return False
         kept = HeartbeatDay(
             row.agent,
             day,
@@ -79,3 +80,4 @@ def _keep(tx: Transaction, beat: Heartbeat, raw: bytes, now: datetime) -> None:
             beat.agent_id, day, with_quarter(mask, quarter), beat.epoch, beat.counter, looked_at, now, raw
         )
     tx.heartbeats.put(kept, first=row is None)
+    return True

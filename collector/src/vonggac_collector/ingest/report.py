@@ -66,7 +66,7 @@ def take(
 
 def _again(tx: Transaction, known: EnvelopeHead, holder: KeyHolder, key: Ed25519PrivateKey) -> Answer:
     if known.state == "committed" and known.receipt is not None:
-        return sealed(tx, RECEIPT, known.receipt, key, agent=known.agent)
+        return sealed(tx, RECEIPT, known.receipt, key, agent=known.agent, repeated=True)
     if known.state == "pending" and holder.agent.status == "active":
         return _missing(tx, holder)
     return _fork_answer(known, "this very report was refused before")
