@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -22,6 +23,8 @@ def main(only: str | None) -> int:
     if only is not None and only not in ROOMS:
         print(f"no such room: {only}; there is: {', '.join(ROOMS)}", file=sys.stderr)
         return 2
+    # Whatever was started for a measurement ends with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["PYTHONPYCACHEPREFIX"] = str(COMPILED.absolute())
     found: list[Figure] = []
