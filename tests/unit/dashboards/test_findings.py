@@ -197,6 +197,15 @@ def test_search_that_is_behind_says_by_how_much_and_since_when(
         queries.lag = searched.EVEN
 
 
+def test_while_search_is_built_from_the_record_the_page_says_that_it_is_not_whole(
+    browser: TestClient,
+) -> None:
+    assert "đang được dựng lại từ sổ" not in browser.get("/findings?lang=vi").text
+    with searched.index().building():
+        assert "Tìm kiếm đang được dựng lại từ sổ" in browser.get("/findings?lang=vi").text
+        assert "Search is being built from the record" in browser.get("/findings?lang=en").text
+
+
 def test_search_that_does_not_answer_keeps_what_was_typed(
     queries: SampleQueries, browser: TestClient
 ) -> None:

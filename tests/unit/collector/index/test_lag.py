@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
+import yaml
 from prometheus_client import generate_latest
 from tests.unit.collector.conftest import NOW
 
@@ -26,3 +28,14 @@ def test_what_waits_since_when_and_what_is_dead_is_in_the_metrics(ledger: Ledger
         tx.outbox.add("look", ["a", "b"], NOW)
         tx.outbox.bury(DeadLetter(tx.outbox.ticket(), "look", "c", "why", NOW))
     assert told() == {"waiting": 2, "oldest_seconds": 90, "dead_letters": 1}
+
+
+def test_what_is_alerted_on_is_what_the_metrics_say(ledger: Ledger) -> None:
+    rules = Path(__file__).parents[4] / "packaging/prometheus/vonggac.rules.yaml"
+    (group,) = yaml.safe_load(rules.read_text(encoding="utf-8"))["groups"]
+    named = {name for rule in group["rules"] for name in re.findall(r"vonggac_\w+", rule["expr"])}
+    metrics = Metrics(ledger, lambda: NOW, Path("/"))
+    metrics.observe("POST", 503, 0.1)
+    told = re.findall(r"^(vonggac_\w+)", generate_latest(metrics.registry).decode(), re.MULTILINE)
+    assert "vonggac_index_oldest_seconds" in named
+    assert named <= set(told)
