@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from tests.bench.figures import Figure
-from tests.services import postgres
+from tests.services import elasticsearch, postgres
 
 from .kept import opened
 from .options import Options, Store, options
@@ -36,8 +36,19 @@ def figures() -> Iterator[Figure]:
 
 def stores(chosen: Options, hosts: int) -> list[Store]:
     """Those that are there and meant for so many hosts."""
-    there = {"SQLite": hosts <= chosen.sqlite_most, "PostgreSQL": postgres.programs() is not None}
+    there = {"SQLite": hosts <= chosen.sqlite_most}
+    there["PostgreSQL alone"] = postgres.programs() is not None
+    there["PostgreSQL"] = there["PostgreSQL alone"] and "PostgreSQL" in chosen.stores and _has_search()
     return [s for s in chosen.stores if there[s]]
+
+
+def _has_search() -> bool:
+    try:
+        elasticsearch.package()
+    except FileNotFoundError as missing:
+        print(f"  {missing}", flush=True)
+        return False
+    return True
 
 
 def named(figure: Figure, before: str) -> Figure:

@@ -107,7 +107,7 @@ def opened(store: Store, hosts: int, chosen: Options) -> Iterator[Place]:
     from .making import make
 
     folder = CACHE / digest_of(chosen)
-    kept = folder / f"{hosts}-{store.lower()}"
+    kept = folder / f"{hosts}-{store.lower().replace(' ', '-')}"
     if chosen.fresh or not (kept / _MADE).is_file():
         subprocess.run(["rm", "-rf", kept], check=True)
         with _running(store, hosts, folder, None) as place:
@@ -135,11 +135,11 @@ def _running(store: Store, hosts: int, reports: Path, kept: Path | None) -> Iter
         if kept is not None:
             copy(kept / "state", state)
         place = Place(store, hosts, reports, state, f"sqlite:///{state}/ledger.db")
-        if store == "PostgreSQL":
+        if store != "SQLite":
             place.server = open_.enter_context(_postgres(folder / "postgresql", kept))
             place.url = place.server.admin.set(database=_DATABASE).render_as_string(hide_password=False)
-            with contextlib.suppress(FileNotFoundError):
-                place.search = open_.enter_context(_elasticsearch(kept))
+        if store == "PostgreSQL":
+            place.search = open_.enter_context(_elasticsearch(kept))
         yield place
 
 
@@ -187,6 +187,8 @@ def _keep(place: Place, kept: Path, made: Made) -> None:
     new.mkdir(parents=True)
     folders = {"state": place.state}
     if place.server is not None:
+        # Stopping writes down what is in memory, and is not waited for so long.
+        place.run("CHECKPOINT")
         place.server.stop()
         folders["postgresql"] = place.server.data
     if place.search is not None:

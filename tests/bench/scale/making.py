@@ -55,6 +55,11 @@ AGE: Final = timedelta(days=20)
 CHANGED: Final = 10
 """One in so many has sent a changed report since; the project's own figure."""
 TREND_DAYS: Final = 60
+_INSIDE: Final = (
+    "SELECT sum(pg_total_relation_size(c.oid)) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = 'search' AND c.relkind = 'r'"
+)
+"""Bytes of the index inside PostgreSQL."""
 _SAY_S: Final = 5.0
 
 
@@ -203,8 +208,10 @@ def ledger_bytes(place: Place) -> int:
 
 def index_bytes(place: Place) -> int:
     """What search takes on its disk."""
-    if place.search is None:
+    if place.server is None:
         return file_size(str(place.state / EMBEDDED))
+    if place.search is None:
+        return int(place.run(_INSIDE)[0][0])
     url = place.elasticsearch_url
     httpx.post(f"{url}/_flush", timeout=300, trust_env=False).raise_for_status()
     answer = httpx.get(f"{url}/_stats/store", timeout=60, trust_env=False).json()

@@ -7,8 +7,8 @@ from typing import Final, Literal, cast, get_args
 
 import msgspec
 
-Store = Literal["SQLite", "PostgreSQL"]
-"""PostgreSQL goes with Elasticsearch, SQLite with the embedded index."""
+Store = Literal["SQLite", "PostgreSQL", "PostgreSQL alone"]
+"""SQLite with the index in a file beside it, PostgreSQL with Elasticsearch, or with the index inside it."""
 Part = Literal["ingest", "round", "pages", "lag", "verify"]
 PREFIX: Final = "VONGGAC_SCALE"
 
@@ -34,8 +34,8 @@ def options() -> Options:
     """
     return Options(
         sizes=tuple(sorted(int(n) for n in _given("", "1000").split(","))),
-        stores=cast(tuple[Store, ...], _chosen("_STORES", get_args(Store))),
-        parts=cast(tuple[Part, ...], _chosen("_PARTS", get_args(Part))),
+        stores=cast(tuple[Store, ...], _chosen("_STORES", "SQLite,PostgreSQL", get_args(Store))),
+        parts=cast(tuple[Part, ...], _chosen("_PARTS", ",".join(get_args(Part)), get_args(Part))),
         sqlite_most=int(_given("_SQLITE_MOST", "10000")),
         packages=int(_given("_PACKAGES", "500")),
         reports=int(_given("_REPORTS", "20")),
@@ -50,8 +50,8 @@ def _given(name: str, default: str) -> str:
     return os.environ.get(PREFIX + name, "") or default
 
 
-def _chosen(name: str, there: tuple[str, ...]) -> tuple[str, ...]:
-    wanted = _given(name, ",".join(there)).split(",")
+def _chosen(name: str, default: str, there: tuple[str, ...]) -> tuple[str, ...]:
+    wanted = _given(name, default).split(",")
     if unknown := set(wanted) - set(there):
         raise SystemExit(f"{PREFIX}{name}: {', '.join(sorted(unknown))} is none of {', '.join(there)}")
     return tuple(each for each in there if each in wanted)
