@@ -7,6 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+import sqlalchemy as sa
+
 from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.rulebooks import Shelf
 from vonggac_collector.settings import Settings
@@ -17,14 +19,19 @@ from .elastic.client import Access
 from .elastic.index import ElasticIndex
 from .interface import Index
 from .reading import Reader
-from .sql.index import open_index
+from .sql.index import open_index, open_within
 
 EMBEDDED: Final = "index.db"
-"""The embedded index's file in the state folder."""
+"""The embedded index's file in the state folder, beside a ledger in SQLite."""
 
 
 def make_index(settings: Settings) -> Index:
-    """Not connected yet, if it is Elasticsearch. Raises SettingsError for a secret's file that cannot be read."""
+    """Elasticsearch if it is configured; else inside the ledger's PostgreSQL, or beside its SQLite.
+
+    Not connected yet, if it is on a server. Raises SettingsError for a secret's file that cannot be read.
+    """
+    if not settings.elasticsearch_url and sa.make_url(settings.ledger_url).get_backend_name() == "postgresql":
+        return open_within(settings.ledger_url, settings.ledger_password_file)
     if not settings.elasticsearch_url:
         return open_index(settings.state_dir / EMBEDDED)
     access = Access(

@@ -8,7 +8,7 @@ import pytest
 from tests.services.postgres import Server
 
 from vonggac_collector.index.sql.index import SqlIndex, open_within
-from vonggac_collector.index.sql.tables import METADATA, SCHEMA, notes
+from vonggac_collector.index.sql.tables import METADATA, notes
 
 
 @pytest.fixture
@@ -17,7 +17,9 @@ def index(postgres: Server, reused: str) -> Iterator[SqlIndex]:
     with made.building() as build:
         build.finish(0)
     yield made
+    with made._writing() as connection:
+        for table in METADATA.sorted_tables:
+            connection.execute(
+                table.delete() if table is not notes else table.delete().where(notes.c.name != "schema")
+            )
     made.close()
-    tables = ", ".join(f"{SCHEMA}.{t.name}" for t in METADATA.sorted_tables if t is not notes)
-    postgres.run(f"TRUNCATE {tables}", reused)
-    postgres.run(f"DELETE FROM {SCHEMA}.notes WHERE name <> 'schema'", reused)

@@ -81,6 +81,16 @@ def test_a_host_that_is_gone_takes_its_documents_with_it(index: Index) -> None:
     assert len(found(index, kind="hosts")) == 1
 
 
+def test_what_was_read_before_a_host_went_does_not_bring_it_back(index: Index) -> None:
+    put(index, a_state(ticket=1, failing=fails("linux.a")))
+    put(index, HostState(agent_id(1), 5, gone=True))
+    index.put([a_state(ticket=4, failing=fails("linux.a"))])
+    index.refresh()
+    assert found(index) == found(index, kind="hosts") == []
+    put(index, a_state(ticket=6, failing=fails("linux.b")))
+    assert found(index) == ["linux.b"]
+
+
 def test_a_host_that_moved_is_seen_from_its_new_place_only(index: Index) -> None:
     tree = a_tree(1, 0)
     units = [msgspec.structs.replace(ROOT, code=c, parent="vn") for c in ("a", "b")]

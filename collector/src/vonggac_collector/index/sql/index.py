@@ -28,6 +28,8 @@ from .writing import put
 
 STALLED_S: Final = 120.0
 """A rebuild that was not heard of for so long was left halfway."""
+_CONNECTIONS: Final = 4
+"""To PostgreSQL, of each process that searches; as many more of one that writes."""
 _BEAT_S: Final = 10.0
 _DENIED: Final = "42501"
 _PRIVILEGE: Final = """
@@ -138,8 +140,9 @@ class SqlIndex:
             left = connection.execute(sa.select(hosts.c.agent).where(hosts.c.ticket == 0)).scalars().all()
             put(connection, [HostState(agent, 0, gone=True) for agent in left], thorough=True)
             connection.execute(gone.delete().where(gone.c.ticket == 0))
-            # Or the server would not know which of its indices leads to few.
-            connection.exec_driver_sql("ANALYZE")
+            # Or the database would not know which of its indices leads to few.
+            for table in METADATA.sorted_tables:
+                connection.exec_driver_sql(f"ANALYZE {within(connection, table)}")
         with self._noting() as noted:
             noted["generation"] = str(int(noted.get("generation", "0")) + 1)
             noted["ticket"] = str(ticket)
@@ -220,7 +223,7 @@ def _open(path: Path) -> SqlIndex:
 def open_within(url: str, password_file: Path | None = None) -> SqlIndex:
     """The index inside a ledger's PostgreSQL, which all its processes share. Nothing is connected yet."""
     inside = {"schema_translate_map": {None: SCHEMA}}
-    writer, reader = open_engines(url, password_file=password_file)
+    writer, reader = postgres.open_engines(sa.make_url(url), password_file, _CONNECTIONS)
     return SqlIndex(writer.execution_options(**inside), reader.execution_options(**inside))
 
 
@@ -233,6 +236,11 @@ def make(connection: sa.Connection) -> None:
         METADATA.drop_all(connection)
         METADATA.create_all(connection)
         connection.execute(notes.insert(), {"name": "schema", "value": schema.DIGEST})
+
+
+def within(connection: sa.Connection, table: sa.Table) -> str:
+    """The table's name in statements."""
+    return f"{SCHEMA}.{table.name}" if connection.dialect.name == "postgresql" else table.name
 
 
 def _make_schema(connection: sa.Connection) -> None:

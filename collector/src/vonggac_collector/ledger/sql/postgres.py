@@ -54,7 +54,9 @@ _REACHING: Final = {
     "tcp_user_timeout": "15000",
 }
 """libpq's own, unless the URL says otherwise: a server that is silent is given up after 15 to 25 s."""
-_POOL: Final = {"pool_size": 4, "max_overflow": 8, "pool_timeout": 5.0, "pool_pre_ping": True}
+_POOL: Final = {"pool_size": 4, "pool_timeout": 5.0, "pool_pre_ping": True}
+MOST: Final = 12
+"""Connections of an engine."""
 _DURABLE: Final = ("fsync", "full_page_writes", "synchronous_commit", "server_encoding")
 _AGAIN: Final = ("40001", "40P01", "23505")
 """Serialization failure, deadlock, and a key that somebody else took between our look and our insert."""
@@ -67,19 +69,23 @@ _GONE: Final = ("57P01", "57P02", "57P03", "25006", "25P03")
 _LOG: Final = structlog.get_logger("vonggac.ledger")
 
 
-def open_engines(url: sa.URL, password_file: Path | None = None) -> tuple[sa.Engine, sa.Engine]:
+def open_engines(
+    url: sa.URL, password_file: Path | None = None, most: int = MOST
+) -> tuple[sa.Engine, sa.Engine]:
     """The engine that writes and the one that reads one consistent, unchanging state. Nothing is connected yet."""
     if not is_local(url) and url.query.get("sslmode") != "verify-full":
         _LOG.warning("the ledger's server is reached without sslmode=verify-full: nobody checks who answers")
     address = url.set(drivername="postgresql+psycopg")
-    writer = _engine(address, "writer", _WRITER | _SHARED, password_file)
-    return writer, _engine(address, "reader", _READER | _SHARED, password_file)
+    writer = _engine(address, "writer", _WRITER | _SHARED, password_file, most)
+    return writer, _engine(address, "reader", _READER | _SHARED, password_file, most)
 
 
-def _engine(address: sa.URL, name: str, settings: dict[str, str], password_file: Path | None) -> sa.Engine:
+def _engine(
+    address: sa.URL, name: str, settings: dict[str, str], password_file: Path | None, most: int
+) -> sa.Engine:
     given = {"application_name": f"vonggac {name}", **_REACHING}
     arguments = {k: v for k, v in given.items() if k not in address.query}
-    engine = sa.create_engine(address, connect_args=arguments, **_POOL)
+    engine = sa.create_engine(address, connect_args=arguments, max_overflow=most - _POOL["pool_size"], **_POOL)
     event.listen(engine, "connect", _prepare(settings))
     event.listen(engine, "handle_error", _give_up)
     if password_file is not None:

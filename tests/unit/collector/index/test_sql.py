@@ -1,0 +1,92 @@
+"""The index in SQL beside what it shares with every other: what it stores once, and how it counts and begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from tests.unit.collector.index import test_behaviour as behaviour
+from tests.unit.collector.index.machines import ROOT, a_state, agent_id, fails
+
+from vonggac_collector.index.interface import HostState
+from vonggac_collector.index.sql import asking, parts
+from vonggac_collector.index.sql.index import SqlIndex, open_index
+from vonggac_collector.index.sql.parts import Part, Size
+from vonggac_collector.index.sql.tables import METADATA
+from vonggac_collector.search.query import Query, Scope, Word
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[SqlIndex]:
+    made = open_index(tmp_path / "index.db")
+    with made.building() as build:
+        build.finish(0)
+    yield made
+    made.close()
+
+
+def rows(index: SqlIndex, table: str) -> int:
+    with index._reader.connect() as connection:
+        return int(
+            connection.execute(sa.select(sa.func.count()).select_from(METADATA.tables[table])).scalar_one()
+        )
+
+
+def test_what_many_hosts_have_alike_is_stored_once_and_gone_with_the_last_of_them(index: SqlIndex) -> None:
+    some = [a_state(n, failing=fails("linux.a"), sections=behaviour.PACKAGE) for n in range(9)]
+    index.put(some)
+    assert (rows(index, "packages"), rows(index, "held_packages"), rows(index, "findings")) == (2, 18, 1)
+    index.put([HostState(s.agent, 2, gone=True) for s in some[1:]])
+    assert (rows(index, "packages"), rows(index, "held_packages")) == (2, 2)
+    index.put([HostState(some[0].agent, 2, gone=True)])
+    assert [rows(index, t) for t in ("hosts", "packages", "held_packages", "findings")] == [0, 0, 0, 0]
+
+
+def test_rows_that_are_looked_for_piece_by_piece_are_those_that_are_sorted_at_once(
+    index: SqlIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "DIRECT", 2)
+    monkeypatch.setattr(asking, "_RUNS", 3)
+    behaviour.test_an_index_answers_every_question_as_the_twin_does(index)
+    behaviour.test_pages_lead_to_the_last_row_and_an_export_has_exactly_the_rows_counted(index)
+
+
+def test_more_parts_than_are_counted_one_by_one_are_counted_together(
+    index: SqlIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "MAX_PARTS", 1)
+    index.put([a_state(n, hostname=f"linux-{n}", failing=fails("linux.a", "linux.b")) for n in range(3)])
+    index.put([a_state(n, hostname=f"x-{n}", failing=fails("linux.a", "a.linux")) for n in range(3, 6)])
+    # The host's name has it, or the rule.
+    words = (Word("linux-1"), Word("linux"))
+    assert index.search(Query("findings", words), Scope("vn")).total == 2
+    assert index.search(Query("findings", (Word("linux"), Word("a"))), Scope("vn")).total == 12 - 3
+    behaviour.test_an_index_answers_every_question_as_the_twin_does(index)
+
+
+def test_hosts_and_things_go_together_by_the_words_that_they_have() -> None:
+    sizes = [
+        Size("hosts", 0b00, 5, 50),
+        Size("hosts", 0b01, 2, 20),
+        Size("hosts", 0b11, 1, 10),
+        Size("things", 0b00, 7, 40),
+        Size("things", 0b10, 3, 30),
+        Size("all-hosts", 0, 8, 80),
+        Size("all-things", 0, 10, 80),
+    ]
+    assert parts.parts(sizes, 0b11) == [
+        Part((0b01,), (0b10,), False, False, 20, 30),
+        Part((0b11,), (0b00, 0b10), False, True, 10, 70),
+    ]
+    assert parts.parts([s for s in sizes if s.side != "hosts"], 0b11) == []
+
+
+def test_a_host_that_was_put_again_keeps_its_place_in_what_is_counted(index: SqlIndex) -> None:
+    for ticket in range(1, 5):
+        failing = fails(*("linux.a", "linux.b", "linux.c")[: ticket % 3 + 1])
+        index.put([a_state(n, ticket, path=(ROOT,), failing=failing) for n in range(3)])
+        page = index.search(Query("findings"), Scope("vn"))
+        assert page.total == len(page.rows) == sum(c.count for c in page.facets["rule"]) == 3 * len(failing)
+    assert agent_id(2) in {r.agent for r in page.rows}
