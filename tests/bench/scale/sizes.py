@@ -8,7 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -21,7 +21,7 @@ from vonggac_collector.board import BoardMaker
 from vonggac_collector.ingest.accept import accept
 from vonggac_collector.ledger.sql.ledger import open_ledger
 from vonggac_collector.rollup import publish_missing
-from vonggac_collector.rounds import Keeper
+from vonggac_collector.rounds import DECAY, Keeper
 from vonggac_collector.rulebooks import Shelf
 from vonggac_collector.score.parameters import load_parameters
 from vonggac_collector.state import load_key
@@ -75,12 +75,13 @@ class Round(NamedTuple):
 
 
 def rounds(found: World, chosen: Options) -> Iterator[Figure]:
-    """The worker's rounds: the first, and one after some changed reports."""
+    """The worker's rounds: the first, one after some changed reports, one in which only time has passed."""
     taken = alone(partial(_rounds, found), chosen.memory)
     if taken is None:
         print(f"  the worker's round needs more than {chosen.memory >> 30} GB", flush=True)
         return
-    for name, each in zip(("first round", f"round after {ROUND_REPORTS} changes"), taken, strict=True):
+    names = ("first round", f"round after {ROUND_REPORTS} changes", "round a quarter of an hour later")
+    for name, each in zip(names, taken, strict=True):
         yield Figure(f"worker: {name}", each.wall_s, "s")
         yield Figure(f"worker: {name}, processor", each.cpu_s, "s")
     yield Figure("worker: memory of its process", taken[-1].bytes / 1e6, "MB")
@@ -94,7 +95,11 @@ def _rounds(found: World) -> list[Round]:
         for agent in found.agents[-ROUND_REPORTS:]:
             now = datetime.now(UTC)
             accept(ledger, found.fleet.report(agent, now).raw, now=now, collector_key=key)
-        return [first, _timed(lambda: publish_missing(ledger, maker, datetime.now(UTC)))]
+        second = _timed(lambda: publish_missing(ledger, maker, datetime.now(UTC)))
+        third = _timed(lambda: publish_missing(ledger, maker, datetime.now(UTC) + timedelta(seconds=DECAY)))
+        # What is kept is to be of now again.
+        publish_missing(ledger, maker, datetime.now(UTC))
+        return [first, second, third]
 
 
 def _timed(work: Callable[[], object]) -> Round:

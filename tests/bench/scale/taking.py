@@ -10,7 +10,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -25,12 +25,15 @@ from vonggac_collector.ledger.sql.ledger import open_ledger
 from vonggac_collector.state import load_key
 from vonggac_contract.envelope import keyid_of
 
-from .making import Progress
+from .making import Progress, together
 from .world import World
 
 AGENTS: Final = 100
 """Of each way."""
 LOOKS: Final = 6
+FADED: Final = timedelta(days=5)
+"""How long ago those were last heard that are silent for some days: after a look counts in full and before it counts
+nothing."""
 BEATS: Final = 3
 """Heartbeats of a machine in a look, so that a look takes as long as one of reports."""
 
@@ -40,18 +43,24 @@ class _Undone(Exception):
 
 
 def fresh(world: World) -> Iterator[Figure]:
-    """Every machine was looked at a moment ago: a heartbeat of each, through the writing thread."""
+    """Machines that report were looked at a moment ago: a heartbeat of each, through the writing thread."""
     key, said = load_key(world.place.state), Progress("heard", len(world.agents))
     took = cpu = 0.0
+    now = datetime.now(UTC)
     with closing(open_ledger(world.place.url)) as ledger:
+        for some in together(world.fading):
+            with ledger.batch():
+                late = [take(ledger, world.fleet.heartbeat(a, now - FADED).raw, key) for a in some]
+            for answer in late:
+                ingest.checked(answer)
         desk = Desk(ledger)
         desk.start()
         for start in range(0, len(world.agents), MAX_WAITING // 2):
             some = world.agents[start : start + MAX_WAITING // 2]
             raws = [world.fleet.heartbeat(a, datetime.now(UTC)).raw for a in some]
             began, used = time.perf_counter(), time.process_time()
-            for answer in [desk.submit(partial(take, ledger, raw, key)) for raw in raws]:
-                ingest.checked(answer.result())
+            for each in [desk.submit(partial(take, ledger, raw, key)) for raw in raws]:
+                ingest.checked(each.result())
             took, cpu = took + time.perf_counter() - began, cpu + time.process_time() - used
             said.at(start + len(some))
         desk.stop()

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from tests.load.agents import Agent
 
@@ -22,15 +22,20 @@ from .kept import Place
 from .options import Options
 
 T = TypeVar("T")
+FADING: Final = 30
+SILENT: Final = 50
+"""One in so many; the project's own figures."""
 
 
 class World(NamedTuple):
-    """`agents` by number."""
+    """Agents by number: those that report, those that were last heard some days ago, and those that fell silent."""
 
     place: Place
     land: Country
     fleet: Fleet
     agents: list[Agent]
+    fading: list[Agent]
+    silent: list[Agent]
 
     @property
     def largest_agency(self) -> str:
@@ -48,7 +53,10 @@ def world(place: Place, chosen: Options) -> World:
     land = country(place.hosts)
     with contextlib.closing(open_ledger(place.url)) as ledger:
         agents = agents_in(ledger)
-    return World(place, land, Fleet(reports_in(place.reports, chosen.packages), land.spots), agents)
+    fading, silent = agents[::FADING], [a for a in agents[SILENT // 2 :: SILENT] if a.number % FADING]
+    quiet = {a.number for a in (*fading, *silent)}
+    fleet = Fleet(reports_in(place.reports, chosen.packages), land.spots)
+    return World(place, land, fleet, [a for a in agents if a.number not in quiet], fading, silent)
 
 
 def alone(work: Callable[[], T], memory: int) -> T | None:
