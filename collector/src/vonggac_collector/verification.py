@@ -22,6 +22,7 @@ from vonggac_contract.errors import ContractError
 from vonggac_contract.report import statement_from_envelope
 
 from . import audit
+from .ingest.projection import unpack_raw
 from .ledger.interface import Ledger, Transaction
 from .ledger.rows import Agent
 from .ledger.rows import Envelope as Row
@@ -291,7 +292,7 @@ def wrong(claim: Claim) -> str:
     if claim.key is None:
         return f"key {claim.keyid[:16]}… is not one of this agent's"
     try:
-        envelope = envelope_from_bytes(zlib.decompress(claim.raw))
+        envelope = envelope_from_bytes(unpack_raw(claim.raw))
         verify(envelope, claim.key)
         said = said_by(envelope)
     except (ContractError, zlib.error) as e:

@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 import time
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import Any, NamedTuple
 from tests.flow.systemd.booted import Booted, Failed, wait_until
 from tests.flow.systemd.product import AGENT
 
+from vonggac_collector.ingest.projection import unpack_raw
 from vonggac_collector.ledger.sql.ledger import open_ledger
 from vonggac_contract.envelope import envelope_from_bytes, verify
 from vonggac_contract.report import Statement, statement_from_envelope
@@ -118,7 +118,7 @@ class Collector:
             rows = tx.chain.walk(agent.id, (0, 0), 1000)
         links: list[Link] = []
         for row in rows:
-            envelope = envelope_from_bytes(zlib.decompress(row.raw))
+            envelope = envelope_from_bytes(unpack_raw(row.raw))
             verify(envelope, keys[row.keyid])
             statement = statement_from_envelope(envelope)
             assert row.state == "committed", row

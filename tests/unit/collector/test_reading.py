@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import msgspec
@@ -14,10 +15,11 @@ from tests.unit.collector.machines import Machine
 from tests.unit.properties import thorough
 
 from vonggac_collector.ingest import reading
+from vonggac_collector.ingest.projection import pack_raw, unpack_raw
 from vonggac_collector.ingest.reading import Findings, Reading, content_of, read_report, rules_of, told_by
 from vonggac_contract import limits
-from vonggac_contract.envelope import REPORT, pack, seal
-from vonggac_contract.errors import ContractError
+from vonggac_contract.envelope import REPORT, envelope_to_bytes, pack, seal
+from vonggac_contract.errors import ContractError, Malformed
 from vonggac_contract.finding import Evidence, Finding, Outcome
 from vonggac_contract.report import (
     Section,
@@ -152,6 +154,18 @@ def test_what_is_kept_of_findings_is_bounded(monkeypatch: pytest.MonkeyPatch) ->
     piece = msgspec.json.encode(long)[len('{"rule":"') : -1]
     assert known.of_pieces([piece]) == [told_by(long)]
     assert piece not in known._told
+
+
+@pytest.mark.parametrize("space", [b"", b" "])
+def test_an_envelope_is_kept_in_less_room_and_given_back_as_it_was_sent(space: bytes) -> None:
+    envelope = seal(REPORT, random.Random(1).randbytes(20_000), KEY)
+    raw = space + envelope_to_bytes(envelope)
+    kept = pack_raw(raw, envelope)
+    assert len(kept) < 0.77 * len(raw)
+    assert unpack_raw(kept) == raw
+    for damaged in (kept[:-1], kept[1:], b"", b"\x78", b"rubbish"):
+        with pytest.raises(Malformed):
+            unpack_raw(damaged)
 
 
 @given(FINDINGS)

@@ -14,6 +14,7 @@ from tests.unit.collector.machines import Machine
 from tests.unit.collector.test_retention import MONTHS, at, monthly
 
 from vonggac_collector import verification
+from vonggac_collector.ingest.projection import unpack_raw
 from vonggac_collector.ledger import tables
 from vonggac_collector.ledger.interface import Ledger, Transaction
 from vonggac_collector.ledger.memory import MemoryLedger
@@ -65,7 +66,7 @@ def reports(desk: Desk, machine: Machine) -> list[Envelope]:
 
 def flipped(raw: bytes) -> bytes:
     """One sign of the payload differs."""
-    text = bytearray(zlib.decompress(raw))
+    text = bytearray(unpack_raw(raw))
     text[200] ^= 1
     return zlib.compress(bytes(text))
 

@@ -11,7 +11,7 @@ import msgspec
 from vonggac_collector.ledger.rows import Envelope as EnvelopeRow
 from vonggac_collector.ledger.rows import Look
 from vonggac_collector.ledger.rows import Section as SectionRow
-from vonggac_contract.envelope import Envelope, envelope_from_bytes
+from vonggac_contract.envelope import Envelope, envelope_from_bytes, envelope_to_bytes
 from vonggac_contract.errors import Malformed
 from vonggac_contract.report import Statement, statement_from_envelope
 
@@ -19,6 +19,9 @@ from .vector import Vector, pack_vector
 
 _LEVEL: Final = 1
 """zlib's quickest: ingest is paid for by the sender's patience."""
+_ZLIB: Final = b"\x78"
+"""The first byte of what zlib packs with its largest window (RFC 1950 section 2.2); no map of MessagePack has it."""
+_KEPT: Final = msgspec.msgpack.Decoder(Envelope)
 
 
 def pack_json(value: Any) -> bytes:
@@ -31,15 +34,25 @@ def unpack_json(packed: bytes) -> Any:
     return msgspec.json.decode(zlib.decompress(packed))
 
 
-def pack_raw(raw: bytes) -> bytes:
-    """An envelope as sent: base64 of gzip has nothing to find again, only signs that take six bits of eight."""
+def pack_raw(raw: bytes, envelope: Envelope) -> bytes:
+    """An envelope as sent. Written as this project's encoder writes it, the encoder gives its very bytes again: the
+    same as MessagePack needs no base64. Any other is packed: that has nothing to find again, only signs that take six
+    bits of eight.
+    """
+    if envelope_to_bytes(envelope) == raw:
+        return msgspec.msgpack.encode(envelope)
     packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_HUFFMAN_ONLY)
     return packer.compress(raw) + packer.flush()
 
 
 def unpack_raw(packed: bytes) -> bytes:
-    """What `pack_raw` packed. Only for the ledger's own bytes."""
-    return zlib.decompress(packed)
+    """What `pack_raw` packed, as sent. Malformed for anything else."""
+    try:
+        if packed[:1] == _ZLIB:
+            return zlib.decompress(packed)
+        return envelope_to_bytes(_KEPT.decode(packed))
+    except (zlib.error, msgspec.DecodeError) as e:
+        raise Malformed(f"an envelope that is kept: {e}") from e
 
 
 def envelope_of(row: EnvelopeRow) -> Envelope:

@@ -116,7 +116,7 @@ def _row(
         received_at=now,
         committed_at=None,
         size=len(raw),
-        raw=projection.pack_raw(raw),
+        raw=projection.pack_raw(raw, envelope),
         receipt=None,
         shelf=shelf_of(now, holder.level),
     )

@@ -10,6 +10,7 @@ import hashlib
 import zlib
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from operator import is_
 from sys import byteorder
 from typing import Final
 
@@ -20,7 +21,7 @@ from vonggac_collector.ledger.rows import WRONG, Change, Failing, Look
 _ONE_BYTE: Final = 256
 """Distinct answers that one byte tells apart; with more, each rule takes four."""
 _TWICE: Final = "reported-twice"
-_MAX_SAID: Final = 10_000
+_MAX_KEPT: Final = 10_000
 
 
 class Asked(msgspec.Struct, frozen=True, array_like=True):
@@ -53,6 +54,8 @@ _RULES: Final = msgspec.msgpack.Decoder(list[Asked])
 _VECTOR: Final = msgspec.msgpack.Decoder(Packed)
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _SAID: Final[dict[Said, Said]] = {}
+_ONCE: Final[dict[str, bool]] = {}
+"""By the digest of a list of rules: whether it names each once."""
 
 
 class Vector(msgspec.Struct, frozen=True):
@@ -74,7 +77,7 @@ class Vector(msgspec.Struct, frozen=True):
 
 def one(said: Said) -> Said:
     """The same for every equal answer, mostly: what is one object is compared at once."""
-    if len(_SAID) >= _MAX_SAID:
+    if len(_SAID) >= _MAX_KEPT:
         _SAID.clear()
     return _SAID.setdefault(said, said)
 
@@ -145,20 +148,25 @@ def differences(look: Look, after: Vector, before: Vector | None) -> Differences
 
 def _unlike(after: Vector, before: Vector | None) -> Iterator[tuple[str, Answer | None, Answer | None]]:
     """Rules with what was said of them before and now, where the two differ."""
-    if before is not None and before.rules == after.rules:
-        places = [
-            n for n, (a, b) in enumerate(zip(after.said, before.said, strict=True)) if a is not b and a != b
-        ]
-        rules = {after.asked[n].rule for n in places}
-        if sum(a.rule in rules for a in after.asked) == len(places):
-            for n in places:
+    if before is not None and before.rules == after.rules and _each_once(after):
+        for n, same in enumerate(map(is_, after.said, before.said)):
+            if not same and after.said[n] != before.said[n]:
                 asked = after.asked[n]
                 yield asked.rule, (asked, before.said[n]), (asked, after.said[n])
-            return
+        return
     now, then = after.by_rule(), {} if before is None else before.by_rule()
     for rule in [*now, *(r for r in then if r not in now)]:
         if now.get(rule) != then.get(rule):
             yield rule, then.get(rule), now.get(rule)
+
+
+def _each_once(vector: Vector) -> bool:
+    """Whether no rule is answered twice."""
+    if len(_ONCE) >= _MAX_KEPT:
+        _ONCE.clear()
+    if vector.rules not in _ONCE:
+        _ONCE[vector.rules] = len({a.rule for a in vector.asked}) == len(vector.asked)
+    return _ONCE[vector.rules]
 
 
 def _change(look: Look, rule: str, before: str, after: str, reason: str) -> Change:
