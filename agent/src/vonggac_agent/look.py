@@ -56,18 +56,22 @@ def look(
     )
     told = skipped.count(folder)
     faults = spool.counter("posture_spool_io_errors_total") - int(spool.note("io_errors_told") or 0)
-    notices = _notices(notice, told, faults)
+    lacking = spool.note("lacking") if spool.note("lacking") != spool.note("lacking_told") else ""
+    notices = _notices(notice, told, faults, lacking)
     report = build_report(scan, withhold=settings.withhold, notices=notices)
     reach(Failpoint.LOOKED)
     chain = Chain(identity.enrolled.agent_id, identity.enrolled.epoch)
     tail = spool.tail(chain)
-    if tail is not None and not told and not faults and is_unchanged(report, tail):
+    # A heartbeat leaves no trace with a collector that does not have the report it names; a report waits there.
+    if tail is not None and not told and not faults and not lacking and is_unchanged(report, tail):
         return _heartbeat(spool, tail, report, key)
     link = spool.add_report(
         chain, report, lambda r, n, previous: seal_report(r, chain, n, previous, now(), key)
     )
     if told:
         skipped.add(folder, -told)
+    if lacking:
+        spool.write_notes(lacking_told=lacking)
     if faults:
         spool.write_notes(io_errors_told=str(spool.counter("posture_spool_io_errors_total")))
     return Looked("report", link.sequence, link.digest, len(report.findings))
@@ -90,11 +94,13 @@ def _heartbeat(spool: Spool, tail: Link, report: Report, key: Ed25519PrivateKey)
     return Looked("heartbeat", beat.counter, beat.digest, len(report.findings))
 
 
-def _notices(notice: str, told: int, faults: int) -> tuple[str, ...]:
+def _notices(notice: str, told: int, faults: int, lacking: str) -> tuple[str, ...]:
     """What the agent has to own up to in this report."""
     notices = [notice] if notice else []
     if told:
         notices.append(f"{told} looks could not be kept: no space for, or errors of, the spool")
     if faults:
         notices.append(f"{faults} input or output errors of the spool's disk since the last report")
+    if lacking:
+        notices.append(f"the collector lacks reports {lacking}, which are no longer here; their receipts are")
     return tuple(notices)

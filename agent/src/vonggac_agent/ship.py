@@ -149,12 +149,19 @@ class Shipper:
             return verdict
         # A heartbeat comes after the report it names, a report after the one before it.
         last = item.sequence if isinstance(item, Beat) else item.sequence - 1
-        for earlier in self._spool.between(item.chain, missing[0], min(missing[1], last)):
+        held = self._spool.between(item.chain, missing[0], min(missing[1], last))
+        self._note_lacking(max(1, missing[0]), held[0].sequence if held else last + 1)
+        for earlier in held:
             if earlier.digest in self._sent or not self._may_go_again(earlier):
                 continue
             if self._send(earlier)[0] is Verdict.STOP:
                 return Verdict.STOP
         return self._send(item)[0]
+
+    def _note_lacking(self, first: int, here: int) -> None:
+        """The collector went back and asks for what is no longer here: said by `status` and by the next report."""
+        if first < here:
+            self._spool.write_notes(lacking=f"{first}-{here - 1}")
 
     def _may_go_again(self, link: Link) -> bool:
         """A refused envelope goes out again only when it is asked for; if it was refused for itself, once a day."""
@@ -247,6 +254,8 @@ class Shipper:
             ).decode(),
             "not_before": "",
         }
+        if not again:
+            notes["lacking"] = ""
         if self._received:
             notes["last_contact"] = self._now().isoformat()
         wait = backoff(failures, self._chance) if failed else 0.0

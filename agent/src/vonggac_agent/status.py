@@ -97,6 +97,7 @@ def _spool_status(spool: Spool, who: Identity, settings: Settings) -> dict[str, 
         "last_contact": spool.note("last_contact") or None,
         "last_round": msgspec.json.decode(spool.note("last_round") or "null"),
         "not_before": spool.note("not_before") or None,
+        "lacking": spool.note("lacking") or None,
         "clock_offset_s": float(spool.note("clock_offset_s")) if spool.note("clock_offset_s") else None,
         "spool": {
             "unsent": len(unsent),
@@ -155,6 +156,13 @@ def problems(told: dict[str, Any]) -> list[Said]:
         found.append(Said("quarantined since {at}: {why}", at=quarantine["at"], why=quarantine["reason"]))
     if beat and beat["state"] == "refused":
         found.append(Said("the last heartbeat was refused: {why}", why=beat["reason"]))
+    if told["lacking"]:
+        found.append(
+            Said(
+                "the collector lacks reports {numbers}, which are no longer here; enrol this machine again",
+                numbers=told["lacking"],
+            )
+        )
     found += _counted(told)
     if last and last["trouble"]:
         found.append(Said("last sending: {trouble}", trouble=last["trouble"]))

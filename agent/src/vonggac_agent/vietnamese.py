@@ -65,6 +65,8 @@ TEXTS: Final[dict[str, str]] = {
     "(từ trước đến nay)",
     "{n} input or output errors of the spool's disk": "{n} lỗi đọc ghi ổ đĩa chứa hàng chờ",
     "{n} looks could not be kept": "{n} lần kiểm tra không lưu lại được",
+    "the collector lacks reports {numbers}, which are no longer here; enrol this machine again": "máy chủ thu thập "
+    "thiếu các báo cáo {numbers} mà máy này không còn giữ; hãy đăng ký lại máy này",
     "last sending: {trouble}": "lần gửi gần nhất: {trouble}",
     "this clock and the collector's differ by {seconds:.0f} s": "đồng hồ máy này lệch với máy chủ thu thập "
     "{seconds:.0f} giây",

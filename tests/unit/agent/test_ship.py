@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 
 import msgspec
@@ -14,9 +16,12 @@ from tests.unit.agent.twin import Clock, Collector, Machine, problem, rulebook_b
 from vonggac_agent import rulebooks
 from vonggac_agent.errors import Unreachable
 from vonggac_agent.link import MAX_ANSWER_BYTES, Answer
+from vonggac_agent.look import look
+from vonggac_agent.settings import load_settings
 from vonggac_agent.ship import CAP_S, Outcome, Shipper, backoff
 from vonggac_agent.spool_rows import Link
-from vonggac_contract.envelope import REPORT, envelope_to_bytes, seal
+from vonggac_contract.envelope import REPORT, envelope_from_bytes, envelope_to_bytes, seal
+from vonggac_contract.report import SECTION_TOPICS, statement_from_envelope
 
 
 def ship(machine: Machine, chance: float = 0.5) -> Outcome:
@@ -320,3 +325,36 @@ def test_a_clock_that_differs_from_the_collectors_is_noted(machine: Machine, clo
     machine.collector.clock = lambda: clock() + timedelta(minutes=7)
     Shipper(machine.folder, machine.spool, machine.identity, machine.collector, clock, lambda: 0.5).run()
     assert machine.spool.note("clock_offset_s") == "420.000"
+
+
+def test_what_a_collector_that_went_back_lacks_and_is_no_longer_here_is_said_once_by_a_report(
+    machine: Machine,
+) -> None:
+    disabled = ",".join(sorted(set(SECTION_TOPICS.values()) - {"os.release"}))
+    given = {"VONGGAC_STATE_DIR": str(machine.folder), "VONGGAC_DISABLED_FACTS": disabled}
+    settings, _ = load_settings(environment=given)
+
+    def again() -> str:
+        clock = machine.collector.clock
+        return look(machine.folder, machine.spool, machine.identity, machine.key, settings, clock).kind
+
+    committed = machine.collector.committed.setdefault(machine.chain, {})
+    for name in "ab":
+        machine.report(name)
+    assert again() == "report"
+    ship(machine)
+    with closing(sqlite3.connect(machine.folder / "spool.db")) as spool, spool:
+        spool.execute("UPDATE link SET envelope = NULL WHERE sequence <= 2")
+    del committed[2], committed[3]  # as after a restore from an old backup
+    assert again() == "heartbeat"
+    assert ship(machine).again
+    assert machine.spool.note("lacking") == "2-2"
+    machine.collector.clock.forward(hours=1)  # type: ignore[attr-defined]
+    assert again() == "report"
+    tail = machine.spool.tail(machine.chain)
+    assert tail is not None
+    notices = statement_from_envelope(envelope_from_bytes(machine.spool.envelope(tail))).report.notices
+    assert notices == ["the collector lacks reports 2-2, which are no longer here; their receipts are"]
+    assert ship(machine).again
+    assert sorted(machine.collector.pending[machine.chain]) == [3, 4]
+    assert again() == "heartbeat"
