@@ -26,7 +26,7 @@ from vonggac_collector.processes import GRACE_S
 from vonggac_collector.rollup import day_of
 from vonggac_collector.state import make_state
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 """Until something happens that does within seconds, on a machine that does other things as well."""
 WORKERS = 3
 
@@ -51,6 +51,12 @@ class Crew:
         """On a connection of its own, which any of them may take."""
         return httpx.get(self.url + path, trust_env=False, timeout=30)
 
+    def serving(self) -> bool:
+        """Every web process has come so far as to count."""
+        webs = [pid for name, pid in self.pids().items() if name != "work"]
+        counting = [list(self._log.parent.glob(f"vonggac-metrics-*/histogram_{pid}.db")) for pid in webs]
+        return len(webs) == WORKERS and all(counting) and self.ready()
+
     def ready(self) -> bool:
         try:
             return self.get("/readyz").status_code == 200
@@ -67,13 +73,15 @@ def crew(url: str, folder: Path) -> Iterator[Crew]:
     with log.open("wb") as file:
         process = subprocess.Popen(
             [sys.executable, "-P", "-c", code, "serve", "--no-pages", "--workers", str(WORKERS)],
-            env=os.environ | {f"VONGGAC_{name}": value for name, value in given.items()},
+            env=os.environ
+            | {f"VONGGAC_{name}": value for name, value in given.items()}
+            | {"TMPDIR": str(folder)},
             stdout=file,
             stderr=file,
         )
     made = Crew(process, log, port)
     try:
-        until(made.ready)
+        until(made.serving)
         yield made
     finally:
         process.kill()
@@ -113,7 +121,7 @@ def published(ledger: SqlLedger, now: datetime) -> bool:
 
 @pytest.mark.crash
 @pytest.mark.db
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_one_that_is_killed_comes_back_while_the_others_serve_and_all_end_together(
     postgres: Server, tmp_path: Path
 ) -> None:
@@ -137,7 +145,7 @@ def test_one_that_is_killed_comes_back_while_the_others_serve_and_all_end_togeth
                 ("work", -9),
             }
             # Whoever was being answered by the one that died is not answered; nobody else notices.
-            assert told[0]["200"] > 20
+            assert told[0]["200"] > 2
             assert told[0].total() - told[0]["200"] <= 1
 
             until(made.ready)
@@ -152,7 +160,7 @@ def test_one_that_is_killed_comes_back_while_the_others_serve_and_all_end_togeth
 
 
 @pytest.mark.db
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_any_of_them_answers_for_all_with_the_figures(postgres: Server, tmp_path: Path) -> None:
     def counted() -> int:
         text = made.get("/metrics").text
@@ -178,7 +186,7 @@ def test_any_of_them_answers_for_all_with_the_figures(postgres: Server, tmp_path
 
 @pytest.mark.crash
 @pytest.mark.db
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_when_the_parent_is_killed_the_others_end_by_themselves(postgres: Server, tmp_path: Path) -> None:
     with postgres.database() as url, closing(open_ledger(url)) as ledger:
         plant(ledger, datetime.now(UTC) - timedelta(days=1))
@@ -187,3 +195,28 @@ def test_when_the_parent_is_killed_the_others_end_by_themselves(postgres: Server
             made.process.kill()
             made.process.wait()
             until(lambda: not any(map(alive, pids.values())))
+
+
+@pytest.mark.crash
+@pytest.mark.db
+@pytest.mark.timeout(600)
+def test_one_that_cannot_start_while_postgresql_is_away_is_tried_again_and_the_rest_stays(
+    postgres: Server, tmp_path: Path
+) -> None:
+    with postgres.database() as url:
+        with closing(open_ledger(url)) as ledger:
+            plant(ledger, datetime.now(UTC) - timedelta(days=1))
+        with crew(url, tmp_path) as made:
+            before = made.pids()
+            postgres.owned.stop("immediate")
+            try:
+                os.kill(before["web 1"], signal.SIGKILL)
+                until(
+                    lambda: any(e["name"] == "web 1" and e["code"] == 1 for e in made.said("process ended"))
+                )
+                assert made.said("process failed")
+                assert made.get("/readyz").status_code == 503
+            finally:
+                postgres.owned.start()
+            until(made.serving)
+            assert {name for name, pid in made.pids().items() if pid != before[name]} == {"web 1"}
