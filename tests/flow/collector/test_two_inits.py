@@ -30,7 +30,7 @@ def init_at_once(folders: list[Path], **settings: str) -> str:
         )
         for folder in folders
     ]
-    said = [process.communicate(timeout=200)[0] for process in started]
+    said = [process.communicate(timeout=280)[0] for process in started]
     assert [p.returncode for p in started] == [0] * len(started), said
     return "".join(said)
 
@@ -45,7 +45,7 @@ def require_one_of_each(ledger: Ledger, said: str) -> None:
 
 
 @pytest.mark.db
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(400)
 def test_in_one_folder_the_key_the_ledger_and_the_administrator_are_made_once(tmp_path: Path) -> None:
     said = init_at_once([tmp_path / "state"] * AT_ONCE)
     assert said.count("made the collector's key") == 1
@@ -54,7 +54,7 @@ def test_in_one_folder_the_key_the_ledger_and_the_administrator_are_made_once(tm
 
 
 @pytest.mark.db
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(400)
 def test_from_several_machines_the_rows_on_one_server_are_made_once(postgres: Server, tmp_path: Path) -> None:
     with postgres.database(empty=True) as url:
         said = init_at_once([tmp_path / str(n) for n in range(AT_ONCE)], VONGGAC_DATABASE_URL=url)
