@@ -131,29 +131,32 @@ class BoardMaker:
         with self._ledger.read() as tx:
             codes = None if units is None else [u.code for u in units]
             places = {p.host: p for p in tx.tree.placements(as_of, codes)}
-            if units is None:
-                units, hosts = tx.tree.units(as_of), self._hosts(tx, as_of, places, tx.tree.hosts(as_of))
-            else:
-                hosts = self._hosts(tx, as_of, places, None)
+            whole = units is None
+            there = tx.tree.hosts(as_of) if whole else _located(tx, as_of, list(places))
+            hosts = self._hosts(tx, as_of, places, [h for h in there if h.id in places], whole=whole)
             systems = tx.tree.systems(as_of, codes)
-        return Board(as_of, units, systems, hosts, self.parameters)
+            everything = units if units is not None else tx.tree.units(as_of)
+        return Board(as_of, everything, systems, hosts, self.parameters)
 
-    def host_at(self, tx: Transaction, as_of: datetime, host: str) -> HostAt | None:
-        """One host at that moment; None if it had no place."""
-        places = {h: place for h, (_, place) in tx.tree.located([host], as_of).items()}
-        return next(iter(self._hosts(tx, as_of, places, None)), None)
+    def host_at(self, tx: Transaction, as_of: datetime, host: Host, place: Placement) -> HostAt:
+        """One host at that moment, which had its place then."""
+        return self._hosts(tx, as_of, {host.id: place}, [host], whole=False)[0]
 
     def _hosts(
-        self, tx: Transaction, as_of: datetime, places: dict[str, Placement], everybody: list[Host] | None
+        self,
+        tx: Transaction,
+        as_of: datetime,
+        places: dict[str, Placement],
+        hosts: list[Host],
+        *,
+        whole: bool,
     ) -> list[HostAt]:
-        """`everybody`: every host there is, where `places` has them all."""
-        some = None if everybody is not None else list(places)
-        hosts = everybody if everybody is not None else _located(tx, as_of, list(places))
-        hosts = [h for h in hosts if h.id in places]
+        """`whole`: these are all hosts there are."""
+        some = None if whole else list(places)
         books = Books(tx.rulebooks.published(as_of), as_of)
         looks = {x.agent: x for x in tx.chain.newest_looks(as_of, some)}
         heard = last_heard(tx, as_of, some)
-        now, before = structures(tx, as_of, places, books, self.shelf, whole=some is None)
+        now, before = structures(tx, as_of, places, books, self.shelf, whole=whole)
         judged = self._judge(hosts, looks, now, before, books, tx)
         return [self._host_at(h, now, looks.get(h.id), heard.get(h.id), judged.get(h.id)) for h in hosts]
 

@@ -163,8 +163,7 @@ class Light:
                 p.host,
                 p.system,
                 p.criticality,
-                self._now.demand(p.host),
-                self._before.demand(p.host),
+                self._demands(p.host),
                 self._looks.get(p.host, ("",))[0],
                 self._state(p.host, turn, parameters),
             )
@@ -173,6 +172,11 @@ class Light:
         systems = [(s.id, s.level) for s in self.systems_of.get(code, [])]
         books = (self._books.current, self._books.usable)
         return _digest((FORMAT, parameters.version, books, systems, hosts))
+
+    def _demands(self, host: str) -> list[object]:
+        """What its profiles depend on, and what they did before if that was something else."""
+        now, before = self._now.demand(host), self._before.demand(host)
+        return [now] if before in (None, now) else [now, before]
 
     def looked(self, head: Head) -> datetime | None:
         """The median of the looks of what the head stands for."""

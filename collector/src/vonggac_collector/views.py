@@ -314,6 +314,8 @@ class RuleFailure(msgspec.Struct, frozen=True):
     of: int
     hosts: list[HostRow]
     """The first few of them: those that fail, then those where it is not known."""
+    beneath: int = 0
+    """How many units beneath it are counted with it; then the page within it names hosts."""
 
 
 class RulePage(msgspec.Struct, frozen=True):
@@ -341,6 +343,8 @@ class RulePage(msgspec.Struct, frozen=True):
     failures: list[RuleFailure]
     local: list[LocalProfile] = []
     """Local profiles, with what they change of this rule."""
+    within: UnitLink | None = None
+    """Counted is what is beneath this unit; None: beneath the caller's."""
 
 
 class TokenRow(msgspec.Struct, frozen=True):
@@ -361,9 +365,13 @@ class EnrolPage(msgspec.Struct, frozen=True):
 
     as_of: datetime
     units: list[UnitLink]
+    """Those that fit what was asked for, the first hundred."""
     systems: list[SystemRow]
+    """Theirs, and those of the tokens' units."""
     tokens: list[TokenRow]
     recent: list[HostRow]
     """Hosts enrolled lately, newest first."""
     collector_url: str
     collector_keyid: str
+    units_total: int = 0
+    """How many units the caller may see."""

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.collector.conftest import NOW, Desk, plant
+from tests.unit.collector.conftest import ADMIN, NOW, Desk, plant
 from tests.unit.collector.machines import Machine, a_rulebook
 
 from vonggac_collector import rulebooks
+from vonggac_collector.auth import Caller
 from vonggac_collector.board import Board, BoardMaker
+from vonggac_collector.errors import Busy, NotFound
 from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.ledger.memory import MemoryLedger
-from vonggac_collector.ledger.rows import Placement
+from vonggac_collector.ledger.rows import Placement, Unit
 from vonggac_collector.ledger.standings import Head
+from vonggac_collector.queries import Queries
+from vonggac_collector.reads.rules import EACH_UNIT
 from vonggac_collector.rollup import daily_scores, day_of, rows_of
 from vonggac_collector.rounds import Keeper
 from vonggac_collector.rulebooks import Shelf
@@ -100,6 +106,36 @@ def verdicts(board: Board, code: str) -> dict[tuple[str, str], int]:
     return found
 
 
+def forget(ledger: Ledger) -> None:
+    """Let the next round judge everything: hosts that fall silent may else be up to DECAY behind."""
+    with ledger.write() as tx:
+        tx.standings.drop([h for h in tx.standings.heads() if h.kind != "system"])
+
+
+def assert_same_pages(ledger: Ledger, life: Life) -> None:
+    """Every page from a board made now and from what was kept."""
+    forget(ledger)
+    life.keeper.round(life.now)
+    live, kept = (
+        Queries(ledger, Shelf(ledger), load_parameters(), lambda: life.now, live_hosts=most)
+        for most in (500, -1)
+    )
+    for unit in ("vn", "ha-noi", "ha-noi/so-y-te", "hue"):
+        caller = Caller("u-1", "somebody", "administrator", unit)
+        assert kept.overview(caller) == live.overview(caller)
+        assert kept.rules(caller) == live.rules(caller)
+        assert kept.enrol(caller) == live.enrol(caller)
+        assert kept.enrol(caller, find="Y-TE") == live.enrol(caller, find="Y-TE")
+        assert kept.search_hosts(caller, "MÁY", 3) == live.search_hosts(caller, "MÁY", 3)
+        for rule in ("linux.test.rule-01", "linux.test.rule-11"):
+            assert kept.rule(caller, rule) == live.rule(caller, rule)
+        for host in live.search_hosts(caller, "", 100):
+            assert kept.host(caller, host.id) == live.host(caller, host.id)
+        for code in ("vn", "ha-noi", "ha-noi/so-y-te", "ha-noi/so-noi-vu", "hue", "hue/so-y-te"):
+            if code.startswith(unit) or unit == "vn":
+                assert kept.unit(caller, code) == live.unit(caller, code)
+
+
 STEPS: Final = st.lists(
     st.tuples(
         st.sampled_from(
@@ -173,9 +209,9 @@ def test_what_is_kept_is_what_the_whole_board_says_after_any_history(
     # What decays may be as old as DECAY: by a keeper that comes later it is the same again.
     again = Keeper(ledger, maker_of(ledger))
     assert sorted(map(repr, again.round(life.now))) == sorted(map(repr, heads))
-    with ledger.write() as tx:
-        tx.standings.drop([h for h in tx.standings.heads() if h.kind != "system"])
+    forget(ledger)
     assert_same(ledger, again.round(life.now), life.now)
+    assert_same_pages(ledger, life)
 
 
 def test_what_is_kept_on_a_real_ledger_is_what_the_board_says(ledger: Ledger) -> None:
@@ -183,3 +219,80 @@ def test_what_is_kept_on_a_real_ledger_is_what_the_board_says(ledger: Ledger) ->
     for which, what in enumerate(("report", "enrol", "report", "move", "round", "level", "short", "beat")):
         life.step(what, which % 4, {which, 3}, 5 * HOUR)
     assert_same(ledger, life.keeper.round(life.now), life.now)
+    assert_same_pages(ledger, life)
+
+
+def test_a_round_judges_only_what_changed_and_a_round_without_a_change_judges_nothing(desk: Desk) -> None:
+    machines = [
+        desk.enrol(Machine(f"may-{n}", seed=n + 1), desk.token(UNITS[n], SYSTEMS.get(UNITS[n])))
+        for n in range(4)
+    ]
+    for machine in machines:
+        desk.accept(machine.report(NOW, {1}))
+    maker = maker_of(desk.ledger)
+    asked: list[list[str]] = []
+    real = maker.at
+
+    def at(as_of: datetime, units: Sequence[Unit] | None = None) -> Board:
+        asked.append([u.code for u in units or []])
+        return real(as_of, units)
+
+    maker.at = at  # type: ignore[method-assign]
+    keeper = Keeper(desk.ledger, maker)
+    keeper.round(NOW + HOUR)
+    assert sorted(asked.pop()) == sorted([*UNITS])
+    keeper.round(NOW + 2 * HOUR)
+    desk.accept(machines[1].heartbeat(NOW + 2 * HOUR), NOW + 2 * HOUR)
+    keeper.round(NOW + 3 * HOUR)
+    assert asked == []
+    desk.accept(machines[2].report(NOW + 3 * HOUR, {2}), NOW + 3 * HOUR)
+    keeper.round(NOW + 4 * HOUR)
+    assert asked.pop() == ["hue/so-y-te"]
+    keeper.round(NOW + 25 * HOUR)
+    assert sorted(asked.pop()) == sorted(set(UNITS) - {"hue/so-y-te", UNITS[1]})
+    keeper.round(NOW + 25 * HOUR + timedelta(seconds=1))
+    assert asked == []
+
+
+def test_pages_of_a_large_ledger_wait_for_the_first_round(desk: Desk, machine: Machine) -> None:
+    asked = Queries(desk.ledger, Shelf(desk.ledger), load_parameters(), lambda: NOW, live_hosts=0)
+    with pytest.raises(Busy):
+        asked.overview(ADMIN)
+    Keeper(desk.ledger, maker_of(desk.ledger)).round(NOW)
+    assert asked.overview(ADMIN).as_of == NOW
+
+
+def test_a_machine_enrolled_since_the_last_round_is_on_the_page_that_waits_for_it(desk: Desk) -> None:
+    Keeper(desk.ledger, maker_of(desk.ledger)).round(NOW)
+    machine = desk.enrol(Machine(), now=NOW)
+    asked = Queries(desk.ledger, Shelf(desk.ledger), load_parameters(), lambda: NOW, live_hosts=-1)
+    assert [h.id for h in asked.enrol(ADMIN).recent] == [machine.agent_id]
+    assert asked.host(ADMIN, machine.agent_id).agent_state == "active"
+
+
+def test_beneath_a_unit_with_many_a_rule_fails_in_the_units_below_it_which_lead_on(
+    desk: Desk, machine: Machine
+) -> None:
+    with desk.ledger.write() as tx:
+        for n in range(EACH_UNIT):
+            tx.tree.add_unit(Unit(f"hue/{n:02}", "hue", "agency", f"Đơn vị {n}", f"Unit {n}", False, NOW))
+    other = desk.enrol(Machine("may-2", seed=2), desk.token("hue/so-y-te", None))
+    for one in (machine, other):
+        desk.accept(one.report(NOW, {1}))
+    Keeper(desk.ledger, maker_of(desk.ledger)).round(NOW)
+    for live_hosts in (0, 500):
+        asked = Queries(
+            desk.ledger, Shelf(desk.ledger), load_parameters(), lambda: NOW, live_hosts=live_hosts
+        )
+        top = asked.rule(ADMIN, "linux.test.rule-01")
+        assert [(f.unit.code, f.failing, f.beneath, f.hosts) for f in top.failures] == [
+            ("ha-noi", 1, 2, []),
+            ("hue", 1, EACH_UNIT + 1, []),
+        ]
+        below = asked.rule(ADMIN, "linux.test.rule-01", within="hue")
+        assert [(f.unit.code, f.beneath, [h.hostname for h in f.hosts]) for f in below.failures] == [
+            ("hue/so-y-te", 0, ["may-2"])
+        ]
+        assert (below.counts, top.counts) == ({"fail": 1}, {"fail": 2})
+        with pytest.raises(NotFound):
+            asked.rule(Caller("u-2", "hue", "officer", "hue"), "linux.test.rule-01", within="ha-noi")

@@ -65,7 +65,7 @@ class SampleQueries:
             return replace(self.host_page, profile=self.local.id, local=self.local)
         return self.host_page
 
-    def rule(self, caller: Caller, rule_id: str) -> views.RulePage:
+    def rule(self, caller: Caller, rule_id: str, *, within: str = "", first: int = 0) -> views.RulePage:
         rule = sample.rule()
         if rule_id != "local":
             return rule
@@ -79,7 +79,7 @@ class SampleQueries:
     def search(self, caller: Caller, asking: Asking) -> SearchPage:
         return searched.found(caller, asking, self.lag, down=self.search_down)
 
-    def enrol(self, caller: Caller) -> views.EnrolPage:
+    def enrol(self, caller: Caller, *, find: str = "", unit: str = "") -> views.EnrolPage:
         require(caller, "enrol")
         return sample.enrol()
 

@@ -681,7 +681,7 @@ def test_a_rules_page_leads_to_what_was_found_on_each_host_and_pages_its_units()
     queries = SampleQueries()
     one = sample.rule().failures[0]
     many = [msgspec.structs.replace(one, unit=sample.province(c[0])) for c in sample.PROVINCES]
-    queries.rule = lambda caller, rule_id: msgspec.structs.replace(sample.rule(), failures=many)  # type: ignore[method-assign]
+    queries.rule = lambda caller, rule_id, **_: msgspec.structs.replace(sample.rule(), failures=many)  # type: ignore[method-assign]
     client = signed_in(make_app(queries))
     page = client.get("/rules/linux.ssh.root-login?lang=vi").text
     assert f'href="/hosts/{sample.host_row(1).id}?rule=linux.ssh.root-login#chosen"' in page

@@ -122,15 +122,15 @@ def rules(request: Request) -> Response:
 
 
 @router.get("/rules/{rule_id}", responses=_shown("RulePage"))
-def rule(request: Request, rule_id: str) -> Response:
-    """What a rule asks, and where it fails."""
-    return _answer(request.app.state.queries.rule(web.current_caller(request), rule_id))
+def rule(request: Request, rule_id: str, unit: Annotated[str, Query(max_length=80)] = "") -> Response:
+    """What a rule asks, and where it fails: by unit, beneath one with many by those directly beneath it."""
+    return _answer(request.app.state.queries.rule(web.current_caller(request), rule_id, within=unit))
 
 
 @router.get("/enrolment", responses=_shown("EnrolPage"))
-def enrol_page(request: Request) -> Response:
-    """Tokens, and the machines that came lately."""
-    return _answer(request.app.state.queries.enrol(web.current_caller(request)))
+def enrol_page(request: Request, find: Annotated[str, Query(max_length=80)] = "") -> Response:
+    """Tokens, the machines that came lately, and the first units whose name holds `find`."""
+    return _answer(request.app.state.queries.enrol(web.current_caller(request), find=find))
 
 
 @router.post("/tokens", status_code=201)

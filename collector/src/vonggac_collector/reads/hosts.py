@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from vonggac_collector import views
-from vonggac_collector.board import HostAt
+from vonggac_collector.board import HostAt, seconds
 from vonggac_collector.history import Past, pasts_of
 from vonggac_collector.ingest.answer import receipt_digest
 from vonggac_collector.ingest.projection import statement_of, unpack_json
@@ -33,22 +33,22 @@ _ORDER: Final = {
 }
 
 
-def host_page(tx: Transaction, sight: Sight, host_id: str, texts: Texts) -> views.HostPage:
-    """What is wrong with a host and how to fix it. Raises NotFound."""
-    board, host = sight.board, sight.host(host_id)
+def host_page(tx: Transaction, sight: Sight, host: HostAt, as_of: datetime, texts: Texts) -> views.HostPage:
+    """What is wrong with a host, as of then, and how to fix it. Raises NotFound."""
+    unit, host_id = sight.unit(host.place.unit), host.host.id
     look = tx.chain.look(host.look.digest) if host.look is not None else None
     report = _report(tx, look)
-    effective = effective_host(host.placed, board.now, board.parameters)
+    effective = effective_host(host.placed, seconds(as_of), sight.parameters)
     sections, times = _sections(tx, look, report)
-    system = board.systems.get(host.place.system or "")
+    systems = [f for f in sight.source.systems([unit.code]) if f[0].id == host.place.system]
     reports, agent = tx.chain.of_agent(host_id, REPORTS), tx.agents.get(host_id)
     return views.HostPage(
-        as_of=board.as_of,
+        as_of=as_of,
         id=host_id,
         hostname=host.host.hostname,
-        unit=link(sight.unit(host.place.unit)),
-        path=sight.path(host.place.unit),
-        system=None if system is None else system_row(board, system),
+        unit=link(unit),
+        path=sight.path(unit.code),
+        system=system_row(*systems[0]) if systems else None,
         profile=host.profile,
         level=host.level,
         os=host.host.os,
@@ -76,7 +76,7 @@ def host_page(tx: Transaction, sight: Sight, host_id: str, texts: Texts) -> view
         ],
         reports_total=sum(tx.chain.count(host_id, s) for s in ("committed", "pending", "fork")),
         looked_at=host.looked_at,
-        last_heartbeat=tx.heartbeats.newest(host_id, board.as_of),
+        last_heartbeat=tx.heartbeats.newest(host_id, as_of),
         agent_state="never" if agent is None else agent.status,
         agent_version="" if agent is None else agent.agent_version,
         flags=[] if look is None else look.flags.split(),

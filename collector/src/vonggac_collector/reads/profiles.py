@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, Final
 
 from vonggac_collector import views
-from vonggac_collector.board import HostAt
 from vonggac_contract.rule import ProfileChange
 from vonggac_rules.paragraph import parameter
 from vonggac_rules.rulebook import Rulebook
@@ -32,14 +31,14 @@ def local_profile(book: Rulebook | None, profile_id: str, rule: str = "") -> vie
     )
 
 
-def local_of_hosts(hosts: Iterable[HostAt], texts: Texts) -> list[views.LocalProfile]:
-    """The local profiles that these hosts are judged by, each once, by id; of one in two rulebooks the newer."""
-    newest = texts.newest()
+def local_of_judges(judges: Sequence[tuple[str, str]], texts: Texts) -> list[views.LocalProfile]:
+    """The local profiles among these, each once, by id; of one in two rulebooks the newer.
+
+    `judges`: digests of published rulebooks, empty for the one in force, with profiles.
+    """
     books: dict[str, Rulebook | None] = {}
-    for host in hosts:
-        book = texts.judging(host)
-        if book is newest or host.profile not in books:
-            books[host.profile] = book
+    for digest in [*texts.digests[::-1], ""]:
+        books |= {profile: texts.book(digest) for of, profile in judges if of == digest}
     found = [local_profile(book, profile) for profile, book in sorted(books.items())]
     return [p for p in found if p is not None]
 

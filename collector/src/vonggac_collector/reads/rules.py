@@ -2,82 +2,73 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
+
 from vonggac_collector import views
-from vonggac_collector.board import HostAt
 from vonggac_collector.errors import NotFound
-from vonggac_contract.finding import SEVERITIES, Outcome
+from vonggac_collector.standings import Counts, Unknown
+from vonggac_contract.finding import SEVERITIES
 from vonggac_contract.rule import Rule
 from vonggac_rules.paragraph import explain
 from vonggac_rules.rulebook import Rulebook
 
 from .profiles import local_of_rule
-from .sight import FAILING, Sight, host_rows
+from .sight import Sight
 from .texts import Texts, both
 
-HOSTS_PER_UNIT: Final = 5
+EACH_UNIT: Final = 60
+"""Up to so many units a rule's page names each; above, those directly beneath."""
+NAMED_UNITS: Final = 50
+"""Units of which it names hosts at once."""
+_NONE: Final = Counts()
 FIRST_UNKNOWN: Final = 3
 _TCVN: Final = "tcvn14423"
 
 
 def rule_list(sight: Sight, texts: Texts) -> list[views.RuleListRow]:
     """Every rule of the rulebook in force, those that fail most first."""
-    return rows_of(sight.hosts(), texts)
+    root = sight.root.code
+    return rows_of(sight.source.tallies([root])[root].counts, texts)
 
 
-def rows_of(hosts: Iterable[HostAt], texts: Texts) -> list[views.RuleListRow]:
-    """Every rule of the rulebook in force, with how many of these hosts fail it; those that fail most first."""
+def rows_of(counts: Mapping[str, Counts], texts: Texts) -> list[views.RuleListRow]:
+    """Every rule of the rulebook in force, with how many hosts fail it; those that fail most first."""
     book = texts.newest()
-    if book is None:
-        return []
-    failing: Counter[str] = Counter()
-    asked: Counter[str] = Counter()
-    unknown: Counter[str] = Counter()
-    for host in hosts:
-        for verdict in host.judged.input.rules if host.judged is not None else ():
-            asked[verdict.rule] += 1
-            failing[verdict.rule] += verdict.outcome in FAILING
-            unknown[verdict.rule] += verdict.outcome is Outcome.UNKNOWN
-    rows = [
-        views.RuleListRow(
-            r.id, both(r.title), r.severity, r.domain, failing[r.id], asked[r.id], unknown[r.id]
+    rows = []
+    for r in () if book is None else book.rules.values():
+        said = counts.get(r.id, _NONE)
+        rows.append(
+            views.RuleListRow(r.id, both(r.title), r.severity, r.domain, said.failing, said.of, said.unknown)
         )
-        for r in book.rules.values()
-    ]
     return sorted(rows, key=lambda r: (-r.failing, SEVERITIES.index(r.severity), r.id))
 
 
-def unknown_rows(hosts: Iterable[HostAt], listed: list[views.RuleListRow]) -> list[views.UnknownRow]:
-    """What is not known of these hosts, by reason; what concerns most hosts first. `listed`: `rows_of` them."""
-    rules: dict[str, Counter[str]] = {}
-    where: dict[str, set[str]] = {}
-    for host in hosts:
-        for verdict in host.judged.input.rules if host.judged is not None else ():
-            if verdict.outcome is Outcome.UNKNOWN:
-                rules.setdefault(verdict.reason, Counter())[verdict.rule] += 1
-                where.setdefault(verdict.reason, set()).add(host.host.id)
+def unknown_rows(unknown: Mapping[str, Unknown], listed: list[views.RuleListRow]) -> list[views.UnknownRow]:
+    """What is not known, by reason; what concerns most hosts first. `listed`: `rows_of` the same hosts."""
     by_id = {r.id: r for r in listed}
     rows = []
-    for reason, counts in rules.items():
-        often = sorted(counts, key=lambda rule: (-counts[rule], rule))
+    for reason, found in unknown.items():
+        often = sorted(found.rules, key=lambda rule: (-found.rules[rule], rule))
         first = [by_id[rule] for rule in often if rule in by_id][:FIRST_UNKNOWN]
-        rows.append(views.UnknownRow(reason, len(where[reason]), len(counts), first))
+        rows.append(views.UnknownRow(reason, found.hosts, len(found.rules), first))
     return sorted(rows, key=lambda r: (-r.hosts, -r.rules, r.reason))
 
 
-def rule_page(sight: Sight, rule_id: str, texts: Texts) -> views.RulePage:
-    """What a rule asks and where it fails. Raises NotFound."""
+def rule_page(sight: Sight, rule_id: str, texts: Texts, within: str, first: int) -> views.RulePage:
+    """What a rule asks and where it fails beneath the unit `within`. Raises NotFound.
+
+    `first`: from which of the places on hosts are named.
+    """
     book = texts.book_of(rule_id)
     if book is None:
         raise NotFound
-    rule = book.rules[rule_id]
-    outcomes = {h.host.id: _outcome(h, rule_id) for h in sight.hosts()}
-    counts = Counter(o.value for o in outcomes.values() if o is not None)
+    rule, unit = book.rules[rule_id], sight.unit(within)
+    counts = sight.source.tallies([within])[within].counts.get(rule_id, _NONE)
     return views.RulePage(
-        as_of=sight.board.as_of,
+        as_of=sight.as_of,
         id=rule.id,
         title=both(rule.title),
         why=both(rule.why),
@@ -90,16 +81,40 @@ def rule_page(sight: Sight, rule_id: str, texts: Texts) -> views.RulePage:
         maps=rule.maps,
         clauses=_clauses(book, rule),
         profiles=[p.id for p in book.profiles.values() if rule_id in p.rules],
-        counts=dict(counts),
-        failures=_failures(sight, outcomes),
+        counts=counts.by_outcome(),
+        failures=_failures(sight, rule_id, within, first),
         local=local_of_rule(book, rule_id),
+        within=None if unit is sight.root else sight.link(within),
     )
 
 
-def _outcome(host: HostAt, rule_id: str) -> Outcome | None:
-    if host.judged is None:
-        return None
-    return next((r.outcome for r in host.judged.input.rules if r.rule == rule_id), None)
+def _failures(sight: Sight, rule_id: str, within: str, first: int) -> list[views.RuleFailure]:
+    """By unit; beneath a unit with many, by those directly beneath it, which lead on to theirs."""
+    codes, tree = sight.under(within), sight.source.tree
+    beneath: list[str] = []
+    if len(codes) > EACH_UNIT:
+        beneath = [u.code for u in sight.children(within) if u.code in tree.children]
+        codes = [within, *(u.code for u in sight.children(within) if u.code not in tree.children)]
+    rows, named = [], {}
+    for code, tally in sight.source.tallies(codes, own=True).items():
+        named[code] = tally.first.get(rule_id, [])
+        rows.append(_failure(sight, code, tally.counts.get(rule_id, _NONE), 0))
+    for code, tally in sight.source.tallies(beneath).items():
+        rows.append(_failure(sight, code, tally.counts.get(rule_id, _NONE), len(sight.under(code)) - 1))
+    rows = [r for r in rows if r.failing or r.unknown]
+    rows.sort(key=lambda r: (-r.failing, -r.unknown, r.unit.code))
+    shown = {r.unit.code: named.get(r.unit.code, []) for r in rows[first : first + NAMED_UNITS]}
+    hosts = sight.source.hosts([h for ids in shown.values() for h in ids])
+    return [
+        msgspec.structs.replace(
+            r, hosts=sight.host_rows([hosts[h] for h in shown.get(r.unit.code, []) if h in hosts])
+        )
+        for r in rows
+    ]
+
+
+def _failure(sight: Sight, code: str, said: Counts, beneath: int) -> views.RuleFailure:
+    return views.RuleFailure(sight.link(code), said.failing, said.unknown, said.of, [], beneath)
 
 
 def _parameters(book: Rulebook, rule: Rule) -> dict[str, dict[str, Any]]:
@@ -119,15 +134,3 @@ def _clauses(book: Rulebook, rule: Rule) -> dict[int, list[str]]:
             if clause not in named:
                 named.append(clause)
     return dict(sorted(found.items()))
-
-
-def _failures(sight: Sight, outcomes: dict[str, Outcome | None]) -> list[views.RuleFailure]:
-    rows = []
-    for code in sight.units:
-        hosts = [h for h in sight.board.hosts_of.get(code, []) if outcomes[h.host.id] is not None]
-        failing = [h for h in hosts if outcomes[h.host.id] in FAILING]
-        unknown = [h for h in hosts if outcomes[h.host.id] is Outcome.UNKNOWN]
-        if failing or unknown:
-            shown = (host_rows(sight.board, failing) + host_rows(sight.board, unknown))[:HOSTS_PER_UNIT]
-            rows.append(views.RuleFailure(sight.link(code), len(failing), len(unknown), len(hosts), shown))
-    return sorted(rows, key=lambda r: (-r.failing, -r.unknown, r.unit.code))

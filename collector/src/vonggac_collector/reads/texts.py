@@ -15,19 +15,24 @@ class Texts:
 
     def __init__(self, shelf: Shelf, digests: Sequence[str]) -> None:
         self._shelf = shelf
-        self._digests = digests[::-1]
+        self.digests = digests[::-1]
+        """The newest first."""
 
     def book_of(self, rule: str) -> Rulebook | None:
         """The newest rulebook that has the rule."""
-        return next((b for b in map(self._shelf.get, self._digests) if rule in b.rules), None)
+        return next((b for b in map(self._shelf.get, self.digests) if rule in b.rules), None)
+
+    def book(self, digest: str) -> Rulebook | None:
+        """A published rulebook; the one in force for an empty digest."""
+        return self._shelf.get(digest) if digest else self.newest()
 
     def newest(self) -> Rulebook | None:
         """The rulebook in force."""
-        return self._shelf.get(self._digests[0]) if self._digests else None
+        return self._shelf.get(self.digests[0]) if self.digests else None
 
     def judging(self, host: HostAt) -> Rulebook | None:
         """The rulebook by which the host is judged; the one in force for a host that was never heard."""
-        return self.newest() if host.judged is None else self._shelf.get(host.judged.judge.rulebook)
+        return self.book("" if host.judged is None else host.judged.judge.rulebook)
 
     def rule(self, rule: str) -> Rule | None:
         """The rule, if any published rulebook has it."""

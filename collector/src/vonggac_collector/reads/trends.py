@@ -10,9 +10,12 @@ import msgspec
 from vonggac_collector import views
 from vonggac_collector.ledger.interface import Transaction
 from vonggac_collector.ledger.rows import DailyScore
-from vonggac_collector.score.grades import grade
+from vonggac_collector.ledger.standings import Head
+from vonggac_collector.score.grades import grade, is_sufficient
 from vonggac_collector.score.parameters import Parameters
-from vonggac_collector.score.values import GroupScore
+from vonggac_collector.score.values import Coverage
+
+from .sight import Sight
 
 DAYS: Final = 60
 CHANGE_DAYS: Final = 30
@@ -54,9 +57,8 @@ class Trends(msgspec.Struct, frozen=True):
 def read_trends(tx: Transaction, codes: list[str], today: date) -> Trends:
     """What was published of those units."""
     series = tx.scores.series("unit", codes, today - timedelta(days=DAYS - 1), today)
-    wanted = set(codes)
-    before = tx.scores.day(today - timedelta(days=CHANGE_DAYS))
-    return Trends(today, series, {s.id: s for s in before if s.kind == "unit" and s.id in wanted})
+    before = tx.scores.day(today - timedelta(days=CHANGE_DAYS), codes)
+    return Trends(today, series, {s.id: s for s in before})
 
 
 def ranks(scores: dict[str, int]) -> dict[str, int]:
@@ -65,15 +67,19 @@ def ranks(scores: dict[str, int]) -> dict[str, int]:
     return {code: ordered.index(score) + 1 for code, score in scores.items()}
 
 
-def standing(score: GroupScore, code: str, trends: Trends, parameters: Parameters) -> views.Standing:
+def standing(head: Head, code: str, trends: Trends, sight: Sight) -> views.Standing:
     """A score with what stands beside it."""
+    score = head.score
+    sufficient = score is not None and is_sufficient(
+        Coverage(head.expected, head.heard, ()), sight.parameters
+    )
     return views.Standing(
-        score=score.score,
-        grade=None if score.score is None or not score.sufficient else grade(score.score, parameters),
+        score=score,
+        grade=grade(score, sight.parameters) if score is not None and sufficient else None,
         # No waivers exist yet: the two are the same score.
-        with_waivers=score.score,
-        coverage=score.coverage.share,
-        freshness=score.coverage.freshness_s,
-        sufficient=score.sufficient,
-        change=trends.change(code, score.score),
+        with_waivers=score,
+        coverage=head.share,
+        freshness=head.freshness(sight.as_of),
+        sufficient=sufficient,
+        change=trends.change(code, score),
     )

@@ -23,6 +23,7 @@ from ..instructions import command_block
 from ..language import Language
 from .forms import Form, form_of, whole_number
 from .session import Visit, visit
+from .shared import asked_text
 
 router = APIRouter(include_in_schema=False)
 MAX_USES: Final = 1_000
@@ -40,6 +41,7 @@ class Given(msgspec.Struct, frozen=True):
     system: str = ""
     uses: str = "1"
     days: str = "7"
+    find: str = ""
 
 
 class Made(msgspec.Struct, frozen=True):
@@ -125,7 +127,7 @@ def context(
 def _page(
     visitor: Visit, given: Given, made: Made | None = None, problem: str = "", status: int = 200
 ) -> Response:
-    view = visitor.queries.enrol(visitor.caller)
+    view = visitor.queries.enrol(visitor.caller, find=given.find, unit=given.unit)
     chosen = chosen_unit(view, given.unit)
     systems = visitor.queries.unit(visitor.caller, chosen.code).systems if chosen else []
     values = context(visitor.language, view, chosen, systems, given, made, problem)
@@ -137,7 +139,8 @@ def enrol(request: Request) -> Response:
     """The form, the tokens, and who came lately."""
     visitor = visit(request)
     require(visitor.caller, "enrol")
-    return _page(visitor, Given(unit=request.query_params.get("unit", "")))
+    asked = request.query_params
+    return _page(visitor, Given(unit=asked.get("unit", ""), find=asked_text(asked.get("find"))))
 
 
 @router.post("/enrol")

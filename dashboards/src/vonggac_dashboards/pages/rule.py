@@ -13,6 +13,7 @@ from vonggac_collector.views import RuleListRow, RulePage
 from vonggac_contract.finding import DOMAINS, SEVERITIES
 
 from ..language import Language, folded
+from ..preferences import here_with
 from ..topics import topic_of
 from ..words import word
 from .session import visit
@@ -21,6 +22,8 @@ from .shared import asked_text, first_asked, part_of
 router = APIRouter(include_in_schema=False)
 UNITS: Final = 20
 """Units on one page of those where a rule fails."""
+MOST_UNITS: Final = 100_000
+"""More than there are in any country."""
 
 
 RULES: Final = 100
@@ -92,12 +95,20 @@ def rules(request: Request) -> HTMLResponse:
 def rule(request: Request, rule_id: str) -> HTMLResponse:
     """One rule."""
     visitor = visit(request)
-    view = visitor.queries.rule(visitor.caller, rule_id)
     query = request.query_params.multi_items()
-    first = first_asked(dict(query).get("from"), len(view.failures))
+    asked = dict(query)
+    place = first_asked(asked.get("from"), MOST_UNITS)
+    view = visitor.queries.rule(visitor.caller, rule_id, within=asked.get("unit", ""), first=place)
+    first = place if place < len(view.failures) else 0
+    failures = view.failures[first : first + UNITS]
     values = {
         "view": view,
-        "failures": view.failures[first : first + UNITS],
+        "failures": failures,
+        "narrower": {
+            f.unit.code: here_with(request.url.path, [], unit=f.unit.code) + "#failing"
+            for f in failures
+            if f.beneath
+        },
         "part": part_of(request.url.path, query, first, UNITS, len(view.failures), "failing"),
     }
     return visitor.answer("rule.html", as_of=view.as_of, sample=shows_sample(view), **values)

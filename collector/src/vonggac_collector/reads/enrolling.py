@@ -1,0 +1,48 @@
+"""The page for adding machines."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import islice
+from typing import Final
+
+from vonggac_collector import views
+from vonggac_collector.enrolment import token_row
+from vonggac_collector.index.fold import fold
+from vonggac_collector.ledger.interface import Transaction
+from vonggac_collector.ledger.rows import Unit
+
+from .sight import Sight, system_row
+
+RECENT: Final = 10
+UNITS: Final = 100
+"""To choose from; every unit of a country would be a page of half a megabyte."""
+_RECENT_DAYS: Final = timedelta(days=7)
+
+
+def enrol_page(
+    tx: Transaction, sight: Sight, find: str, unit: str, collector_url: str, collector_keyid: str
+) -> views.EnrolPage:
+    """What is needed to add a machine. `find`: a part of a name or code, diacritics aside; `unit`: always there."""
+    wanted = fold(find.strip())
+    fitting = (u.code for u in sight.units.values() if not wanted or wanted in fold(_names(u)))
+    codes = list(islice(fitting, UNITS))
+    if unit in sight.units and unit not in codes:
+        codes.append(unit)
+    tokens = [t for t in tx.tokens.all() if t.unit in sight.units]
+    systems = sight.source.systems([*dict.fromkeys([*codes, *(t.unit for t in tokens)])])
+    lately = sight.source.newest_hosts(sight.root.code, sight.as_of - _RECENT_DAYS, RECENT)
+    return views.EnrolPage(
+        as_of=sight.as_of,
+        units=[sight.link(code) for code in codes],
+        systems=[system_row(*found) for found in systems],
+        tokens=[token_row(t, sight.link(t.unit)) for t in tokens],
+        recent=sight.host_rows(lately),
+        collector_url=collector_url,
+        collector_keyid=collector_keyid,
+        units_total=len(sight.units),
+    )
+
+
+def _names(unit: Unit) -> str:
+    return f"{unit.name_vi} {unit.name_en} {unit.code}"
