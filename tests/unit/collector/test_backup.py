@@ -6,6 +6,7 @@ import gzip
 import os
 import stat
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,18 @@ import pytest
 from tests.unit.collector.conftest import NOW, Desk, plant
 from tests.unit.collector.machines import Machine
 
+from vonggac_collector import cli
 from vonggac_collector.backup import sqlite
 from vonggac_collector.backup.making import make_backup
 from vonggac_collector.backup.manifest import Manifest
 from vonggac_collector.backup.restoring import FaultsFound, Restored, check_backup, restore
 from vonggac_collector.errors import BackupDamaged, Busy, LedgerDamaged, SettingsError, StoreFailed
+from vonggac_collector.index.opening import EMBEDDED, make_consumer
+from vonggac_collector.index.sql.index import open_index
 from vonggac_collector.ledger.rows import Session
 from vonggac_collector.ledger.sql.ledger import SqlLedger, open_ledger
 from vonggac_collector.people import add_user
+from vonggac_collector.rulebooks import Shelf
 from vonggac_collector.settings import Settings
 from vonggac_collector.state import KEY_FILE, make_state
 from vonggac_collector.verification import verify_ledger
@@ -343,3 +348,80 @@ def test_a_newer_releases_backup_is_refused(place: Place, monkeypatch: pytest.Mo
     monkeypatch.setattr("vonggac_collector.ledger.sql.migrate.head", lambda: "0001")
     with pytest.raises(LedgerDamaged, match="knows up to 0001"):
         place.restore(backup, replace=True)
+
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def command(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> Callable[..., tuple[int, str, str]]:
+    monkeypatch.setenv("VONGGAC_STATE_DIR", str(place.state))
+
+    def run(*words: str) -> tuple[int, str, str]:
+        status = cli.main(list(words))
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return run
+
+
+def test_the_commands_say_what_was_made_what_is_not_in_it_and_what_to_do_next(
+    place: Place, command: Callable[..., tuple[int, str, str]]
+) -> None:
+    status, out, err = command("backup", str(place.backups))
+    assert (status, "2 reports of 1 agents" in out) == (0, True)
+    assert "the signing key is not in it" in err
+    (backup,) = map(str, place.backups.iterdir())
+    status, out, err = command("backup", "--verify", backup)
+    assert (status, "is whole" in out, err) == (0, True, "")
+    status, _, err = command("restore", backup)
+    assert (status, "--replace" in err) == (2, True)
+    status, out, err = command("restore", backup, "--replace")
+    assert (status, err) == (0, "")
+    assert "set aside as" in out
+    assert "ledger missing" in out
+    flip(Path(backup) / "ledger.db")
+    status, _, err = command("backup", "--verify", backup)
+    assert (status, "not what was saved" in err) == (2, True)
+
+
+def test_faults_of_a_backup_are_named_on_standard_error(
+    place: Place, command: Callable[..., tuple[int, str, str]]
+) -> None:
+    hand = apsw.Connection(str(place.file))
+    hand.execute("UPDATE audit SET detail = 'x' WHERE number = 2")
+    hand.close()
+    command("backup", str(place.backups))
+    (backup,) = map(str, place.backups.iterdir())
+    status, out, err = command("restore", backup, "--replace")
+    assert (status, out) == (1, "")
+    assert "audit row 2" in err
+    assert "nothing was changed" in err
+
+
+def told(place: Place, ledger: SqlLedger) -> int:
+    """The generation of the index once it was told everything."""
+    with closing(open_index(place.state / EMBEDDED)) as index:
+        consumer = make_consumer(ledger, index, Shelf(ledger), lambda: NOW)
+        while consumer.turn():
+            continue
+        return index.health().generation
+
+
+def test_the_index_is_rebuilt_even_if_the_restored_ledger_has_given_more_tickets_meanwhile(
+    place: Place,
+) -> None:
+    with closing(place.open()) as ledger:
+        desk = Desk(ledger)
+        first = told(place, ledger)
+        backup, _ = place.save()
+        desk.accept(desk.enrol(Machine("may-2", seed=2)).report(NOW))
+        assert told(place, ledger) == first
+    place.restore(backup, replace=True)
+    with closing(place.open()) as ledger:
+        machine = Desk(ledger).enrol(Machine("may-3", seed=3))
+        for _ in range(5):
+            report(ledger, machine)
+        assert told(place, ledger) == first + 1

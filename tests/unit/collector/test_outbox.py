@@ -192,3 +192,14 @@ def test_who_moved_lately_is_told_with_the_new_place(desk: Desk) -> None:
         assert [p.host for p in tx.tree.moved(NOW + 2 * MINUTE, later)] == [second]
         assert [p.host for p in tx.tree.moved(NOW, NOW + MINUTE)] == [first]
         assert third in tx.tree.located([third], later)
+
+
+def test_a_leap_leaves_numbers_out_and_marks_the_last(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        first = tx.outbox.ticket()
+        tx.outbox.leap(1 << 32)
+    with ledger.write() as tx:
+        marked, later = tx.outbox.marked(), tx.outbox.ticket()
+        assert tx.outbox.lag().waiting == 0
+    assert marked > first + (1 << 32)
+    assert later > marked
