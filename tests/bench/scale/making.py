@@ -26,8 +26,7 @@ from vonggac_collector.index.interface import Index
 from vonggac_collector.index.opening import EMBEDDED, make_index
 from vonggac_collector.index.reading import Reader
 from vonggac_collector.index.rebuild import rebuild
-from vonggac_collector.ingest.accept import accept
-from vonggac_collector.ingest.answer import Answer
+from vonggac_collector.ingest.accept import accept, sender_of
 from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.ledger.rows import DailyScore, System, Token
 from vonggac_collector.ledger.sql.ledger import open_ledger
@@ -151,10 +150,9 @@ def arrive(
 def change(ledger: Ledger, fleet: Fleet, agents: list[Agent], now: datetime, key: Ed25519PrivateKey) -> None:
     """Each sends its next report."""
     for some in together(agents):
-        with ledger.batch():
-            answers: list[Answer] = [
-                accept(ledger, fleet.report(a, now).raw, now=now, collector_key=key) for a in some
-            ]
+        raws = [fleet.report(a, now).raw for a in some]
+        with ledger.batch([sender_of(raw) for raw in raws]):
+            answers = [accept(ledger, raw, now=now, collector_key=key) for raw in raws]
         for answer in answers:
             checked(answer)
 

@@ -21,7 +21,8 @@ from tests.bench.limits import Statement, recorded
 from tests.load.agents import Agent
 
 from vonggac_collector.desk import MAX_WAITING, Desk
-from vonggac_collector.ledger.sql.ledger import open_ledger
+from vonggac_collector.ingest.accept import sender_of
+from vonggac_collector.ledger.sql.ledger import SqlTransaction, open_ledger
 from vonggac_collector.state import load_key
 from vonggac_contract.envelope import keyid_of
 
@@ -59,7 +60,7 @@ def fresh(world: World) -> Iterator[Figure]:
             some = world.agents[start : start + MAX_WAITING // 2]
             raws = [world.fleet.heartbeat(a, datetime.now(UTC)).raw for a in some]
             began, used = time.perf_counter(), time.process_time()
-            for each in [desk.submit(partial(take, ledger, raw, key)) for raw in raws]:
+            for each in [desk.submit(partial(take, ledger, raw, key), sender_of(raw)) for raw in raws]:
                 ingest.checked(each.result())
             took, cpu = took + time.perf_counter() - began, cpu + time.process_time() - used
             said.at(start + len(some))
@@ -100,15 +101,17 @@ def rehearsed(place: ingest.Place, looks: list[list[bytes]]) -> list[list[list[S
     """The statements by which the collector writes each envelope; none of them is in the ledger afterwards."""
     ledger, key = open_ledger(place.url), load_key(place.folder)
 
-    def statements_of(raw: bytes) -> list[Statement]:
+    def statements_of(tx: SqlTransaction, raw: bytes) -> list[Statement]:
         with recorded(ledger) as statements:
             answer = take(ledger, raw, key)
+            # What waits for the end of a transaction is written now: each envelope has one of its own.
+            tx.finish()
         if answer.status != 200:
             raise RuntimeError(f"refused: {answer.code}")
         return statements
 
     found: list[list[list[Statement]]] = []
-    with closing(ledger), contextlib.suppress(_Undone), ledger.batch():
-        found += [[statements_of(raw) for raw in look] for look in looks]
+    with closing(ledger), contextlib.suppress(_Undone), ledger.write() as tx:
+        found += [[statements_of(tx, raw) for raw in look] for look in looks]
         raise _Undone
     return found
