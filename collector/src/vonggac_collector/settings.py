@@ -42,7 +42,9 @@ class Settings(BaseSettings):
         "database-password",
     )
     elasticsearch_url: str = Field(
-        "", description="address of the cluster that search runs on; empty: SQLite in the state folder"
+        "",
+        description="address of the cluster that search runs on; empty: a schema of its own in the ledger's PostgreSQL, "
+        "or SQLite in the state folder",
     )
     elasticsearch_ca: Path | None = Field(
         None, description="PEM file with the authority of the cluster's certificate; empty: those known here"

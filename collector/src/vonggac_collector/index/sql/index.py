@@ -30,6 +30,8 @@ STALLED_S: Final = 120.0
 """A rebuild that was not heard of for so long was left halfway."""
 _CONNECTIONS: Final = 4
 """To PostgreSQL, of each process that searches; as many more of one that writes."""
+_CACHE_KIB: Final = 32_768
+"""Of the connection that writes to SQLite: at 5,000 hosts a fourth more are written than with SQLite's own 2,000."""
 _BEAT_S: Final = 10.0
 _DENIED: Final = "42501"
 _PRIVILEGE: Final = """
@@ -231,6 +233,8 @@ def make(connection: sa.Connection) -> None:
     """Make what is missing, all of it anew if another release made it. Raises IndexFailed."""
     if connection.dialect.name == "postgresql":
         _make_schema(connection)
+    else:
+        connection.exec_driver_sql(f"PRAGMA cache_size=-{_CACHE_KIB}")
     METADATA.create_all(connection)
     if _notes(connection).get("schema") != schema.DIGEST:
         METADATA.drop_all(connection)
