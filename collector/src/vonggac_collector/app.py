@@ -82,7 +82,7 @@ def create_app(
         workers: list[Background] = [
             worker,
             make_consumer(ledger, searched, shelf, now),
-            Keeper(ledger, load_months(settings.keep_months), now),
+            Keeper(ledger, searched, load_months(settings.keep_months), now),
         ]
         desk.start()
         watch = Watch(folder_of(settings))

@@ -20,8 +20,9 @@ import structlog
 
 from . import audit
 from .background import Background
-from .errors import Busy, StoreFailed
+from .errors import Busy, IndexFailed, StoreFailed
 from .holds import Windows, is_named, windows
+from .index.interface import Index
 from .ledger.interface import Ledger, Transaction
 from .ledger.keeping import HELD, PAST, Cut
 from .score.values import LEVELS
@@ -91,8 +92,13 @@ def expired(shelves: Iterable[str], months: Months, now: datetime) -> list[tuple
     return sorted((shelf, level) for shelf, level in found if level is not None)
 
 
-def retain(ledger: Ledger, months: Months, *, now: datetime, actor: str) -> Retained:
-    """Let go of what was kept long enough, and make the shelves that are needed next. Raises Busy, StoreFailed."""
+def retain(
+    ledger: Ledger, months: Months, *, now: datetime, actor: str, index: Index | None = None
+) -> Retained:
+    """Let go of what was kept long enough, and make the shelves that are needed next.
+
+    The index lets go of the events of months of which no level keeps anything. Raises Busy, StoreFailed, IndexFailed.
+    """
     with ledger.write() as tx:
         tx.keeping.make_shelves(now)
     for level in LEVELS:
@@ -107,6 +113,8 @@ def retain(ledger: Ledger, months: Months, *, now: datetime, actor: str) -> Reta
     with ledger.write() as tx:
         tx.keeping.forget_letters(longest)
         tx.people.close_expired(now)
+    if index is not None:
+        index.forget_events(f"{longest:%Y.%m}")
     return Retained({level: kept_since(now, months[level]) for level in LEVELS}, dropped, heartbeats)
 
 
@@ -252,9 +260,10 @@ def _levels(tx: Transaction, now: datetime) -> dict[str, int]:
 class Keeper(Background):
     """A thread that lets go once a day, while no other worker does."""
 
-    def __init__(self, ledger: Ledger, months: Months, now: Callable[[], datetime]) -> None:
+    def __init__(self, ledger: Ledger, index: Index, months: Months, now: Callable[[], datetime]) -> None:
         super().__init__("retention")
         self._ledger = ledger
+        self._index = index
         self._months = months
         self._now = now
 
@@ -268,12 +277,12 @@ class Keeper(Background):
                 if (due is None or now >= due) and duty.held():
                     self._retain(now)
                     due = now + _EVERY
-            except (Busy, StoreFailed) as e:
+            except (Busy, StoreFailed, IndexFailed) as e:
                 _LOG.warning("retention failed, will be tried again", reason=e.code, detail=str(e))
             self._stop.wait(_AGAIN_S)
         duty.close()
 
     def _retain(self, now: datetime) -> None:
-        done = retain(self._ledger, self._months, now=now, actor="worker")
+        done = retain(self._ledger, self._months, now=now, actor="worker", index=self._index)
         for shelf in done.dropped:
             _LOG.info("a shelf was let go", **msgspec.structs.asdict(shelf))

@@ -23,7 +23,7 @@ from vonggac_collector.index.consumer import Consumer
 from vonggac_collector.index.elastic.client import Access
 from vonggac_collector.index.elastic.index import ElasticIndex
 from vonggac_collector.index.elastic.layout import GRACE_S
-from vonggac_collector.index.interface import HostState
+from vonggac_collector.index.interface import Event, HostState
 from vonggac_collector.index.reading import Reader
 from vonggac_collector.index.rebuild import rebuild
 from vonggac_collector.ledger.interface import Ledger
@@ -328,6 +328,27 @@ def test_a_month_of_events_that_is_deleted_is_not_made_again_by_the_next_event(
     drain(desk.ledger, index)
     elasticsearch.ask("POST", f"/{month}/_refresh")
     assert elasticsearch.ask("GET", f"/{month}/_count")["count"] == 3
+
+
+def test_months_of_events_that_are_no_longer_kept_are_dropped_and_not_missed(
+    index: ElasticIndex, elasticsearch: Server, prefix: str, desk: Desk, machine: Machine
+) -> None:
+    report(desk, machine, 1)
+    drain(desk.ledger, index)
+    with desk.ledger.read() as tx:
+        changes = tx.findings.history(machine.agent_id)
+    months = ("2025.12", "2026.01")
+    index.add_events([Event(f"{month}-event", month, {}) for month in months])
+    now = f"{changes[0].looked_at:%Y.%m}"
+    assert index.forget_events("2025.12") == []
+    assert index.forget_events("2026.01") == ["2025.12"]
+    assert index.forget_events(now) == ["2026.01"]
+    assert index.health().state == "ready"
+    held = elasticsearch.ask("GET", f"/_cat/indices/{prefix}-events-*?format=json&h=index")
+    assert [h["index"] for h in held] == [f"{prefix}-events-{now}"]
+    # One that comes after all makes its month anew.
+    index.add_events([Event("late-event", "2026.01", {})])
+    assert index.health().state == "ready"
 
 
 def test_a_rebuild_leaves_no_gap_for_those_who_search(

@@ -64,7 +64,7 @@ def board(ledger: Ledger, when: datetime) -> Board:
     return BoardMaker(ledger, Shelf(ledger), load_parameters()).at(when)
 
 
-def scores(ledger: Ledger, when: datetime) -> object:
+def scores(ledger: Ledger, when: datetime) -> tuple[dict[str, Any], dict[str, Any]]:
     made = board(ledger, when)
     hosts = {h: (x.looked_at, None if x.judged is None else x.judged.score) for h, x in made.hosts.items()}
     return made.scores, hosts

@@ -6,9 +6,11 @@ import argparse
 import os
 import sys
 import time
+from contextlib import closing
 from typing import Final
 
 from vonggac_collector.holds import BEGINNING, add_hold, release_hold
+from vonggac_collector.index.opening import make_index
 from vonggac_collector.ledger.keeping import Hold, HoldKind
 from vonggac_collector.retention import foresee, load_months, retain
 from vonggac_collector.verification import Progress, verify_ledger
@@ -129,9 +131,11 @@ def _retention(args: argparse.Namespace) -> int:
     now = utc_now()
     with opened(args) as (settings, ledger):
         months = load_months(settings.keep_months)
-        done = (
-            foresee(ledger, months, now) if args.dry_run else retain(ledger, months, now=now, actor=actor())
-        )
+        if args.dry_run:
+            done = foresee(ledger, months, now)
+        else:
+            with closing(make_index(settings)) as index:
+                done = retain(ledger, months, now=now, actor=actor(), index=index)
     if args.json:
         show_json(done)
         return GOOD

@@ -189,7 +189,7 @@ def _work_with(settings: Settings, ledger: Ledger) -> None:
         shelf = Shelf(ledger)
         worker = Worker(ledger, BoardMaker(ledger, shelf, load_parameters()), utc_now)
         consumer = make_consumer(ledger, index, shelf, utc_now)
-        keeper = Keeper(ledger, load_months(settings.keep_months), utc_now)
+        keeper = Keeper(ledger, index, load_months(settings.keep_months), utc_now)
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())

@@ -159,6 +159,9 @@ class Index(Protocol):
     def add_events(self, events: Sequence[Event]) -> Mapping[str, str]:
         """What is there already stays. Returns what was refused for good, by id."""
 
+    def forget_events(self, before: str) -> list[str]:
+        """Drop the months before that one, such as 2026.11; says which they were."""
+
     def put_scores(self, scores: Sequence[Score], ticket: int) -> Mapping[str, str]:
         """Returns what was refused for good, by id."""
 

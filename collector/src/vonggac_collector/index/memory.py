@@ -88,6 +88,12 @@ class MemoryIndex:
                 self.events.setdefault(event.id, event)
         return {}
 
+    def forget_events(self, before: str) -> list[str]:
+        with self._lock:
+            gone = {event.month for event in self.events.values() if event.month < before}
+            self.events = {i: event for i, event in self.events.items() if event.month not in gone}
+        return sorted(gone)
+
     def put_scores(self, scores: Sequence[Score], ticket: int) -> Mapping[str, str]:
         with self._lock:
             self.scores |= {s.id: s for s in scores}

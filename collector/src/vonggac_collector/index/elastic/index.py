@@ -169,6 +169,11 @@ class ElasticIndex:
         ]
         return self._send(operations).refused
 
+    def forget_events(self, before: str) -> list[str]:
+        gone = self._layout.drop_months(before)
+        self._months -= set(gone)
+        return gone
+
     def put_scores(self, scores: Sequence[Score], ticket: int) -> Mapping[str, str]:
         refused: dict[str, str] = {}
         for suffix in self._layout.suffixes():

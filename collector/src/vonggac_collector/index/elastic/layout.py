@@ -137,6 +137,16 @@ class Layout:
         self._create(name, schema.EVENTS, alias=name + WRITTEN)
         self.note(f"month-{month}", {"month": name})
 
+    def drop_months(self, before: str) -> list[str]:
+        """Drop the months of events before that one, and the notes that they have to be there; says which."""
+        first = len(self.month(""))
+        gone = sorted(n[first:] for n in self._existing(self.month("*")) if n < self.month(before))
+        for month in gone:
+            with index_errors():
+                self._client.options(ignore_status=404).delete(index=self.state, id=f"month-{month}")
+        self._drop(map(self.month, gone))
+        return gone
+
     def make_next(self) -> None:
         """Make the next generation's indices, empty; one that was left halfway is dropped."""
         self.ensure_state()

@@ -60,6 +60,9 @@ class SqlIndex:
     def add_events(self, events: Sequence[Event]) -> Mapping[str, str]:
         return {}
 
+    def forget_events(self, before: str) -> list[str]:
+        return []
+
     def put_scores(self, scores: Sequence[Score], ticket: int) -> Mapping[str, str]:
         return {}
 
