@@ -31,6 +31,7 @@ from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.ledger.rows import DailyScore, System, Token
 from vonggac_collector.ledger.sql.ledger import open_ledger
 from vonggac_collector.people import add_user
+from vonggac_collector.reads.trends import CHANGE_DAYS
 from vonggac_collector.rollup import day_of
 from vonggac_collector.rulebooks import Shelf
 from vonggac_collector.score.parameters import load_parameters
@@ -174,19 +175,24 @@ def empty_outbox(ledger: Ledger, now: datetime) -> None:
 
 
 def put_trends(ledger: Ledger, land: Country, today: date) -> None:
-    """Made-up scores of every unit and system up to yesterday."""
-    chance = random.Random(SEED)
-    parameters = load_parameters().version
-    named = [("unit", u.code) for u in land.units] + [("system", s.id) for s in land.systems]
+    """Made-up scores of every unit for the days up to today that have none, and of every system around that day which
+    pages compare with.
+    """
+    with ledger.read() as tx:
+        newest = tx.scores.newest_day()
+    back = TREND_DAYS if newest is None else (today - newest).days - 1
+    chance, version = random.Random(SEED), load_parameters().version
+    units = [("unit", u.code) for u in land.units]
+    named = units + [("system", s.id) for s in land.systems]
     scores = [chance.randrange(300, 900) for _ in named]
-    for back in range(TREND_DAYS, 0, -1):
-        day = today - timedelta(days=back)
+    for day in (today - timedelta(days=n) for n in range(back, -1, -1)):
         at = datetime(day.year, day.month, day.day, 16, 59, tzinfo=UTC)
         scores = [min(1000, max(0, s + chance.randint(-5, 6))) for s in scores]
+        compared = abs((today - day).days - CHANGE_DAYS) <= 10
         with ledger.write() as tx:
             tx.scores.put(
-                DailyScore("unit" if kind == "unit" else "system", i, day, at, s, s, 0.97, 600, parameters)
-                for (kind, i), s in zip(named, scores, strict=True)
+                DailyScore("unit" if kind == "unit" else "system", i, day, at, s, s, 0.97, 600, version)
+                for (kind, i), s in zip(named if compared else units, scores, strict=False)
             )
 
 

@@ -20,7 +20,7 @@ from tests.load.schedule import DAY_S
 from vonggac_collector.board import BoardMaker
 from vonggac_collector.ingest.accept import accept
 from vonggac_collector.ledger.sql.ledger import open_ledger
-from vonggac_collector.rollup import publish_missing
+from vonggac_collector.rollup import day_of, publish_missing
 from vonggac_collector.rounds import DECAY, Keeper
 from vonggac_collector.rulebooks import Shelf
 from vonggac_collector.score.parameters import load_parameters
@@ -28,6 +28,7 @@ from vonggac_collector.state import load_key
 
 from . import asking, taking, telling
 from .kept import Place
+from .making import put_trends
 from .options import Options
 from .traffic import Traffic
 from .world import World, alone, resident, world
@@ -43,6 +44,8 @@ ROUND_REPORTS: Final = 100
 def measured(place: Place, chosen: Options) -> Iterator[Figure]:
     """All that was chosen."""
     found = world(place, chosen)
+    with closing(open_ledger(place.url)) as ledger:
+        put_trends(ledger, found.land, day_of(datetime.now(UTC)))
     yield from kept(place)
     yield from taking.fresh(found)
     if "ingest" in chosen.parts:
