@@ -81,7 +81,7 @@ def create_app(
         searched = app.state.index = index or make_index(settings)
         workers: list[Background] = [
             worker,
-            make_consumer(ledger, searched, shelf, now),
+            make_consumer(ledger, searched, shelf, now, desk.busy),
             Keeper(ledger, searched, load_months(settings.keep_months), now),
         ]
         desk.start()

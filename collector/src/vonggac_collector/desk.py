@@ -23,6 +23,8 @@ MAX_TOGETHER: Final = 64
 """Few enough that the first does not wait long for the last; the project's own figure."""
 TRIES: Final = 3
 """Of one by itself, as long as others are in its way; the project's own figure."""
+MOMENT_S: Final = 0.2
+"""How long after a transaction the desk counts as busy; the project's own figure."""
 PATIENCE_S: Final = 10.0
 """How long those of one transaction are done again one by one: two waits for a lock. Who is left then is told Busy."""
 
@@ -42,6 +44,7 @@ class Desk:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._waiting: queue.Queue[_Task | None] = queue.Queue(MAX_WAITING)
+        self._busy_until = 0.0
         self._thread = threading.Thread(target=self._run, name="desk", daemon=True)
 
     def start(self) -> None:
@@ -66,8 +69,13 @@ class Desk:
             raise Busy("too many envelopes wait") from None
         return task.done
 
+    def busy(self) -> bool:
+        """Whether anything waits, or did a moment ago: who has time works later."""
+        return not self._waiting.empty() or time.monotonic() < self._busy_until
+
     def _run(self) -> None:
         while tasks := self._next():
+            self._busy_until = time.monotonic() + MOMENT_S
             if len(tasks) == 1:
                 self._alone(tasks[0])
             elif (failed := self._together(tasks)) is not None:

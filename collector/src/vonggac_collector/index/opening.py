@@ -44,9 +44,15 @@ def make_index(settings: Settings) -> Index:
     return ElasticIndex(access, settings.elasticsearch_prefix)
 
 
-def make_consumer(ledger: Ledger, index: Index, shelf: Shelf, now: Callable[[], datetime]) -> Consumer:
+def make_consumer(
+    ledger: Ledger,
+    index: Index,
+    shelf: Shelf,
+    now: Callable[[], datetime],
+    busy: Callable[[], bool] = lambda: False,
+) -> Consumer:
     """Not started yet."""
-    return Consumer(ledger, index, Reader(ledger, shelf, now), now)
+    return Consumer(ledger, index, Reader(ledger, shelf, now), now, busy=busy)
 
 
 def _secret(path: Path | None) -> str:

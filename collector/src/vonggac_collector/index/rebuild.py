@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -30,13 +30,22 @@ class Stopped(CollectorError):
 
 
 def tell(
-    index: Index, reader: Reader, agents: Sequence[str], ticket: int, *, thorough: bool = False
+    index: Index,
+    reader: Reader,
+    agents: Sequence[str],
+    ticket: int,
+    *,
+    thorough: bool = False,
+    size: Callable[[], int] = lambda: TOGETHER,
+    after: Callable[[], None] = lambda: None,
 ) -> Taken:
-    """Put the hosts as the ledger has them. Raises IndexFailed."""
+    """Put the hosts as the ledger has them, `size` of them at once; `after` each time something may be done.
+
+    Raises IndexFailed.
+    """
     refused: dict[str, str] = {}
     overtaken: frozenset[str] = frozenset()
-    for start in range(0, len(agents), TOGETHER):
-        some = agents[start : start + TOGETHER]
+    for some in pieces(agents, size):
         noted = index.looks(some)
         if noted is not None and thorough:
             noted = {agent: each._replace(inventory="") for agent, each in noted.items()}
@@ -45,7 +54,17 @@ def tell(
         taken = index.put(read.states, thorough=thorough)
         refused |= read.broken | dict(taken.refused)
         overtaken |= taken.overtaken
+        after()
     return Taken(refused, overtaken)
+
+
+def pieces(agents: Sequence[str], size: Callable[[], int]) -> Iterator[Sequence[str]]:
+    """All of them in order, each time as many as `size` says then."""
+    start = 0
+    while start < len(agents):
+        end = start + size()
+        yield agents[start:end]
+        start = end
 
 
 def rebuild(
@@ -56,6 +75,7 @@ def rebuild(
     *,
     report: Callable[[int, int], None] = lambda done, total: None,
     meanwhile: Callable[[], object] = lambda: None,
+    size: Callable[[], int] = lambda: TOGETHER,
     stop: threading.Event | None = None,
 ) -> int:
     """Returns how many hosts the new generation has.
@@ -64,14 +84,14 @@ def rebuild(
     end. Raises IndexFailed if the index stays away, Stopped.
     """
     stop = stop or threading.Event()
-    hosts = reader.hosts()
+    hosts, done = reader.hosts(), 0
     with index.building() as build:
-        for start in range(0, len(hosts), TOGETHER):
+        for some in pieces(hosts, size):
             if stop.is_set():
                 raise Stopped("the index is not rebuilt yet")
-            some = hosts[start : start + TOGETHER]
             _patiently(lambda some=some: _put(ledger, index, reader, build, some, now), stop)  # type: ignore[misc]
-            report(min(start + TOGETHER, len(hosts)), len(hosts))
+            done += len(some)
+            report(done, len(hosts))
             try:
                 meanwhile()
             except IndexMissing:

@@ -13,7 +13,7 @@ from tests.unit.collector.machines import Machine, a_rulebook
 
 from vonggac_collector import rulebooks
 from vonggac_collector.errors import IndexFailed
-from vonggac_collector.index.consumer import Consumer
+from vonggac_collector.index.consumer import FEW, WAY, Consumer
 from vonggac_collector.index.interface import HostState, Index, Row, Taken
 from vonggac_collector.index.memory import MemoryIndex
 from vonggac_collector.index.reading import Reader
@@ -364,6 +364,26 @@ def test_after_any_history_the_index_is_what_a_rebuild_makes_it(desk: Desk, cloc
     assert everything(index) == everything(fresh)
     assert index.events == fresh.events
     assert lag(desk.ledger) == Lag(0, None, 0)
+
+
+def test_while_machines_wait_little_is_done_at_once_and_most_of_the_time_is_theirs(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machines = [desk.enrol(Machine(f"may-{n}", seed=n)) for n in range(1, 41)]
+    busy = False
+    reader = Reader(desk.ledger, Shelf(desk.ledger), now)
+    consumer = Consumer(desk.ledger, MemoryIndex(), reader, now, busy=lambda: busy)
+    waits: list[float] = []
+    monkeypatch.setattr(consumer._stop, "wait", waits.append)
+    seconds = iter(range(1_000))
+    monkeypatch.setattr("vonggac_collector.index.consumer.time.thread_time", lambda: float(next(seconds)))
+    for busy in (False, True):
+        for machine in machines:
+            desk.accept(machine.report(now()), now())
+        while consumer.tell_some():
+            pass
+        assert waits == ([WAY] * (len(machines) // FEW) if busy else [])
+        assert lag(desk.ledger).waiting == 0
 
 
 def test_it_stops_when_it_is_told_to(desk: Desk, machine: Machine, clock: Clock) -> None:
