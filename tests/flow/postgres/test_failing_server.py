@@ -175,7 +175,8 @@ def test_without_a_connection_left_envelopes_are_refused_until_there_is_one(url:
                 taken.append(psycopg.connect(conninfo(sa.make_url(url))))
         raw = machine.report(datetime.now(UTC))
         answer = collector.post("/agent/v1/envelopes", raw)
-        assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
+        assert answer.status_code == 503
+        assert 30 <= int(answer.headers["retry-after"]) <= 60
         assert collector.client.get("/readyz").status_code == 503
         for connection in taken:
             connection.close()
@@ -197,7 +198,8 @@ def test_a_lock_that_somebody_holds_means_busy_and_nothing_is_lost(
     ):
         other.execute("LOCK TABLE looks IN ACCESS EXCLUSIVE MODE")
         wait_for_refusal(senders, time.monotonic())
-        assert {retry for s in senders for _, status, retry in s.answers if status == 503} == {"5"}
+        told = {int(retry) for s in senders for _, status, retry in s.answers if status == 503}
+        assert told <= set(range(5, 11))
         assert collector.client.get("/readyz").status_code == 200
         other.rollback()
         back = time.monotonic()

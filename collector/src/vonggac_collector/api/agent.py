@@ -12,7 +12,7 @@ from starlette.responses import Response
 from vonggac_collector.desk import Desk
 from vonggac_collector.enrolment import enrol
 from vonggac_collector.errors import Refused
-from vonggac_collector.http.refusals import peer_of
+from vonggac_collector.http.refusals import later, peer_of
 from vonggac_collector.ingest.accept import accept, sender_of
 from vonggac_collector.ingest.answer import Answer
 from vonggac_collector.rulebooks import Shelf
@@ -94,5 +94,4 @@ async def _taken(request: Request, take: Callable[..., Answer]) -> Answer:
 
 
 def _told(answer: Answer) -> Response:
-    headers = {"Retry-After": "60"} if answer.status == 503 else {}
-    return Response(answer.body(), answer.status, headers, answer.media_type)
+    return Response(answer.body(), answer.status, later(answer.code), answer.media_type)

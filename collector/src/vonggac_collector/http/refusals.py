@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import random
 import secrets
 import time
 from collections.abc import Callable, Iterable, MutableMapping
@@ -23,7 +24,8 @@ from vonggac_contract.errors import ContractError
 from .body import Application, Message, Receive, Send
 
 _LOG: Final = structlog.get_logger("vonggac.http")
-_RETRY_AFTER_S: Final = {"busy": "5", "store-failed": "30", "throttled": "60", "no-rulebook": "60"}
+_RETRY_AFTER_S: Final = {"busy": 5, "store-failed": 30, "throttled": 60, "no-rulebook": 60}
+"""At least; up to twice as long is said, so that those who were sent away together do not come back together."""
 _BY_STATUS: Final = {404: "not-found", 405: "wrong-method", 413: "too-large", 415: "media-type"}
 _HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
@@ -41,8 +43,13 @@ _TRANSPORT_SECURITY: Final = (b"strict-transport-security", b"max-age=31536000")
 
 def problem_response(code: str, detail: str, **more: Any) -> Response:
     """The refusal as an HTTP answer."""
-    headers = {"Retry-After": _RETRY_AFTER_S[code]} if code in _RETRY_AFTER_S else {}
-    return Response(problem_body(code, detail, **more), PROBLEMS[code].status, headers, PROBLEM_MEDIA)
+    return Response(problem_body(code, detail, **more), PROBLEMS[code].status, later(code), PROBLEM_MEDIA)
+
+
+def later(code: str) -> dict[str, str]:
+    """The header that says when to try again what was refused with that code, if that helps."""
+    least = _RETRY_AFTER_S.get(code)
+    return {} if least is None else {"Retry-After": str(random.randint(least, 2 * least))}  # noqa: S311  spreads, guards nothing
 
 
 def install_refusals(app: FastAPI, refuse: Callable[[str, str, str], None]) -> None:
