@@ -81,6 +81,21 @@ def test_a_host_that_is_gone_takes_its_documents_with_it(index: Index) -> None:
     assert len(found(index, kind="hosts")) == 1
 
 
+def test_an_inventory_that_is_left_out_stays_as_it_is_or_is_asked_for(index: Index) -> None:
+    whole = a_state(failing=fails("linux.a"), sections=PACKAGE)
+    put(index, msgspec.structs.replace(whole, inventory="x"))
+    findings = a_state(failing=fails("linux.b")).items
+    part = msgspec.structs.replace(whole, ticket=2, items=findings, inventory="x", same=True)
+    put(index, part)
+    assert found(index) == ["linux.b"]
+    assert found(index, kind="packages") == ["bash", "openssl"]
+    assert index.put([msgspec.structs.replace(part, ticket=3, inventory="y")]).overtaken == {part.agent}
+    index.refresh()
+    assert found(index, kind="packages") == ["bash", "openssl"]
+    put(index, msgspec.structs.replace(part, ticket=4, inventory="", same=False))
+    assert found(index, kind="packages") == []
+
+
 def test_what_was_read_before_a_host_went_does_not_bring_it_back(index: Index) -> None:
     put(index, a_state(ticket=1, failing=fails("linux.a")))
     put(index, HostState(agent_id(1), 5, gone=True))

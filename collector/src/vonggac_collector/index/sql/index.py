@@ -51,8 +51,8 @@ class SqlIndex:
 
     def put(self, states: Sequence[HostState], *, thorough: bool = False) -> Taken:
         with self._writing() as connection:
-            put(connection, states, thorough=thorough)
-        return Taken()
+            overtaken = put(connection, states, thorough=thorough)
+        return Taken(overtaken=frozenset(overtaken))
 
     def looks(self, agents: Sequence[str]) -> None:
         """No events are kept here."""

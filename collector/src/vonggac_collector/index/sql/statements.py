@@ -147,8 +147,8 @@ class OfThings:
             if by_host:
                 of_hosts = sa.select(hosts.c.row).where(hosts.c.row.in_([r[3] for r in chunk]))
             else:
-                ends = sorted((chunk[0][0], chunk[-1][0]))
-                of_things = of_things.where(self._sort.between(*ends))
+                low, high = sorted((chunk[0][0], chunk[-1][0]))
+                of_things = of_things.where(self._sort >= low, self._sort <= high)
         identifier = hosts.c.key + one.c.key
         chosen = sa.select(
             self._sort.label("value"),

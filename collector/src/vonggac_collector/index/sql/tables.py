@@ -30,6 +30,7 @@ _COLUMN_TYPES: Final[dict[str, sa.types.TypeEngine[Any]]] = {
 }
 COMMON_PATHS: Final = frozenset(f.path for f in COMMON)
 ITEMS: Final[tuple[Kind, ...]] = tuple(k for k in KINDS if k != "hosts")
+INVENTORY: Final[tuple[Kind, ...]] = tuple(k for k in KINDS if schema.ROOM_OF[k] == "inventory")
 
 
 def column_name(path: str) -> str:
@@ -73,6 +74,7 @@ hosts: Final = sa.Table(
     sa.Column("key", _TEXT, nullable=False),
     sa.Column("ticket", sa.BigInteger, nullable=False),
     sa.Column("digest", _TEXT, nullable=False),
+    sa.Column("inventory", _TEXT, nullable=False),
     *(sa.Column(counted(kind), sa.Integer, nullable=False) for kind in ITEMS),
     *_made("hosts", COLUMNS["hosts"]),
     sa.Column("words", _TEXT, nullable=False),

@@ -22,6 +22,7 @@ from vonggac_collector.search.query import Kind
 
 from .tables import (
     COLUMNS,
+    INVENTORY,
     ITEMS,
     LOOSE,
     SCHEMA,
@@ -45,34 +46,46 @@ _HOLD: Final = {
     t: t.update().where(t.c.row == sa.bindparam("of")).values(holders=t.c.holders + sa.bindparam("more"))
     for t in things.values()
 }
+_HAS: Final = [counted(kind) for kind in ITEMS]
 _Wanted = Mapping[int, Mapping[str, Item]]
 """Things by their digests, by the row of the host that has them."""
 
 
-def put(connection: sa.Connection, states: Sequence[HostState], *, thorough: bool) -> None:
-    """Make each host what its state says, unless it was put under a higher ticket."""
+def put(connection: sa.Connection, states: Sequence[HostState], *, thorough: bool) -> set[str]:
+    """Make each host what its state says, unless it was put under a higher ticket.
+
+    Returns those whose inventory was left out although another one is here.
+    """
     newest = {s.agent: s for s in sorted(states, key=lambda s: s.ticket)}
-    there = {r.agent: r for r in _rows(connection, hosts.c.agent, newest, "row", "ticket", "digest")}
+    there = {
+        r.agent: r
+        for r in _rows(connection, hosts.c.agent, newest, "row", "ticket", "digest", "inventory", *_HAS)
+    }
     went = {r.agent: r.ticket for r in _rows(connection, gone.c.agent, newest, "ticket")}
     before = {a: r.ticket for a, r in there.items()} | went
     live = [s for s in newest.values() if s.ticket >= before.get(s.agent, 0)]
+    whole = {s.agent for s in live if s.agent in there and there[s.agent].inventory == s.inventory != ""}
+    overtaken = {s.agent for s in live if s.same and s.agent not in whole}
+    live = [s for s in live if s.agent not in overtaken]
     digests = {s.agent: _digest(s) for s in live if not s.gone}
     same = {a for a, d in digests.items() if a in there and there[a].digest == d}
     _run(connection, _SET, [{"of": s.agent, "ticket": s.ticket} for s in live if s.agent in same])
     changed = [s for s in live if not s.gone and (thorough or s.agent not in same)]
     _put_paths(connection, changed)
-    made = [_host(s, digests[s.agent]) for s in changed]
+    made = [_host(s, digests[s.agent], there.get(s.agent)) for s in changed]
     _run(connection, _INSERT[hosts], [m for m in made if m["agent"] not in there])
     _run(connection, _SET, [{"of": m["agent"], **m} for m in made if m["agent"] in there])
     rows = {r.agent: r.row for r in _rows(connection, hosts.c.agent, [s.agent for s in changed], "row")}
     ended = {there[s.agent].row for s in live if s.gone and s.agent in there}
     for kind in ITEMS:
         wanted: dict[int, dict[str, Item]] = {row: {} for row in ended}
-        wanted |= {rows[s.agent]: {i.digest: i for i in s.items if i.kind == kind} for s in changed}
+        some = changed if kind not in INVENTORY else [s for s in changed if not s.same]
+        wanted |= {rows[s.agent]: {i.digest: i for i in s.items if i.kind == kind} for s in some}
         _put_things(connection, kind, wanted)
     _delete(connection, hosts.c.row, ended)
     _delete(connection, gone.c.agent, [s.agent for s in live if s.agent in went])
     _run(connection, _INSERT[gone], [{"agent": s.agent, "ticket": s.ticket} for s in live if s.gone])
+    return overtaken
 
 
 def _put_things(connection: sa.Connection, kind: Kind, wanted: _Wanted) -> None:
@@ -113,18 +126,23 @@ def _count(connection: sa.Connection, table: sa.Table, less: list[int], more: li
 
 
 def _digest(state: HostState) -> str:
-    names = [[i.digest, *(i.fields.get(p) for p in LOOSE[i.kind])] for i in state.items]
-    return digest_of([state.common, state.own, state.text, names])
+    named = state.inventory != ""
+    items = [i for i in state.items if not named or i.kind not in INVENTORY]
+    names = [[i.digest, *(i.fields.get(p) for p in LOOSE[i.kind])] for i in items]
+    return digest_of([state.common, state.own, state.text, names, state.inventory])
 
 
-def _host(state: HostState, digest: str) -> dict[str, Any]:
-    has = Counter(i.kind for i in state.items)
+def _host(state: HostState, digest: str, there: Any) -> dict[str, Any]:
+    has = Counter(counted(i.kind) for i in state.items)
+    if state.same:
+        has |= {counted(kind): getattr(there, counted(kind)) for kind in INVENTORY}
     return {
         "agent": state.agent,
         "key": host_key(state.agent),
         "ticket": state.ticket,
         "digest": digest,
-        **{counted(kind): has[kind] for kind in ITEMS},
+        "inventory": state.inventory,
+        **{name: has[name] for name in _HAS},
         **_values("hosts", state.common | state.own),
         "words": f" {state.text} ",
         "common": msgspec.json.encode(state.common),
