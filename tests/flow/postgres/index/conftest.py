@@ -11,7 +11,6 @@ from tests.services.postgres import Server
 from vonggac_collector.index.sql.index import SqlIndex, open_within
 from vonggac_collector.index.sql.tables import METADATA, notes
 
-
 HERE = Path(__file__).parent
 
 
