@@ -84,6 +84,7 @@ def create_app(
             make_consumer(ledger, searched, shelf, now, desk.busy),
             Keeper(ledger, searched, load_months(settings.keep_months), now),
         ]
+        app.state.handing = agent.Handing()
         desk.start()
         watch = Watch(folder_of(settings))
         watch.start()
@@ -130,6 +131,7 @@ def create_app(
         app.include_router(router)
     install_refusals(app, app.state.refuse)
     _describe(app)
+    app.add_middleware(agent.Road, state=app.state)
     app.add_middleware(BodyLimits)
     app.add_middleware(
         Shell,

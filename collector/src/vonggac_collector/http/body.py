@@ -94,9 +94,12 @@ class _Meter:
         if self._done:
             # Whoever reads on waits for the end of the connection, which takes as long as the answer.
             return await self._receive()
-        left = self._deadline() - (asyncio.get_running_loop().time() - self._began)
+        deadline = self._began + self._deadline()
         try:
-            message = await asyncio.wait_for(self._receive(), max(left, 0.0))
+            if asyncio.get_running_loop().time() >= deadline:
+                raise TimeoutError
+            async with asyncio.timeout_at(deadline):
+                message = await self._receive()
         except TimeoutError:
             raise Refused("too-slow", f"the body did not arrive in time: {self._read} bytes so far") from None
         if message["type"] == "http.request":

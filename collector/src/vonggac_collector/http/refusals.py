@@ -12,6 +12,7 @@ from typing import Any, Final
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import URL
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -56,19 +57,14 @@ def install_refusals(app: FastAPI, refuse: Callable[[str, str, str], None]) -> N
     """Answer every error of the collector, the contract and the framework with its problem; `refuse` counts it."""
 
     def told(request: Request, error: Exception) -> Response:
-        code = code_of(error)
-        detail = str(error)
-        if code in ("internal", "store-failed", "busy"):
-            detail = PROBLEMS[code].title
-        refuse(code, peer_of(request), f"{request.method} {request.url.path}: {error}")
-        return problem_response(code, detail)
+        return refused(request.scope, error, refuse)
 
     def invalid(request: Request, error: Exception) -> Response:
         places = [
             {"where": ".".join(str(part) for part in e["loc"]), "what": e["msg"]}
             for e in (error.errors() if isinstance(error, RequestValidationError) else ())
         ][:20]
-        refuse("invalid", peer_of(request), f"{request.method} {request.url.path}")
+        refuse("invalid", peer_of(request.scope), f"{request.method} {request.url.path}")
         return problem_response(
             "invalid", "; ".join(f"{p['where']}: {p['what']}" for p in places), errors=places
         )
@@ -76,7 +72,7 @@ def install_refusals(app: FastAPI, refuse: Callable[[str, str, str], None]) -> N
     def framework(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
         code = _BY_STATUS.get(status, "malformed" if status < 500 else "internal")
-        refuse(code, peer_of(request), f"{request.method} {request.url.path}")
+        refuse(code, peer_of(request.scope), f"{request.method} {request.url.path}")
         answer = problem_response(code, PROBLEMS[code].title if code != "not-found" else "not found")
         if isinstance(error, HTTPException) and error.headers:
             answer.headers.update(error.headers)
@@ -88,9 +84,20 @@ def install_refusals(app: FastAPI, refuse: Callable[[str, str, str], None]) -> N
     app.add_exception_handler(HTTPException, framework)
 
 
-def peer_of(request: Request) -> str:
+def refused(
+    scope: MutableMapping[str, Any], error: Exception, refuse: Callable[[str, str, str], None]
+) -> Response:
+    """The answer to an error of the collector or the contract, which is counted."""
+    code = code_of(error)
+    detail = PROBLEMS[code].title if code in ("internal", "store-failed", "busy") else str(error)
+    refuse(code, peer_of(scope), f"{scope['method']} {URL(scope=scope).path}: {error}")
+    return problem_response(code, detail)
+
+
+def peer_of(scope: MutableMapping[str, Any]) -> str:
     """The address at the other end of the connection, or that the proxy names (`named_by_proxy`)."""
-    return request.client.host if request.client else ""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
 
 
 def named_by_proxy(headers: Iterable[tuple[bytes, bytes]]) -> str:
