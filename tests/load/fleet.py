@@ -33,13 +33,14 @@ from vonggac_contract.errors import ContractError
 from vonggac_rules.rulebook import Rulebook
 
 from .agents import Agent, Sealer
+from .beside import Beside
 from .enrolling import USES, Admin, Refused, enrol_all, rulebook_of, tokens_by, tokens_in
 from .journal import Journal, read_journal
 from .oracle import Oracle
 from .road import Part, Tally
 from .rows import open_rows
 from .schedule import Schedule, changed_part
-from .summary import Phase, Run, phase_of, show
+from .summary import Phase, Run, Seen, phase_of, show
 from .variety import Kind, kinds_of
 from .wire import Connection, NoAnswer, trust
 
@@ -120,6 +121,9 @@ def parser() -> argparse.ArgumentParser:
         metavar="S",
         help="seconds for what is left at the end (default: 60)",
     )
+    add("--reader", metavar="NAME", help="an officer who reads meanwhile, with --reader-password-file")
+    add("--reader-password-file", type=Path, metavar="FILE", help="that officer's password")
+    add("--pid", type=int, metavar="N", help="the collector's process here: with --reader, its peak memory")
     add("--facts", type=Path, metavar="FILE", help="a saved look, instead of one at this machine")
     add("--ledger", metavar="URL", help="sqlite:///FILE or postgresql://…, to be held against every receipt")
     add(
@@ -145,6 +149,8 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     if args.json:
         print(msgspec.json.format(msgspec.json.encode(run), indent=1).decode())
+    if run.seen is not None:
+        say(show_seen(run.seen))
     for fault in run.faults[:_SHOWN_FAULTS]:
         say(f"FAULT {fault}")
     say(
@@ -176,7 +182,9 @@ def fleet(args: argparse.Namespace) -> Run:
     sealer = Sealer(args.seed, kinds(args, book, enrolled.profile))
     with tempfile.TemporaryDirectory(prefix="vonggac-fleet-") as folder:
         journals = [Path(folder, f"{place}") for place in range(args.processes)]
+        beside = reader(args, tls)
         done = run_parts(args, agents, sealer, journals)
+        seen = None if beside is None else beside.stop()
         oracle = Oracle(enrolled.collector_key)
         for journal in journals:
             oracle.take(read_journal(journal))
@@ -194,7 +202,18 @@ def fleet(args: argparse.Namespace) -> Run:
         found,
         oracle.faults,
         own + sum(d.peak_rss_bytes for d in done),
+        seen,
     )
+
+
+def reader(args: argparse.Namespace, tls: Any) -> Beside | None:
+    """Somebody who reads from now on, if that was asked for. Raises Refused."""
+    if args.reader is None:
+        return None
+    password = args.reader_password_file.read_text(encoding="utf-8").strip()
+    beside = Beside(args.collector, args.reader, password, tls, args.pid)
+    beside.start()
+    return beside
 
 
 async def _enrolled(
@@ -336,6 +355,15 @@ def phases_of(done: list[Done]) -> list[Phase]:
     for phase in phases:
         say(show(phase))
     return phases
+
+
+def show_seen(seen: Seen) -> str:
+    """What people saw meanwhile, in a line."""
+    failed = ", ".join(f"{what} {n}" for what, n in sorted(seen.failed.items())) or "none"
+    return (
+        f"meanwhile {seen.answers} answers to an officer: ms p50 {seen.p50_ms} p95 {seen.p95_ms} max {seen.max_ms}, "
+        f"failed: {failed}; the collector's memory at most {seen.collector_rss_bytes / 1e6:,.0f} MB"
+    )
 
 
 def say(text: str) -> None:

@@ -34,6 +34,18 @@ class Phase(msgspec.Struct, frozen=True):
         return (self.reports + self.beats) / self.seconds if self.seconds else 0.0
 
 
+class Seen(msgspec.Struct, frozen=True):
+    """Answers that people got meanwhile: milliseconds, and how many of another status than 200."""
+
+    answers: int
+    p50_ms: float
+    p95_ms: float
+    max_ms: float
+    failed: dict[str, int]
+    collector_rss_bytes: int
+    """The most that the collector's process ever had; 0 if it was not looked at."""
+
+
 class Run(msgspec.Struct, frozen=True):
     """A whole run. `found`: reports with a receipt that the ledger has, None if it was not looked at."""
 
@@ -45,6 +57,7 @@ class Run(msgspec.Struct, frozen=True):
     found: int | None
     faults: list[str]
     peak_rss_bytes: int
+    seen: Seen | None = None
 
 
 def phase_of(name: str, tallies: Sequence[Tally]) -> Phase:

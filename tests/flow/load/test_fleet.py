@@ -11,6 +11,7 @@ from pathlib import Path
 import apsw
 import psycopg
 import pytest
+from tests.flow.collector.serving import PASSWORD
 from tests.flow.collector.test_killed import Program, free_port
 from tests.load.rows import open_rows
 from tests.load.summary import Run
@@ -20,12 +21,15 @@ from tests.unit.collector.machines import Machine
 
 from vonggac_collector.enrolment import create_token
 from vonggac_collector.ledger.sql.ledger import open_ledger
+from vonggac_collector.people import add_user
 from vonggac_collector.state import make_state
 from vonggac_contract.decode import decode_as
 from vonggac_contract.facts import FactKey
 from vonggac_contract.snapshot import Snapshot, known, snapshot_to_bytes
 
 AGENTS = 50
+BACK = 300
+"""Of the 10,000 that `docs/capacity.md` tells of."""
 PACKAGES = [["openssl", "3.0.17-1", "amd64"], ["zlib1g", "1:1.2.13", "amd64"], ["bash", "5.2.15-2", "amd64"]]
 HOST = {
     **{"hostname": "vm", "machine_id": "m" * 64, "architecture": "x86_64"},
@@ -38,23 +42,30 @@ def reports_in(url: str) -> int:
         return sum(row.state == "committed" for row in held.rows)
 
 
-@pytest.mark.crash
-@pytest.mark.scale
-@pytest.mark.timeout(180)
-def test_a_fleet_loses_nothing_when_its_collector_is_killed(tmp_path: Path) -> None:
-    make_state(tmp_path)
-    now = datetime.now(UTC)
-    url = f"sqlite:///{tmp_path}/ledger.db"
+def prepare(folder: Path, agents: int) -> str:
+    """A collector's state with a token for so many and an administrator, and what machines say; the ledger's URL."""
+    make_state(folder)
+    now, url = datetime.now(UTC), f"sqlite:///{folder}/ledger.db"
     ledger = open_ledger(url, upgrade=True)
     plant(ledger, now - timedelta(days=1))
-    token, _ = create_token(ledger, ADMIN, "ha-noi/so-y-te", "hsyt", AGENTS, now + timedelta(hours=1), now)
+    token, _ = create_token(ledger, ADMIN, "ha-noi/so-y-te", "hsyt", agents, now + timedelta(hours=1), now)
+    add_user(ledger, "admin", "administrator", "vn", PASSWORD, now=now, actor="test")
     ledger.close()
-    (tmp_path / "token").write_text(token)
+    (folder / "token").write_text(token)
+    (folder / "password").write_text(PASSWORD)
     facts = {
         FactKey("host.identity"): known("host.identity", HOST),
         FactKey("package.inventory"): known("package.inventory", {"manager": "dpkg", "packages": PACKAGES}),
     }
-    (tmp_path / "facts").write_bytes(snapshot_to_bytes(Snapshot(now, "linux", facts)))
+    (folder / "facts").write_bytes(snapshot_to_bytes(Snapshot(now, "linux", facts)))
+    return url
+
+
+@pytest.mark.crash
+@pytest.mark.scale
+@pytest.mark.timeout(180)
+def test_a_fleet_loses_nothing_when_its_collector_is_killed(tmp_path: Path) -> None:
+    url = prepare(tmp_path, AGENTS)
     port = free_port()
     program = Program(tmp_path, port)
     fleet = subprocess.Popen(
@@ -97,6 +108,37 @@ def test_a_fleet_loses_nothing_when_its_collector_is_killed(tmp_path: Path) -> N
     assert timed.unanswered
     assert (timed.refused, run.found) == ({}, sum(p.reports for p in run.phases))
     assert run.receipts == sum(p.reports + p.beats for p in run.phases)
+
+
+@pytest.mark.scale
+@pytest.mark.timeout(600)
+def test_a_fleet_that_comes_back_after_a_day_is_taken_whole_and_people_read_meanwhile(tmp_path: Path) -> None:
+    url, port = prepare(tmp_path, BACK), free_port()
+    program = Program(tmp_path, port)
+    fleet = [sys.executable, "-m", "tests.load.fleet", "--json", "--seed", "3", "--agents", str(BACK)]
+    fleet += ["--collector", f"http://127.0.0.1:{port}", "--token-file", str(tmp_path / "token")]
+    fleet += ["--facts", str(tmp_path / "facts"), "--ledger", url, "--concurrency", "64", "--hurry", "0.1"]
+    fleet += ["--burst", "24", "--changes-per-day", "3", "--seconds", "1", "--drain", "400"]
+    fleet += ["--reader", "admin", "--reader-password-file", str(tmp_path / "password")]
+    try:
+        said = subprocess.run(
+            [*fleet, "--pid", str(program.process.pid)], stdout=subprocess.PIPE, check=True, timeout=540
+        ).stdout
+    finally:
+        program.kill()
+    run = decode_as(said, Run)
+    _, *back = run.phases
+    # Nothing but receipts and being told to come later: no other status, nobody left without an answer.
+    assert (run.faults, run.unsent) == ([], 0)
+    assert [(p.refused, p.unanswered) for p in run.phases] == [({}, {})] * 3
+    assert sum(p.reports for p in back) > 2 * BACK
+    assert run.found == sum(p.reports for p in run.phases)
+    assert run.seen is not None
+    assert run.seen.failed == {}
+    assert run.seen.answers > 10
+    # A second at most on a machine that does nothing else.
+    assert run.seen.p50_ms < 3_000
+    assert 0 < run.seen.collector_rss_bytes < 600_000_000
 
 
 def test_on_postgresql_the_same_rows_are_read_and_none_can_be_written(postgres: Server) -> None:
