@@ -150,8 +150,12 @@ class Index(Protocol):
         `thorough`: compare every document, although the index has noted that nothing changed.
         """
 
-    def looks(self, agents: Sequence[str]) -> Mapping[str, Noted] | None:
-        """What each of these hosts was last put with; None: no events are kept here.
+    @property
+    def keeps_events(self) -> bool:
+        """Whether anything is done with events."""
+
+    def looks(self, agents: Sequence[str]) -> Mapping[str, Noted]:
+        """What each of these hosts was last put with.
 
         The events of all looks up to that one are here if they were added before the host was put.
         """

@@ -40,6 +40,8 @@ REFUSED: Final = "refused by the twin"
 class MemoryIndex:
     """See interface.Index. `refuses`: says of a host whether its documents are refused for good."""
 
+    keeps_events = True
+
     def __init__(self, refuses: Callable[[HostState], bool] = lambda _: False) -> None:
         self.events: dict[str, Event] = {}
         self.scores: dict[str, Score] = {}

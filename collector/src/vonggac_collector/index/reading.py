@@ -42,8 +42,10 @@ class Reader:
         with self._ledger.read() as tx:
             return sorted(h.id for h in tx.tree.hosts(self._now()))
 
-    def read(self, agents: Sequence[str], ticket: int, noted: Mapping[str, Noted] | None) -> Read:
-        """The hosts' states under the ticket. `noted`: what the index has of them already; None: tell no events."""
+    def read(
+        self, agents: Sequence[str], ticket: int, noted: Mapping[str, Noted], *, events: bool = True
+    ) -> Read:
+        """The hosts' states under the ticket. `noted`: what the index has of them already. `events`: of these, too."""
         now = self._now()
         found = Read([], [], {})
         with self._ledger.read() as tx:
@@ -56,7 +58,7 @@ class Reader:
                     found.states.append(HostState(agent, ticket, gone=True))
                     continue
                 try:
-                    known = (noted or {}).get(agent, Noted())
+                    known = noted.get(agent, Noted())
                     sections = {s.name: s for s in tx.chain.sections(agent)}
                     state = host_state(
                         ticket,
@@ -68,7 +70,7 @@ class Reader:
                         noted=known.inventory,
                     )
                     found.states.append(state)
-                    if noted is not None:
+                    if events:
                         found.events.extend(_events(tx, standing, (known.epoch, known.sequence), texts))
                 except Exception as e:  # noqa: BLE001  one host that cannot be read must not keep all others out
                     found.broken[agent] = f"cannot be made into documents: {type(e).__name__}: {e}"

@@ -47,9 +47,9 @@ def tell(
     overtaken: frozenset[str] = frozenset()
     for some in pieces(agents, size):
         noted = index.looks(some)
-        if noted is not None and thorough:
+        if thorough:
             noted = {agent: each._replace(inventory="") for agent, each in noted.items()}
-        read = reader.read(some, ticket, noted)
+        read = reader.read(some, ticket, noted, events=index.keeps_events)
         index.add_events(read.events)
         taken = index.put(read.states, thorough=thorough)
         refused |= read.broken | dict(taken.refused)
@@ -116,7 +116,7 @@ def _put(
 ) -> None:
     with ledger.write() as tx:
         ticket = tx.outbox.ticket()
-    read = reader.read(agents, ticket, None if index.looks([]) is None else {})
+    read = reader.read(agents, ticket, {}, events=index.keeps_events)
     index.add_events(read.events)
     refused = read.broken | dict(build.put(read.states).refused)
     if refused:

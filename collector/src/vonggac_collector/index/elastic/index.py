@@ -47,6 +47,8 @@ _BEAT_S: Final = 10.0
 class ElasticIndex:
     """See interface.Index. `prefix`: what the names of indices begin with."""
 
+    keeps_events = True
+
     def __init__(
         self, access: Access, prefix: str = "vonggac", *, sleep: Callable[[float], None] = time.sleep
     ) -> None:

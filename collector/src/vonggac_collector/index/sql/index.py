@@ -17,14 +17,24 @@ import sqlalchemy as sa
 from vonggac_collector.errors import Busy, Conflict, IndexFailed, IndexMissing, LedgerDamaged, StoreFailed
 from vonggac_collector.index import schema
 from vonggac_collector.index.asked import ask, place
-from vonggac_collector.index.interface import Count, Event, HostState, IndexHealth, Page, Row, Score, Taken
+from vonggac_collector.index.interface import (
+    Count,
+    Event,
+    HostState,
+    IndexHealth,
+    Noted,
+    Page,
+    Row,
+    Score,
+    Taken,
+)
 from vonggac_collector.ledger.sql import postgres
 from vonggac_collector.ledger.sql.database import open_engines, store_errors
 from vonggac_collector.search.query import Query, Scope
 
 from .asking import Question, question, row_of
 from .tables import METADATA, SCHEMA, gone, hosts, notes
-from .writing import put
+from .writing import chosen, put
 
 STALLED_S: Final = 120.0
 """A rebuild that was not heard of for so long was left halfway."""
@@ -45,6 +55,8 @@ _NOT_THERE: Final = ("42P01", "42703", "3F000")
 class SqlIndex:
     """See interface.Index. Made by `open_index` and `open_within`."""
 
+    keeps_events = False
+
     def __init__(self, writer: sa.Engine, reader: sa.Engine) -> None:
         self._writer = writer
         self._reader = reader
@@ -54,8 +66,10 @@ class SqlIndex:
             overtaken = put(connection, states, thorough=thorough)
         return Taken(overtaken=frozenset(overtaken))
 
-    def looks(self, agents: Sequence[str]) -> None:
-        """No events are kept here."""
+    def looks(self, agents: Sequence[str]) -> Mapping[str, Noted]:
+        with self._reading() as connection:
+            rows = chosen(connection, hosts.c.agent, agents, "inventory")
+        return {r.agent: Noted(inventory=r.inventory) for r in rows}
 
     def add_events(self, events: Sequence[Event]) -> Mapping[str, str]:
         return {}

@@ -59,9 +59,9 @@ def put(connection: sa.Connection, states: Sequence[HostState], *, thorough: boo
     newest = {s.agent: s for s in sorted(states, key=lambda s: s.ticket)}
     there = {
         r.agent: r
-        for r in _rows(connection, hosts.c.agent, newest, "row", "ticket", "digest", "inventory", *_HAS)
+        for r in chosen(connection, hosts.c.agent, newest, "row", "ticket", "digest", "inventory", *_HAS)
     }
-    went = {r.agent: r.ticket for r in _rows(connection, gone.c.agent, newest, "ticket")}
+    went = {r.agent: r.ticket for r in chosen(connection, gone.c.agent, newest, "ticket")}
     before = {a: r.ticket for a, r in there.items()} | went
     live = [s for s in newest.values() if s.ticket >= before.get(s.agent, 0)]
     whole = {s.agent for s in live if s.agent in there and there[s.agent].inventory == s.inventory != ""}
@@ -75,7 +75,7 @@ def put(connection: sa.Connection, states: Sequence[HostState], *, thorough: boo
     made = [_host(s, digests[s.agent], there.get(s.agent)) for s in changed]
     _run(connection, _INSERT[hosts], [m for m in made if m["agent"] not in there])
     _run(connection, _SET, [{"of": m["agent"], **m} for m in made if m["agent"] in there])
-    rows = {r.agent: r.row for r in _rows(connection, hosts.c.agent, [s.agent for s in changed], "row")}
+    rows = {r.agent: r.row for r in chosen(connection, hosts.c.agent, [s.agent for s in changed], "row")}
     ended = {there[s.agent].row for s in live if s.gone and s.agent in there}
     for kind in ITEMS:
         wanted: dict[int, dict[str, Item]] = {row: {} for row in ended}
@@ -91,13 +91,15 @@ def put(connection: sa.Connection, states: Sequence[HostState], *, thorough: boo
 def _put_things(connection: sa.Connection, kind: Kind, wanted: _Wanted) -> None:
     table, links, own = things[kind], held[kind], LOOSE[kind]
     items = {digest: item for of_host in wanted.values() for digest, item in of_host.items()}
-    row_of = {r.digest: r.row for r in _rows(connection, table.c.digest, items, "row")}
+    row_of = {r.digest: r.row for r in chosen(connection, table.c.digest, items, "row")}
     new = [i for d, i in items.items() if d not in row_of]
     if new:
         _run(connection, _INSERT[table], [_thing(kind, i) for i in new])
-        row_of |= {r.digest: r.row for r in _rows(connection, table.c.digest, [i.digest for i in new], "row")}
+        row_of |= {
+            r.digest: r.row for r in chosen(connection, table.c.digest, [i.digest for i in new], "row")
+        }
     names = [column_name(p) for p in own]
-    there = _rows(connection, links.c.host, wanted, "thing", *names)
+    there = chosen(connection, links.c.host, wanted, "thing", *names)
     before = {(r[0], r[1]): tuple(r[2:]) for r in there}
     after = {
         (host, row_of[digest]): tuple(_value(kind, p, item.fields.get(p)) for p in own) if own else ()
@@ -179,14 +181,14 @@ def _put_paths(connection: sa.Connection, states: Sequence[HostState]) -> None:
         above = state.common[schema.PATH]
         wanted[str(state.common[schema.UNIT])] = set(above if isinstance(above, list) else [])
     there: dict[str, set[str]] = {}
-    for row in _rows(connection, paths.c.unit, wanted, "above"):
+    for row in chosen(connection, paths.c.unit, wanted, "above"):
         there.setdefault(row.unit, set()).add(row.above)
     differ = sorted(unit for unit, above in wanted.items() if there.get(unit) != above)
     _delete(connection, paths.c.unit, differ)
     _run(connection, _INSERT[paths], [{"unit": u, "above": a} for u in differ for a in sorted(wanted[u])])
 
 
-def _rows(
+def chosen(
     connection: sa.Connection, column: sa.Column[Any], values: Collection[Any], *names: str
 ) -> list[Any]:
     """Of the rows whose column has one of the values: that column and those named."""
