@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from tests.unit.collector.conftest import Desk
 from tests.unit.collector.index import test_behaviour as behaviour
 from tests.unit.collector.index.machines import ROOT, a_state, agent_id, fails
+from tests.unit.collector.index.test_consumer import Clock, drain, everything, make, packages, rebuilt
+from tests.unit.collector.machines import Machine
 
 from vonggac_collector.index.interface import HostState
 from vonggac_collector.index.sql import asking, parts
@@ -90,3 +95,26 @@ def test_a_host_that_was_put_again_keeps_its_place_in_what_is_counted(index: Sql
         page = index.search(Query("findings"), Scope("vn"))
         assert page.total == len(page.rows) == sum(c.count for c in page.facets["rule"]) == 3 * len(failing)
     assert agent_id(2) in {r.agent for r in page.rows}
+
+
+def test_after_any_history_it_is_what_a_rebuild_makes_it(desk: Desk, index: SqlIndex) -> None:
+    rng = random.Random(12)
+    clock = Clock()
+    consumer = make(desk.ledger, index, clock)
+    machines = [desk.enrol(Machine(f"may-{n}", seed=n)) for n in range(1, 4)]
+    for _ in range(25):
+        clock.moment += timedelta(seconds=rng.randrange(1, 200))
+        failing = set(rng.sample(range(14), rng.randrange(5)))
+        # Now and then the packages are those of the report before.
+        some = packages(*rng.sample("abc", rng.randrange(2, 4)))
+        assert (
+            desk.accept(
+                rng.choice(machines).report(clock.moment, failing, sections=some), clock.moment
+            ).status
+            == 200
+        )
+        if rng.random() < 0.6:
+            consumer.turn()
+    drain(consumer)
+    assert everything(index) == everything(rebuilt(desk.ledger, clock.now))
+    assert index.looks([m.agent_id for m in machines]).keys() == {m.agent_id for m in machines}
