@@ -27,13 +27,12 @@ from ..tables import (
 )
 from . import shelves
 from .heartbeats import _DAYS_BACK
-from .postgres import hold, without_timeouts
+from .postgres import LOCK_TIMEOUT, hold, without_timeouts
 from .prepared import Prepared
 from .tree import _IN_CHUNK, plain
 
-_LOCK_MS: Final = 300
-_LOCK_TRIES: Final = 20
-"""How long all others may have to stand behind a lock that is not had yet, and how often."""
+_LOCK_MS: Final = (300,) * 6 + (1_000,) * 6 + (3_000,) * 3
+"""How long all others may stand behind a lock that is not had yet, each time; less than they wait for one."""
 _WAITED: Final = ("55P03", "40P01")
 """Lock timeout; deadlock."""
 _OF_CHANGES: Final = "WHERE agent = :agent AND epoch = :epoch AND sequence = :sequence AND shelf = :shelf"
@@ -241,16 +240,18 @@ class SqlKeeping:
     def _lock(self) -> None:
         """All of what dropping a partition locks, its foreign keys' table too, in the order in which ingest does."""
         without_timeouts(self._connection)
-        self._connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_LOCK_MS}")
-        for _ in range(_LOCK_TRIES):
+        for milliseconds in _LOCK_MS:
+            self._connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds}")
             try:
                 with self._connection.begin_nested():
                     self._connection.exec_driver_sql(
                         "LOCK TABLE agents, envelopes, looks, changes IN ACCESS EXCLUSIVE MODE"
                     )
+                # Whoever appends to the audit log next may be waited for as usual.
+                self._connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
                 return
             except DBAPIError as e:
                 if getattr(e.orig, "sqlstate", None) not in _WAITED:
                     raise
-            time.sleep(_LOCK_MS / 1_000)
+            time.sleep(milliseconds / 1_000)
         raise Busy("the shelf is being read or written all the time")
