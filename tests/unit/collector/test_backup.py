@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
 import stat
 from collections.abc import Callable
 from contextlib import closing
@@ -50,8 +51,6 @@ class Place:
 
     def __init__(self, folder: Path) -> None:
         self.state, self.backups = folder / "state", folder / "backups"
-        self.backups.mkdir()
-        make_state(self.state)
         self.settings = at(self.state)
 
     @property
@@ -69,16 +68,24 @@ class Place:
         return restore(self.settings, backup, **given)
 
 
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With one machine that reported twice; made once, copied for each test."""
+    folder = tmp_path_factory.mktemp("planted")
+    made = Place(folder)
+    make_state(made.state)
+    made.backups.mkdir()
+    with closing(made.open()) as ledger:
+        plant(ledger)
+        add_user(ledger, "lan", "auditor", "vn", "rat-dai-va-kho-doan", now=NOW, actor="test")
+        report(ledger)
+    return folder
+
+
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    """With one machine that reported twice."""
-    made = Place(tmp_path)
-    ledger = made.open()
-    plant(ledger)
-    add_user(ledger, "lan", "auditor", "vn", "rat-dai-va-kho-doan", now=NOW, actor="test")
-    report(ledger)
-    ledger.close()
-    return made
+def place(planted: Path, tmp_path: Path) -> Place:
+    shutil.copytree(planted, tmp_path, dirs_exist_ok=True)
+    return Place(tmp_path)
 
 
 def report(ledger: SqlLedger, machine: Machine | None = None) -> Machine:

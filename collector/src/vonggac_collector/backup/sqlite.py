@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +23,7 @@ from .manifest import sync
 
 PAGES: Final = 1_000
 """In one step: some 4 MB."""
-_FILES: Final = ("", "-wal", "-shm")
+_LOGS: Final = ("-wal", "-shm")
 
 Report = Callable[[str], None]
 
@@ -90,10 +90,13 @@ def replaced(place: Path, source: Path, aside: str) -> Iterator[tuple[str, Path 
         _fold(made)
         sync(made)
         with _nobody_else(place, there):
-            for end in _FILES:
-                old = place.with_name(place.name + end)
-                if old.exists():
-                    old.rename(place.with_name(place.name + aside + end))
+            for end in _LOGS:
+                # Only of a ledger that is too damaged to be folded into one file.
+                with suppress(FileNotFoundError):
+                    place.with_name(place.name + end).rename(place.with_name(place.name + aside + end))
+            if there:
+                os.link(place, place.with_name(place.name + aside))
+            # One step: whoever is killed here leaves the one ledger or the other.
             made.rename(place)
             sync(place.parent)
     finally:
@@ -136,5 +139,5 @@ def _fold(path: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    for end in (*_FILES, "-journal"):
+    for end in ("", *_LOGS, "-journal"):
         path.with_name(path.name + end).unlink(missing_ok=True)
