@@ -78,6 +78,8 @@ def trail(ledger: Ledger, action: str) -> list[AuditRow]:
 def monthly(desk: Desk, machine: Machine, months: range) -> None:
     """Two reports in each month of 2027, which differ."""
     for month in months:
+        with desk.ledger.write() as tx:
+            tx.keeping.make_shelves(at(month))
         for day in (10, 20):
             desk.accept(machine.report(at(month, day), {month % 14, day % 7}), at(month, day))
 
