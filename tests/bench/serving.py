@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,7 +20,12 @@ from vonggac_agent.link import Address
 
 from .endpoint import KEYS
 
-_START_S = 60.0
+_START_S = 300.0
+_SAID = 2_000
+
+
+class NotStarted(RuntimeError):
+    """A process ended, or did not answer in time."""
 
 
 @contextlib.contextmanager
@@ -71,12 +77,16 @@ def endpoint(folder: Path, keys: dict[str, bytes]) -> Iterator[Address]:
 
 @contextlib.contextmanager
 def _started(argv: list[str], settings: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(argv, env={**os.environ, **settings}, stderr=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(argv, env={**os.environ, **settings}, stderr=said)
+        try:
+            yield process
+        except NotStarted as error:
+            said.seek(max(0, said.seek(0, os.SEEK_END) - _SAID))
+            raise NotStarted(f"{error}; it said: {said.read().decode(errors='replace')}") from error
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=120)
 
 
 def _wait(process: subprocess.Popen[bytes], url: str) -> None:
@@ -86,4 +96,4 @@ def _wait(process: subprocess.Popen[bytes], url: str) -> None:
             if httpx.get(url, trust_env=False).status_code == 200:
                 return
         time.sleep(0.05)
-    raise RuntimeError("what is to be measured did not start")
+    raise NotStarted("what is to be measured did not start")

@@ -6,7 +6,7 @@ import math
 import statistics
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
@@ -30,6 +30,7 @@ BUDGET_S: Final = 60.0
 """For all requests of one page; a page so slow is asked for less often."""
 FEWEST: Final = 3
 DEADLINE_S: Final = 120.0
+PATIENCE_S: Final = 1_800.0
 
 
 class Taken(NamedTuple):
@@ -70,6 +71,7 @@ def figures(world: World, address: Address, pid: int, chosen: Options) -> Iterat
     store = world.place.store
     aim = AIM_MS[store] if store != "SQLite" or world.place.hosts <= SMALL else None
     with closing(signed_in(address)) as client:
+        yield Figure("pages answer after the start", until_ready(client), "s")
         for name, path in pages_of(world):
             taken = timed(client, path, pid, chosen.requests)
             few = "" if taken.asked >= chosen.requests else f" (asked {taken.asked} times)"
@@ -92,6 +94,17 @@ def signed_in(address: Address) -> httpx.Client:
     if answer.status_code != 303:
         raise RuntimeError(f"signing in failed: {answer.status_code} {answer.text[:200]}")
     return client
+
+
+def until_ready(client: httpx.Client) -> float:
+    """Seconds until the overview is there: figures may have to be added up first. At most PATIENCE_S."""
+    began = time.monotonic()
+    while time.monotonic() - began < PATIENCE_S:
+        with suppress(httpx.TransportError):
+            if client.get("/").status_code == 200:
+                break
+        time.sleep(1)
+    return time.monotonic() - began
 
 
 def timed(client: httpx.Client, path: str, pid: int, requests: int) -> Taken:
