@@ -73,17 +73,16 @@ def test_more_parts_than_are_counted_one_by_one_are_counted_together(
 
 def test_hosts_and_things_go_together_by_the_words_that_they_have() -> None:
     sizes = [
-        Size("hosts", 0b00, 5, 50),
-        Size("hosts", 0b01, 2, 20),
-        Size("hosts", 0b11, 1, 10),
-        Size("things", 0b00, 7, 40),
-        Size("things", 0b10, 3, 30),
-        Size("all-hosts", 0, 8, 80),
-        Size("all-things", 0, 10, 80),
+        Size("hosts", 0b00, 50),
+        Size("hosts", 0b01, 20),
+        Size("hosts", 0b11, 10),
+        Size("things", 0b00, 40),
+        Size("things", 0b10, 40),
+        Size("all", 0, 90),
     ]
     assert parts.parts(sizes, 0b11) == [
-        Part((0b01,), (0b10,), False, False, 20, 30),
-        Part((0b11,), (0b00, 0b10), False, True, 10, 70),
+        Part((0b01,), (0b10,), 20, 40, 70, 50),
+        Part((0b11,), (0b00, 0b10), 10, 80, 80, 10),
     ]
     assert parts.parts([s for s in sizes if s.side != "hosts"], 0b11) == []
 

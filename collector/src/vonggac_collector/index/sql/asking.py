@@ -66,9 +66,8 @@ class _AboutThings:
         self._connection = connection
         self._asked = asked
         self._statements = OfThings(asked, scope)
-        sizes = [
-            Size(s, int(b), n, int(links)) for s, b, n, links in connection.execute(self._statements.sizes())
-        ]
+        found = connection.execute(self._statements.sizes())
+        sizes = [Size(side, int(bits), int(links)) for side, bits, links in found]
         self._parts = parts(sizes, self._statements.full)
 
     def count(self, most: int = 0) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -12,30 +12,39 @@ MAX_PARTS: Final = 8
 
 
 class Size(msgspec.Struct, frozen=True):
-    """Hosts or things with those bits: how many, and how often they are had or have. `side`: hosts, things."""
+    """Hosts or things with those bits, by how often they are had or have. `side`: hosts, things, all."""
 
     side: str
     bits: int
-    number: int
     links: int
 
 
 class Part(msgspec.Struct, frozen=True):
-    """Hosts and things by their bits. `every_host`, `every_thing`: there are no others. `by_host`, `by_thing`: links of
-    these hosts, links of these things. `mixed`: of these links only those whose bits together are all.
+    """Hosts and things by their bits. `by_host`, `by_thing`: links of these hosts, of these things; `other_hosts`,
+    `other_things`: of all others. `mixed`: of these links only those whose bits together are all.
     """
 
     hosts: tuple[int, ...]
     things: tuple[int, ...]
-    every_host: bool
-    every_thing: bool
     by_host: int
     by_thing: int
+    other_hosts: int
+    other_things: int
     mixed: bool = False
+
+    @property
+    def every_host(self) -> bool:
+        """No other has anything."""
+        return self.other_hosts == 0
+
+    @property
+    def every_thing(self) -> bool:
+        """Nobody has another."""
+        return self.other_things == 0
 
 
 def parts(sizes: Iterable[Size], full: int) -> list[Part]:
-    """`sizes`: of what fits, by side and bits, and of all there is, by the sides all-hosts and all-things."""
+    """`sizes`: of what fits, by side and bits, and of all there is."""
     by_side: dict[str, dict[int, Size]] = {}
     for size in sizes:
         by_side.setdefault(size.side, {})[size.bits] = size
@@ -50,15 +59,16 @@ def parts(sizes: Iterable[Size], full: int) -> list[Part]:
     if mixed:
         union = {b for h, _ in pairs for b in h}, {b for _, t in pairs for b in t}
         pairs = [(tuple(sorted(union[0])), tuple(sorted(union[1])))]
-    return [
-        Part(
-            h,
-            t,
-            sum(some[b].number for b in h) == by_side["all-hosts"][0].number,
-            sum(these[b].number for b in t) == by_side["all-things"][0].number,
-            sum(some[b].links for b in h),
-            sum(these[b].links for b in t),
-            mixed,
-        )
-        for h, t in pairs
-    ]
+    return [_part(some, these, h, t, by_side["all"][0].links, mixed) for h, t in pairs]
+
+
+def _part(
+    some: Mapping[int, Size],
+    these: Mapping[int, Size],
+    hosts: tuple[int, ...],
+    things: tuple[int, ...],
+    links: int,
+    mixed: bool,
+) -> Part:
+    by_host, by_thing = sum(some[b].links for b in hosts), sum(these[b].links for b in things)
+    return Part(hosts, things, by_host, by_thing, links - by_host, links - by_thing, mixed)

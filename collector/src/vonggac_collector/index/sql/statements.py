@@ -82,19 +82,10 @@ class OfThings:
         ):
             some = sa.select(self._conditions.bits(table).label("bits"), links.label("links"))
             fitting = some.where(*self._conditions.of(table)).subquery()
-            number, total = sa.func.count(), sa.func.coalesce
-            made += [
-                sa.select(
-                    sa.literal(side), fitting.c.bits, number, total(sa.func.sum(fitting.c.links), 0)
-                ).group_by(fitting.c.bits),
-                sa.select(
-                    sa.literal(f"all-{side}"),
-                    sa.literal(0, sa.BigInteger),
-                    number,
-                    total(sa.func.sum(links), 0),
-                ).select_from(table),
-            ]
-        return sa.union_all(*made)
+            each = sa.select(sa.literal(side), fitting.c.bits, sa.func.sum(fitting.c.links))
+            made.append(each.group_by(fitting.c.bits))
+        total = sa.func.coalesce(sa.func.sum(self._has), 0)
+        return sa.union_all(*made, sa.select(sa.literal("all"), sa.literal(0, sa.BigInteger), total))
 
     def count(self, part: Part, most: int = 0) -> sa.Select[Any]:
         """How many fit, at most `most`; 0: all."""
@@ -195,26 +186,53 @@ class OfThings:
 
     def _by_thing(self, part: Part, fields: Sequence[Field]) -> sa.Select[Any]:
         """The fields of each thing, and how many of the hosts have it."""
-        one = self._things
-        columns = [self._conditions.column(f.path).label(f.name) for f in fields]
-        if part.every_host and not part.mixed and not self.by_link:
-            chosen = sa.select(*columns, one.c.holders.label("number"))
-            return chosen.where(*self._conditions.of(one, part.things))
+        kept = self._things.c.holders
+        if self._by_rest(part, part.other_hosts, part.by_thing):
+            others = _rest(hosts, self._conditions.of(hosts, part.hosts))
+            links = sa.select(self._held.c.thing).where(*_led(self._held, others, None, True))
+            return self._counted(self._things, self._held.c.thing, links, part.things, fields, kept)
         by_host = part.by_host * _OUT_OF_ORDER < part.by_thing
-        each = self._links(part, by_host, self._held.c.thing, sa.func.count().label("number"))
-        some = each.group_by(self._held.c.thing).subquery()
-        return sa.select(*columns, some.c.number).select_from(some.join(one, one.c.row == some.c.thing))
+        links = self._links(part, by_host, self._held.c.thing)
+        return self._counted(self._things, self._held.c.thing, links, part.things, fields)
 
     def _by_host(self, part: Part, fields: Sequence[Field]) -> sa.Select[Any]:
         """The fields of each host, and how many of the things it has."""
-        columns = [self._conditions.column(f.path).label(f.name) for f in fields]
-        if part.every_thing and not part.mixed and not self.by_link:
-            chosen = sa.select(*columns, self._has.label("number"))
-            return chosen.where(self._has > 0, *self._conditions.of(hosts, part.hosts))
+        if self._by_rest(part, part.other_things, part.by_host):
+            others = _rest(self._things, self._conditions.of(self._things, part.things))
+            links = sa.select(self._held.c.host).where(*_led(self._held, None, others, False))
+            return self._counted(hosts, self._held.c.host, links, part.hosts, fields, self._has)
         by_host = part.by_host <= part.by_thing * _OUT_OF_ORDER
-        each = self._links(part, by_host, self._held.c.host, sa.func.count().label("number"))
-        some = each.group_by(self._held.c.host).subquery()
-        return sa.select(*columns, some.c.number).select_from(some.join(hosts, hosts.c.row == some.c.host))
+        links = self._links(part, by_host, self._held.c.host)
+        return self._counted(hosts, self._held.c.host, links, part.hosts, fields)
+
+    def _by_rest(self, part: Part, others: int, links: int) -> bool:
+        """Whether it is less work to count what does not fit, and to take that from the numbers that are kept."""
+        return not part.mixed and not self.by_link and others * _OUT_OF_ORDER < links
+
+    def _counted(
+        self,
+        table: sa.Table,
+        link: sa.Column[Any],
+        links: sa.Select[Any],
+        bits: Sequence[int],
+        fields: Sequence[Field],
+        kept: sa.Column[Any] | None = None,
+    ) -> sa.Select[Any]:
+        """The fields of each row of the table that has links, and their number; with `kept`, how many that is more."""
+        columns = [self._conditions.column(f.path).label(f.name) for f in fields]
+        each = links.add_columns(sa.func.count().label("number")).group_by(link).subquery()
+        joined_to = each.c[link.name] == table.c.row
+        if kept is None:
+            return sa.select(*columns, each.c.number).select_from(each.join(table, joined_to))
+        number = kept - sa.func.coalesce(each.c.number, 0)
+        chosen = sa.select(*columns, number.label("number")).select_from(table.outerjoin(each, joined_to))
+        return chosen.where(number > 0, *self._conditions.of(table, bits))
+
+
+def _rest(table: sa.Table, clauses: Sequence[Clause]) -> sa.Select[Any]:
+    """All rows but those."""
+    some = sa.select(table.c.row).where(*clauses).correlate(None)
+    return sa.select(table.c.row).where(table.c.row.not_in(some))
 
 
 def _led(
