@@ -394,6 +394,23 @@ def test_the_commands_say_what_was_made_what_is_not_in_it_and_what_to_do_next(
     assert (status, "not what was saved" in err) == (2, True)
 
 
+def test_a_passphrase_that_is_none_or_that_others_may_read_is_refused(
+    place: Place, tmp_path: Path, command: Callable[..., tuple[int, str, str]]
+) -> None:
+    file = tmp_path / "passphrase"
+    file.touch(0o600)
+    words = ("backup", str(place.backups), "--key-passphrase", str(file))
+    status, _, err = command(*words)
+    assert (status, "is empty" in err) == (2, True)
+    file.write_text("rất dài\n")
+    file.chmod(0o644)
+    status, _, err = command(*words)
+    assert (status, "others may read it" in err, "rất dài" in err) == (2, True, False)
+    assert list(place.backups.iterdir()) == []
+    file.chmod(0o600)
+    assert command(*words)[0] == 0
+
+
 def test_faults_of_a_backup_are_named_on_standard_error(
     place: Place, command: Callable[..., tuple[int, str, str]]
 ) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from vonggac_collector.backup.making import make_backup
 from vonggac_collector.backup.manifest import Manifest
 from vonggac_collector.backup.restoring import FaultsFound, check_backup, restore
+from vonggac_collector.errors import SettingsError
 from vonggac_collector.settings import load_settings
 from vonggac_collector.state import read_secret
 
@@ -59,7 +60,12 @@ def _add_passphrase(command: argparse.ArgumentParser, text: str) -> None:
 
 
 def _passphrase(args: argparse.Namespace) -> str | None:
-    return None if args.key_passphrase is None else read_secret(args.key_passphrase)
+    if args.key_passphrase is None:
+        return None
+    passphrase = read_secret(args.key_passphrase)
+    if not passphrase:
+        raise SettingsError(f"{args.key_passphrase}: is empty; write a long passphrase into it")
+    return passphrase
 
 
 def _backup(args: argparse.Namespace) -> int:
