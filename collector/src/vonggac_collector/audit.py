@@ -12,9 +12,9 @@ from typing import Final
 
 import msgspec
 
+from .instants import to_microseconds
 from .ledger.interface import Transaction
 from .ledger.rows import AuditRow
-from .ledger.tables import to_microseconds
 
 NO_HASH: Final = "0" * 64
 MAX_REFUSALS_AUDITED_PER_HOUR: Final = 1_000

@@ -14,10 +14,10 @@ import msgspec
 
 from .ingest.outcomes import vectors_at
 from .ingest.quarters import newest_known
+from .instants import to_microseconds
 from .judging import GRACE, Bench, Books, Judge, Judged
 from .ledger.interface import Ledger, Transaction
 from .ledger.rows import Host, LookHead, Placement, System, Unit
-from .ledger.tables import to_microseconds
 from .rulebooks import Shelf
 from .score.parameters import Parameters
 from .score.system import agency_score, parent_score

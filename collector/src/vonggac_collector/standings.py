@@ -20,8 +20,8 @@ import msgspec
 from vonggac_contract.finding import Outcome
 
 from .board import Board, HostAt
+from .instants import from_microseconds
 from .ledger.standings import Head, HostStanding, Standing, StandingKind, order_of
-from .ledger.tables import from_microseconds
 from .score.gain import agency_gains
 from .score.parts import Cause, Part, Rise, deductions_of, gains_of, part_of, points_of, together
 from .score.system import by_cause, unassigned_weight

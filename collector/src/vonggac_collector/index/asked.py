@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from vonggac_collector.errors import Invalid
-from vonggac_collector.ledger.tables import to_microseconds
+from vonggac_collector.instants import to_microseconds
 from vonggac_collector.search.fields import FIELDS, ORDER, Field
 from vonggac_collector.search.query import Having, Is, Kind, Query, Range, Sort, Starts, Term, Word
 from vonggac_collector.search.versions import order_of

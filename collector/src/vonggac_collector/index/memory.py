@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from vonggac_collector.ledger.tables import to_microseconds
+from vonggac_collector.instants import to_microseconds
 from vonggac_collector.search.fields import VERSION_ORDER, Field
 from vonggac_collector.search.query import Query, Scope
 

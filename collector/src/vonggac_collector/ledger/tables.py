@@ -7,11 +7,11 @@ so that a score of the past can be computed again.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.types import TypeDecorator
+
+from .columns import NUMBER, Instant, in_order
 
 METADATA: Final = sa.MetaData(
     naming_convention={
@@ -22,35 +22,6 @@ METADATA: Final = sa.MetaData(
         "ck": "ck_%(table_name)s_%(constraint_name)s",
     }
 )
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
-
-
-def to_microseconds(moment: datetime) -> int:
-    """Microseconds since 1970 UTC. ValueError for a time without zone."""
-    if moment.tzinfo is None:
-        raise ValueError("a time without zone")
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def from_microseconds(value: int) -> datetime:
-    """The UTC time of `to_microseconds`."""
-    return _EPOCH + value * _MICROSECOND
-
-
-class Instant(TypeDecorator[datetime]):
-    """A moment, UTC."""
-
-    impl = sa.BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Any) -> int | None:
-        """To the database."""
-        return None if value is None else to_microseconds(value)
-
-    def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:
-        """From the database."""
-        return None if value is None else from_microseconds(value)
 
 
 def _table(name: str, *items: Any, **options: Any) -> sa.Table:
@@ -61,15 +32,8 @@ _Column = sa.Column
 _HOST: Final = sa.String(36)
 _DIGEST: Final = sa.String(64)
 _RULE: Final = sa.String(120)
-_NUMBER: Final = sa.BigInteger().with_variant(sa.Integer, "sqlite")
-"""Counted by the database; SQLite counts only what it calls INTEGER."""
 _SHELVED: Final = {"postgresql_partition_by": "LIST (shelf)"}
 """What is thrown away a shelf at a time is one partition a shelf on PostgreSQL (`sql.shelves`)."""
-
-
-def _in_order(length: int) -> sa.types.TypeEngine[str]:
-    """Text that sorts by code points in every database, as in Python."""
-    return sa.String(length, collation="C").with_variant(sa.String(length), "sqlite")
 
 
 def _shelf() -> sa.Column[str]:
@@ -362,7 +326,7 @@ refusals = _table(
 
 tries = _table(
     "tries",
-    _Column("number", _NUMBER, primary_key=True, autoincrement=True),
+    _Column("number", NUMBER, primary_key=True, autoincrement=True),
     _Column("key", _DIGEST, nullable=False, index=True),
     _Column("at", Instant, nullable=False),
     sqlite_autoincrement=True,
@@ -370,7 +334,7 @@ tries = _table(
 
 outbox = _table(
     "outbox",
-    _Column("number", _NUMBER, primary_key=True, autoincrement=True),
+    _Column("number", NUMBER, primary_key=True, autoincrement=True),
     _Column("kind", sa.String(8), nullable=False),
     _Column("subject", sa.String(80), nullable=False),
     _Column("queued_at", Instant, nullable=False),
@@ -408,10 +372,10 @@ standings = _table(
 
 host_standings = _table(
     "host_standings",
-    _Column("host", _in_order(36), primary_key=True),
+    _Column("host", in_order(36), primary_key=True),
     _Column("unit", sa.String(80), nullable=False, index=True),
     _Column("system", sa.String(80)),
-    _Column("hostname", _in_order(255), nullable=False),
+    _Column("hostname", in_order(255), nullable=False),
     _Column("os", sa.String(200), nullable=False),
     _Column("sample", sa.Boolean, nullable=False),
     _Column("score", sa.Integer),

@@ -12,7 +12,7 @@ from vonggac_collector.index import schema
 from vonggac_collector.index.asked import Asked
 from vonggac_collector.index.documents import iso
 from vonggac_collector.index.interface import Count, Row
-from vonggac_collector.ledger.tables import from_microseconds
+from vonggac_collector.instants import from_microseconds
 from vonggac_collector.search.query import Scope
 
 from .parts import Part, Size, parts

@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from vonggac_collector.index import schema
 from vonggac_collector.index.document import digest_of, host_key
 from vonggac_collector.index.interface import Fields, HostState, Item
-from vonggac_collector.ledger.tables import to_microseconds
+from vonggac_collector.instants import to_microseconds
 from vonggac_collector.search.query import Kind
 
 from .tables import (

@@ -8,12 +8,13 @@ from typing import Any, Final
 import msgspec
 import sqlalchemy as sa
 
+from vonggac_collector.instants import from_microseconds
+
 from .. import rows
 from ..tables import (
     agent_keys,
     agents,
     enrolment_tokens,
-    from_microseconds,
     placements,
     rulebooks,
     system_levels,

@@ -8,8 +8,10 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from vonggac_collector.instants import from_microseconds
+
 from .. import rows, tables
-from ..tables import from_microseconds, heartbeats, late_heartbeats
+from ..tables import heartbeats, late_heartbeats
 from . import together
 from .prepared import Prepared, Some
 from .tree import chunks, plain

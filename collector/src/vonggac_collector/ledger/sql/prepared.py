@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from ..tables import to_microseconds
+from vonggac_collector.instants import to_microseconds
+
 from . import together
 
 
