@@ -1,1 +1,1 @@
-"""The index in SQL, for a collector without Elasticsearch: a database of its own beside the ledger's."""
+"""The index in SQL, for a collector without Elasticsearch: a file beside its ledger, or a schema in its PostgreSQL."""
