@@ -34,7 +34,8 @@ LEASE: Final = timedelta(minutes=1)
 the same and overtake each other, which costs time and nothing else; the project's own figure."""
 WAY: Final = 3.0
 """Of the time that a piece of work took, how much is left to others while they are busy: a quarter is search's own, so
-that it is never starved; the project's own figure."""
+that it is never starved; once it is LATE behind, a half. The project's own figures."""
+LATE: Final = timedelta(minutes=2)
 FEW: Final = 5
 """Hosts that are read and written at once while others are busy, some 0.1 s of one processor."""
 _PAUSE_S: Final = 1.0
@@ -68,6 +69,7 @@ class Consumer(Background):
         self._now = now
         self._busy = busy
         self._spent_s = 0.0
+        self._oldest = now()
         self._pause_s = pause_s
         self._clock = clock
         self._checked_at: float | None = None
@@ -114,6 +116,7 @@ class Consumer(Background):
             ticket = tx.outbox.ticket()
         if not rows:
             return False
+        self._oldest = rows[0].queued_at
         try:
             with self._claimed([r.number for r in rows]):
                 self._tell(rows, ticket)
@@ -196,7 +199,8 @@ class Consumer(Background):
         """After a piece of work, leave the processor to those that machines wait for."""
         spent_s = time.thread_time()
         if self._busy():
-            self._stop.wait(WAY * (spent_s - self._spent_s))
+            way = WAY if self._now() - self._oldest < LATE else 1.0
+            self._stop.wait(way * (spent_s - self._spent_s))
         self._spent_s = spent_s
 
     def _fault(self) -> str:

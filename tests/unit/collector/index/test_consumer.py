@@ -13,7 +13,7 @@ from tests.unit.collector.machines import Machine, a_rulebook
 
 from vonggac_collector import rulebooks
 from vonggac_collector.errors import IndexFailed
-from vonggac_collector.index.consumer import FEW, WAY, Consumer
+from vonggac_collector.index.consumer import FEW, LATE, WAY, Consumer
 from vonggac_collector.index.interface import HostState, Index, Row, Taken
 from vonggac_collector.index.memory import MemoryIndex
 from vonggac_collector.index.reading import Reader
@@ -384,6 +384,10 @@ def test_while_machines_wait_little_is_done_at_once_and_most_of_the_time_is_thei
             pass
         assert waits == ([WAY] * (len(machines) // FEW) if busy else [])
         assert lag(desk.ledger).waiting == 0
+    # Search that is behind takes more of the time.
+    desk.accept(machines[0].report(now()), now() - LATE)
+    assert consumer.tell_some()
+    assert waits[-1] == 1.0
 
 
 def test_it_stops_when_it_is_told_to(desk: Desk, machine: Machine, clock: Clock) -> None:
