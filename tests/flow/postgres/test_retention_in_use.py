@@ -10,7 +10,7 @@ import pytest
 from tests.services.postgres import Server
 from tests.unit.collector.conftest import Desk
 from tests.unit.collector.machines import Machine
-from tests.unit.collector.test_retention import MONTHS, at, monthly, shelves
+from tests.unit.collector.test_retention import MONTHS, at, make_shelves, monthly, shelves
 
 from vonggac_collector.errors import Busy
 from vonggac_collector.ledger.interface import Ledger
@@ -65,6 +65,7 @@ class Reporting(threading.Thread):
 
 
 def test_machines_report_while_their_past_is_dropped(desk: Desk, second: Ledger) -> None:
+    make_shelves(desk, range(1, 7, 2))
     machines = [desk.enrol(Machine(seed=n)) for n in range(1, 5)]
     for machine in machines:
         monthly(desk, machine, range(1, 6))
@@ -90,6 +91,7 @@ def test_who_reads_for_long_is_waited_for_and_then_left_alone(
     desk: Desk, machine: Machine, second: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keeping, "_LOCK_MS", (50,) * 5)
+    make_shelves(desk, range(1, 7, 2))
     monthly(desk, machine, range(1, 6))
     with second.read() as reader:
         before = reader.chain.walk(machine.agent_id, (0, 0), 100)
