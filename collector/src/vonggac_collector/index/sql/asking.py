@@ -22,6 +22,7 @@ DIRECT: Final = 20_000
 """So many links are sorted at once; of more, what comes first is looked for first."""
 _RUNS: Final = 500
 _GROWTH: Final = 4
+_FETCHED: Final = 1_000
 
 Found = Any
 """Sort value, id, host and the parts of a document."""
@@ -97,7 +98,11 @@ class _AboutThings:
             return
         few = min(sum(p.by_host for p in self._parts), sum(p.by_thing for p in self._parts)) <= DIRECT
         if few or self._statements.sorted_by == "links":
-            yield from self._connection.execute(self._statements.rows(self._parts, limit))
+            # PostgreSQL hands all rows of an export over one by one, SQLite has them in memory.
+            options = {"yield_per": _FETCHED} if limit is None else {}
+            yield from self._connection.execute(
+                self._statements.rows(self._parts, limit), execution_options=options
+            )
             return
         left = limit
         for chunk in self._chunks(DIRECT if limit is None else limit):
