@@ -170,6 +170,52 @@ def unpack(body: bytes) -> Tally:
     )
 
 
+class _Peeked(msgspec.Struct, frozen=True, array_like=True):
+    """A `_Packed` of which little is looked at; the fields are in the same places."""
+
+    weight: msgspec.Raw
+    points: msgspec.Raw
+    causes: msgspec.Raw
+    rises: msgspec.Raw
+    deductions: msgspec.Raw
+    gains: msgspec.Raw
+    rules: list[str]
+    counts: bytes
+    unknown: msgspec.Raw
+    judges: msgspec.Raw
+    unassigned: msgspec.Raw
+    hosts: list[str]
+    first: dict[str, list[int]]
+
+
+_PEEKER: Final = msgspec.msgpack.Decoder(_Peeked)
+
+
+class Said(msgspec.Struct, frozen=True):
+    """What one rule says of a unit's hosts; of an agency with the ids of the first of them (`Tally.first`)."""
+
+    counts: Counts = Counts()
+    first: Sequence[str] = ()
+
+
+def said_of(tally: Tally, rule: str) -> Said:
+    """Of one rule."""
+    return Said(tally.counts.get(rule, Counts()), tally.first.get(rule, []))
+
+
+def peek(body: bytes, rule: str) -> Said:
+    """`said_of` the tally that was packed, in a fifth of the time of unpacking it."""
+    packed = _PEEKER.decode(zlib.decompress(body))
+    if rule not in packed.rules:
+        return Said()
+    width = len(_OUTCOMES) * 4
+    at = packed.rules.index(rule) * width
+    counts = array("I", packed.counts[at : at + width])
+    if byteorder == "big":
+        counts.byteswap()
+    return Said(Counts(*counts), [packed.hosts[p] for p in packed.first.get(rule, [])])
+
+
 def failing(host: HostAt) -> tuple[int, int]:
     """How many rules the host fails or meets only in part, and how many of these are critical."""
     if host.judged is None:

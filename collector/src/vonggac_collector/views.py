@@ -367,7 +367,7 @@ class EnrolPage(msgspec.Struct, frozen=True):
     units: list[UnitLink]
     """Those that fit what was asked for, the first hundred."""
     systems: list[SystemRow]
-    """Theirs, and those of the tokens' units."""
+    """Theirs, and those of the newest tokens' units."""
     tokens: list[TokenRow]
     recent: list[HostRow]
     """Hosts enrolled lately, newest first."""

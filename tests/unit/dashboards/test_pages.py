@@ -17,7 +17,8 @@ from starlette.testclient import TestClient
 from tests.unit.dashboards import sample
 from tests.unit.dashboards.house import PASSWORD, SampleQueries, client_of, make_app, signed_in
 
-from vonggac_collector.views import DeductionRow, HostPage, LookRow
+from vonggac_collector.auth import Caller
+from vonggac_collector.views import DeductionRow, EnrolPage, HostPage, LookRow, RulePage
 from vonggac_dashboards import static_files
 from vonggac_dashboards.language import language
 from vonggac_dashboards.pages.enrol import ended, two_lines, usable
@@ -688,6 +689,59 @@ def test_a_rules_page_leads_to_what_was_found_on_each_host_and_pages_its_units()
     assert page.count('<th scope="row"><a href="/units/') == 20
     rest = client.get("/rules/linux.ssh.root-login?from=20&lang=vi").text
     assert rest.count('<th scope="row"><a href="/units/') == len(many) - 20
+
+
+def test_beneath_a_unit_with_many_a_rules_page_leads_on_to_the_units_below_and_says_where_it_is() -> None:
+    queries = SampleQueries()
+    one = msgspec.structs.replace(sample.rule().failures[0], unit=sample.province("48"), hosts=[], beneath=94)
+    asked: list[str] = []
+
+    def rule(caller: Caller, rule_id: str, *, within: str = "", first: int = 0) -> RulePage:
+        asked.append(within)
+        here = sample.province(within) if within else None
+        return msgspec.structs.replace(sample.rule(), failures=[one], within=here)
+
+    queries.rule = rule  # type: ignore[method-assign]
+    client = signed_in(make_app(queries))
+    page = client.get("/rules/linux.ssh.root-login?lang=vi").text
+    assert 'href="/rules/linux.ssh.root-login?unit=48#failing"' in page
+    assert "94 đơn vị" in page
+    below = client.get("/rules/linux.ssh.root-login?unit=48&lang=vi").text
+    assert 'href="/rules/linux.ssh.root-login#failing"' in below
+    assert asked == ["", "48"]
+
+
+def test_a_province_with_many_communes_shows_some_at_a_time() -> None:
+    queries = SampleQueries()
+    row = queries.unit_page.children[0]
+    codes = [f"48/{n:03}" for n in range(120)]
+    many = [msgspec.structs.replace(row, unit=msgspec.structs.replace(row.unit, code=c)) for c in codes]
+    queries.unit_page = msgspec.structs.replace(queries.unit_page, children=many)
+    client = signed_in(make_app(queries))
+    first = client.get("/units/48?lang=en").text
+    assert ("1 to 50 of 120" in first, '/units/48/049"' in first) == (True, True)
+    assert '/units/48/050"' not in first
+    last = client.get("/units/48?units=100&lang=en").text
+    assert ("101 to 120 of 120" in last, '/units/48/119"' in last) == (True, True)
+
+
+def test_of_more_units_than_fit_the_enrolment_page_shows_those_whose_name_holds_a_text() -> None:
+    queries = SampleQueries()
+    asked: list[tuple[str, str]] = []
+
+    def enrol(caller: Caller, *, find: str = "", unit: str = "") -> EnrolPage:
+        asked.append((find, unit))
+        found = [sample.province("48")] if find != "nowhere" else []
+        return msgspec.structs.replace(sample.enrol(), units=found, units_total=3_355)
+
+    queries.enrol = enrol  # type: ignore[method-assign]
+    client = signed_in(make_app(queries))
+    page = client.get("/enrol?lang=en&find=da+nang&unit=48").text
+    assert 'name="find" value="da nang"' in page
+    assert "Make a token" in page
+    nowhere = client.get("/enrol?lang=en&find=nowhere").text
+    assert "No unit's name holds that text." in nowhere.replace("&#39;", "'")
+    assert asked == [("da nang", "48"), ("nowhere", "")]
 
 
 def test_who_was_sent_to_the_door_is_told_why(app: FastAPI) -> None:

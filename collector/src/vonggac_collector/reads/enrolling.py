@@ -30,13 +30,15 @@ def enrol_page(
     if unit in sight.units and unit not in codes:
         codes.append(unit)
     tokens = [t for t in tx.tokens.all() if t.unit in sight.units]
-    systems = sight.source.systems([*dict.fromkeys([*codes, *(t.unit for t in tokens)])])
+    newest = sorted(tokens, key=lambda t: t.created_at)[-UNITS:]
+    systems = sight.source.systems([*dict.fromkeys([*codes, *(t.unit for t in newest)])])
+    links = {code: sight.link(code) for code in {t.unit for t in tokens}}
     lately = sight.source.newest_hosts(sight.root.code, sight.as_of - _RECENT_DAYS, RECENT)
     return views.EnrolPage(
         as_of=sight.as_of,
         units=[sight.link(code) for code in codes],
         systems=[system_row(*found) for found in systems],
-        tokens=[token_row(t, sight.link(t.unit)) for t in tokens],
+        tokens=[token_row(t, links[t.unit]) for t in tokens],
         recent=sight.host_rows(lately),
         collector_url=collector_url,
         collector_keyid=collector_keyid,

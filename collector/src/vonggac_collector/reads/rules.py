@@ -9,7 +9,7 @@ import msgspec
 
 from vonggac_collector import views
 from vonggac_collector.errors import NotFound
-from vonggac_collector.standings import Counts, Unknown
+from vonggac_collector.standings import Counts, Said, Unknown
 from vonggac_contract.finding import SEVERITIES
 from vonggac_contract.rule import Rule
 from vonggac_rules.paragraph import explain
@@ -30,8 +30,7 @@ _TCVN: Final = "tcvn14423"
 
 def rule_list(sight: Sight, texts: Texts) -> list[views.RuleListRow]:
     """Every rule of the rulebook in force, those that fail most first."""
-    root = sight.root.code
-    return rows_of(sight.source.tallies([root])[root].counts, texts)
+    return rows_of(sight.source.tally(sight.root.code).counts, texts)
 
 
 def rows_of(counts: Mapping[str, Counts], texts: Texts) -> list[views.RuleListRow]:
@@ -66,7 +65,7 @@ def rule_page(sight: Sight, rule_id: str, texts: Texts, within: str, first: int)
     if book is None:
         raise NotFound
     rule, unit = book.rules[rule_id], sight.unit(within)
-    counts = sight.source.tallies([within])[within].counts.get(rule_id, _NONE)
+    said = sight.source.said(rule_id, [within]).get(within, Said())
     return views.RulePage(
         as_of=sight.as_of,
         id=rule.id,
@@ -81,7 +80,7 @@ def rule_page(sight: Sight, rule_id: str, texts: Texts, within: str, first: int)
         maps=rule.maps,
         clauses=_clauses(book, rule),
         profiles=[p.id for p in book.profiles.values() if rule_id in p.rules],
-        counts=counts.by_outcome(),
+        counts=said.counts.by_outcome(),
         failures=_failures(sight, rule_id, within, first),
         local=local_of_rule(book, rule_id),
         within=None if unit is sight.root else sight.link(within),
@@ -96,19 +95,18 @@ def _failures(sight: Sight, rule_id: str, within: str, first: int) -> list[views
         beneath = [u.code for u in sight.children(within) if u.code in tree.children]
         codes = [within, *(u.code for u in sight.children(within) if u.code not in tree.children)]
     rows, named = [], {}
-    for code, tally in sight.source.tallies(codes, own=True).items():
-        named[code] = tally.first.get(rule_id, [])
-        rows.append(_failure(sight, code, tally.counts.get(rule_id, _NONE), 0))
-    for code, tally in sight.source.tallies(beneath).items():
-        rows.append(_failure(sight, code, tally.counts.get(rule_id, _NONE), len(sight.under(code)) - 1))
+    for code, said in sight.source.said(rule_id, codes, own=True).items():
+        named[code] = said.first
+        rows.append(_failure(sight, code, said.counts, 0))
+    for code, said in sight.source.said(rule_id, beneath).items():
+        rows.append(_failure(sight, code, said.counts, len(sight.under(code)) - 1))
     rows = [r for r in rows if r.failing or r.unknown]
     rows.sort(key=lambda r: (-r.failing, -r.unknown, r.unit.code))
-    shown = {r.unit.code: named.get(r.unit.code, []) for r in rows[first : first + NAMED_UNITS]}
-    hosts = sight.source.hosts([h for ids in shown.values() for h in ids])
+    shown = {r.unit.code: named.get(r.unit.code, ()) for r in rows[first : first + NAMED_UNITS]}
+    found = sight.source.hosts([h for ids in shown.values() for h in ids])
+    hosts = {h.id: h for h in sight.host_rows([*found.values()])}
     return [
-        msgspec.structs.replace(
-            r, hosts=sight.host_rows([hosts[h] for h in shown.get(r.unit.code, []) if h in hosts])
-        )
+        msgspec.structs.replace(r, hosts=[hosts[h] for h in shown.get(r.unit.code, ()) if h in hosts])
         for r in rows
     ]
 

@@ -18,12 +18,15 @@ from vonggac_collector.ledger.rows import Host, Placement, System
 from vonggac_collector.ledger.standings import Head, HostStanding
 from vonggac_collector.standings import (
     Account,
+    Said,
     Tally,
     account_above,
     agency_account,
     host_standing,
     in_order,
     median,
+    peek,
+    said_of,
     system_heads,
     unpack,
 )
@@ -41,8 +44,11 @@ class Source(Protocol):
     def figures(self, codes: Sequence[str]) -> dict[str, Head]:
         """Of units with all beneath them."""
 
-    def tallies(self, codes: Sequence[str], *, own: bool = False) -> dict[str, Tally]:
-        """What lies behind those figures; `own`: of what the units have themselves, without those that have nothing."""
+    def tally(self, code: str) -> Tally:
+        """What lies behind those figures."""
+
+    def said(self, rule: str, codes: Sequence[str], *, own: bool = False) -> dict[str, Said]:
+        """What one rule says in those units; `own`: in what they have themselves, without those that have nothing."""
 
     def systems(self, codes: Sequence[str]) -> list[tuple[System, Head | None]]:
         """The information systems of those units."""
@@ -68,11 +74,14 @@ class Live:
         """See Source."""
         return {code: self._account(code).head for code in codes}
 
-    def tallies(self, codes: Sequence[str], *, own: bool = False) -> dict[str, Tally]:
+    def tally(self, code: str) -> Tally:
         """See Source."""
-        if not own:
-            return {code: self._account(code).tally for code in codes}
-        return {code: self._own(code).tally for code in codes if code in self.board.agencies}
+        return self._account(code).tally
+
+    def said(self, rule: str, codes: Sequence[str], *, own: bool = False) -> dict[str, Said]:
+        """See Source."""
+        some = [c for c in codes if not own or c in self.board.agencies]
+        return {c: said_of((self._own(c) if own else self._account(c)).tally, rule) for c in some}
 
     def _own(self, code: str) -> Account:
         return (
@@ -136,15 +145,17 @@ class Kept:
         found = {h.id: h for h in self._tx.standings.heads(codes) if h.kind == "unit"}
         return {code: found.get(code, _NOTHING) for code in codes}
 
-    def tallies(self, codes: Sequence[str], *, own: bool = False) -> dict[str, Tally]:
+    def tally(self, code: str) -> Tally:
+        """See Source."""
+        body = self._tx.standings.bodies("unit", [code]).get(code)
+        return account_above(code, [], None).tally if body is None else unpack(body)
+
+    def said(self, rule: str, codes: Sequence[str], *, own: bool = False) -> dict[str, Said]:
         """See Source."""
         above = [c for c in codes if own and c in self.tree.children]
         bodies = self._tx.standings.bodies("unit", [c for c in codes if c not in above])
         bodies |= self._tx.standings.bodies("own", above)
-        found = {code: unpack(body) for code, body in bodies.items()}
-        if own:
-            return found
-        return {code: found[code] if code in found else account_above(code, [], None).tally for code in codes}
+        return {code: peek(body, rule) for code, body in bodies.items()}
 
     def systems(self, codes: Sequence[str]) -> list[tuple[System, Head | None]]:
         """See Source."""

@@ -94,7 +94,7 @@ def unit_page(sight: Sight, code: str, trends: Trends, texts: Texts) -> views.Un
     """Where a unit stands, why, and what to do first. Raises NotFound."""
     unit, children = sight.unit(code), sight.children(code)
     figures = sight.source.figures([code, *(u.code for u in children)])
-    head, tally = figures[code], sight.source.tallies([code])[code]
+    head, tally = figures[code], sight.source.tally(code)
     rules = rows_of(tally.counts, texts)
     return views.UnitPage(
         as_of=sight.as_of,

@@ -50,11 +50,21 @@ class Part(msgspec.Struct, frozen=True):
     next: str
 
 
-def part_of(path: str, query: list[tuple[str, str]], first: int, size: int, whole: int, anchor: str) -> Part:
-    """The `size` rows from place `first` (from 0) of `whole`. `anchor`: id of the list in its page."""
+def part_of(
+    path: str,
+    query: list[tuple[str, str]],
+    first: int,
+    size: int,
+    whole: int,
+    anchor: str,
+    key: str = "from",
+) -> Part:
+    """The `size` rows from place `first` (from 0) of `whole`. `anchor`: id of the list in its page; `key`: what the
+    address calls the place.
+    """
 
     def link(start: int) -> str:
-        return here_with(path, query, **{"from": str(start) if start else ""}) + f"#{anchor}"
+        return here_with(path, query, **{key: str(start) if start else ""}) + f"#{anchor}"
 
     after, before = first + size, max(0, first - size)
     return Part(

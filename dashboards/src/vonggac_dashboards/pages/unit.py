@@ -32,6 +32,9 @@ from .shared import (
 router = APIRouter(include_in_schema=False)
 
 
+UNITS: Final = 50
+"""Units beneath on one page: a row with its trend takes about 1 kB."""
+UNITS_FROM: Final = "units"
 HOSTS: Final = 40
 HOSTS_BESIDE_CHILDREN: Final = 5
 """Hosts on one page, and where the units beneath take most of it; the page has to stay under 100 kB."""
@@ -54,6 +57,8 @@ def context(
     ages = [None if h.looked_at is None else (view.as_of - h.looked_at).total_seconds() for h in view.hosts]
     found = found_hosts(view.hosts, find)
     size = HOSTS_BESIDE_CHILDREN if view.children else HOSTS
+    place = first_asked(dict(query).get(UNITS_FROM), len(view.children))
+    children = view.children[place : place + UNITS]
     return {
         "view": view,
         "trend": sparkline(language, trend_points(view.trend), width=320, height=44),
@@ -64,7 +69,9 @@ def context(
             with_hosts=True,
             all_link=here_with(path, [], **dict([ALL_DEDUCTIONS])),
         ),
-        "charts": sparklines(language, view.children),
+        "children": children,
+        "units_part": part_of(path, query, place, UNITS, len(view.children), "units", UNITS_FROM),
+        "charts": sparklines(language, children),
         "heard": heard_strip(language, ages),
         "silence": sum(d.points for d in view.deductions if d.kind == SILENCE_KIND),
         "not_known": sum(d.points for d in view.deductions if d.kind == UNKNOWN_KIND),
