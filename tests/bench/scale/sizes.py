@@ -37,6 +37,7 @@ INTERVAL_S: Final = 900.0
 """Between two looks of a machine."""
 CHANGES_A_WEEK: Final = 2
 """Changed reports of a machine; the project's own figure."""
+LONGEST_ROUND_S: Final = 1_800.0
 ROUND_REPORTS: Final = 100
 """Changed reports between two rounds of the worker."""
 
@@ -131,6 +132,7 @@ def served(found: World, chosen: Options) -> Iterator[Figure]:
         if place.search is not None and place.search.pid is not None:
             pids["Elasticsearch"] = place.search.pid
         yield Figure("index: backlog of the above, told", telling.caught_up(found), "s")
+        yield Figure("worker: first round after the start, ended", round_ended(place), "s")
         if "pages" in chosen.parts:
             with Traffic(address, found, beats, reports) as traffic:
                 yield from asking.figures(found, address, pid, chosen)
@@ -144,6 +146,19 @@ def served(found: World, chosen: Options) -> Iterator[Figure]:
             yield from telling.figures(found, address, beats, chosen)
         for name, each in pids.items():
             yield Figure(f"memory of {name}", resident(each) / 1e6, "MB")
+
+
+def round_ended(place: Place) -> float:
+    """Seconds until figures of now are kept. At most LONGEST_ROUND_S."""
+    began, now = time.monotonic(), datetime.now(UTC)
+    with closing(open_ledger(place.url)) as ledger:
+        while time.monotonic() - began < LONGEST_ROUND_S:
+            with ledger.read() as tx:
+                newest = tx.standings.round()
+            if newest is not None and newest.as_of >= now:
+                break
+            time.sleep(0.5)
+    return time.monotonic() - began
 
 
 def verified(place: Place) -> Iterator[Figure]:
