@@ -56,6 +56,11 @@ PROBLEMS: Final[dict[str, Problem]] = {
         "Another report has this place in the chain",
         "A clone or a restored snapshot; enrol this machine again with a token for it.",
     ),
+    "kept-no-longer": Problem(
+        409,
+        "What had this place in the chain is no longer kept",
+        "A copy of an old report. A machine that cannot go on is enrolled again with a token for it.",
+    ),
     "epoch-mismatch": Problem(
         409, "The statement is of another epoch", "Enrol the machine again to begin an epoch."
     ),

@@ -154,6 +154,23 @@ def test_a_shelf_goes_when_its_months_are_over_and_the_chain_begins_after_it(
     assert verify_ledger(desk.ledger).faults == []
 
 
+@pytest.mark.hostile
+def test_a_report_sent_again_after_it_was_let_go_is_refused_and_blames_nobody(
+    desk: Desk, machine: Machine
+) -> None:
+    make_shelves(desk, range(1, 7, 2))
+    old = machine.report(at(1, 10), {1})
+    first = desk.accept(old, at(1, 10))
+    monthly(desk, machine, range(2, 7))
+    assert (first.status, desk.accept(old, at(6)).status) == (200, 200)
+    run(desk.ledger, at(6, 30))
+    answer = desk.accept(old, at(6, 30))
+    assert (answer.status, answer.code) == (409, "kept-no-longer")
+    with desk.ledger.read() as tx:
+        assert [a.status for a in tx.agents.all()] == ["active"]
+    assert desk.accept(machine.report(at(7), {2}), at(7)).status == 200
+
+
 def test_holds_are_of_somebody_there_for_a_reason_and_released_once(desk: Desk, machine: Machine) -> None:
     def hold(kind: HoldKind, subject: str, reason: str = "vụ việc", until: datetime | None = None) -> Hold:
         return add_hold(desk.ledger, kind, subject, reason, since=NOW, until=until, now=NOW, actor="test")

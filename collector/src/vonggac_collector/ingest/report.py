@@ -50,6 +50,11 @@ def take(
         others = tx.chain.at(agent.id, statement.epoch, statement.sequence)
         if others:
             return _fork(tx, row, agent, f"sequence {row.sequence} is {others[0].digest[:16]}… here", now)
+    if row.sequence <= agent.head_sequence:
+        # Retention dropped what had this place: nothing tells a replay from a fork any more, so nobody is blamed.
+        raise Refused(
+            "kept-no-longer", f"report {row.sequence} was kept as long as its level asks, and let go"
+        )
     if row.sequence > agent.head_sequence + 1:
         if tx.chain.count(agent.id, "pending") >= MAX_PENDING:
             raise Refused("too-far-ahead", f"{MAX_PENDING} reports wait for number {agent.head_sequence + 1}")
