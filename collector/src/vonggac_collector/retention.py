@@ -86,6 +86,20 @@ def level_of(shelf: str, months: Months, now: datetime) -> int | None:
     return level if began < kept_since(now, months[level]) else None
 
 
+def whole_since(tx: Transaction) -> datetime | None:
+    """The first moment of which nothing was let go: scores of moments before it would be those of what is left."""
+    newest, after = "", 0
+    while rows := tx.trail.walk(after, _PAGE):
+        newest = max(
+            [newest, *(r.subject for r in rows if r.action == DROPPED and _SHELF.fullmatch(r.subject))]
+        )
+        after = rows[-1].number
+    if not newest:
+        return None
+    year, month = int(newest[:4]), int(newest[5:7])
+    return datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
+
+
 def expired(shelves: Iterable[str], months: Months, now: datetime) -> list[tuple[str, int]]:
     """The shelves that were kept long enough, oldest first, with their levels."""
     found = [(shelf, level_of(shelf, months, now)) for shelf in shelves]

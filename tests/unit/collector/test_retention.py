@@ -30,6 +30,7 @@ from vonggac_collector.retention import (
     kept_since,
     load_months,
     retain,
+    whole_since,
 )
 from vonggac_collector.rulebooks import Shelf
 from vonggac_collector.score.parameters import load_parameters
@@ -136,6 +137,8 @@ def test_a_shelf_goes_when_its_months_are_over_and_the_chain_begins_after_it(
     make_shelves(desk, range(1, 7, 2))
     monthly(desk, machine, range(1, 7))
     assert run(desk.ledger, at(4, 30)).dropped == []
+    with desk.ledger.read() as tx:
+        assert whole_since(tx) is None
     foreseen = foresee(desk.ledger, MONTHS, at(6, 30)).dropped
     done = run(desk.ledger, at(6, 30)).dropped
     assert [(d.shelf, d.envelopes, d.held) for d in done] == [("2027-01-L3", 2, 0), ("2027-02-L3", 1, 1)]
@@ -152,6 +155,8 @@ def test_a_shelf_goes_when_its_months_are_over_and_the_chain_begins_after_it(
     assert msgspec.json.decode(trail(desk.ledger, DROPPING)[1].detail)["envelopes"] == 1
     assert run(desk.ledger, at(6, 30)).dropped == []
     assert verify_ledger(desk.ledger).faults == []
+    with desk.ledger.read() as tx:
+        assert whole_since(tx) == datetime(2027, 3, 1, tzinfo=UTC)
 
 
 @pytest.mark.hostile

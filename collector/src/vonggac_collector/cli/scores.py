@@ -10,6 +10,8 @@ from typing import Any, Final
 from vonggac_collector import rulebooks
 from vonggac_collector.auth.scope import require_unit
 from vonggac_collector.board import Board, BoardMaker
+from vonggac_collector.errors import Invalid
+from vonggac_collector.retention import whole_since
 from vonggac_collector.rulebooks import Shelf
 from vonggac_collector.score.grades import grade
 from vonggac_collector.score.parameters import load_parameters
@@ -59,6 +61,9 @@ def _score(args: argparse.Namespace) -> int:
         caller = operator(ledger, now)
         with ledger.read() as tx:
             unit = require_unit(tx.tree.units(as_of), caller, args.unit or caller.unit)
+            whole = None if args.as_of is None else whole_since(tx)
+        if whole is not None and as_of < whole:
+            raise Invalid(f"reports of before {whole:%Y-%m-%d} (UTC) are no longer kept: scores begin there")
         board = BoardMaker(ledger, Shelf(ledger), load_parameters()).at(as_of)
     found = described(board, unit.code)
     if args.json:
