@@ -61,7 +61,7 @@ def assert_same(ledger: Ledger, heads: list[Head], as_of: datetime) -> None:
         assert {(h.kind, h.id): h for h in tx.standings.heads()} == {(h.kind, h.id): h for h in heads}
         bodies = tx.standings.bodies("unit", list(board.units))
         hosts = tx.standings.find_hosts(None, "", 1000)
-        beneath = {code: tx.standings.find_hosts(code, "", 1000) for code in board.units}
+        beneath = {code: tx.standings.find_hosts(board.subtree(code), "", 1000) for code in board.units}
     assert figures.keys() == board.units.keys() == bodies.keys()
     for code, score in board.scores.items():
         head, tally = figures[code], unpack(bodies[code])

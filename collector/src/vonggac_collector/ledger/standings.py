@@ -109,7 +109,7 @@ class Standings(Protocol):
         """These are all hosts of the unit."""
 
     def hosts(self, ids: Sequence[str]) -> list[HostStanding]: ...
-    def find_hosts(self, above: str | None, text: str, limit: int) -> list[HostStanding]:
-        """Of the unit and all beneath it (None: of all), those whose name holds the text, casefolded, or whose id
-        begins with it; in the order of lists.
+    def find_hosts(self, units: Sequence[str] | None, text: str, limit: int) -> list[HostStanding]:
+        """Of the units (None: of all), those whose name holds the text, casefolded, or whose id begins with it; in the
+        order of lists.
         """

@@ -168,8 +168,8 @@ class Kept:
 
     def find_hosts(self, code: str, text: str, limit: int) -> list[HostStanding]:
         """See Source."""
-        above = None if self.tree.units[code].parent is None else code
-        return self._heard(self._tx.standings.find_hosts(above, text, limit))
+        units = None if self.tree.units[code].parent is None else self.tree.subtree(code)
+        return self._heard(self._tx.standings.find_hosts(units, text, limit))
 
     def newest_hosts(self, code: str, since: datetime, limit: int) -> list[HostStanding]:
         """See Source. Hosts enrolled since the last round are among them."""

@@ -50,12 +50,11 @@ class MemoryStandings:
     def hosts(self, ids: Sequence[str]) -> list[HostStanding]:
         return [self._store.host_standings[i] for i in ids if i in self._store.host_standings]
 
-    def find_hosts(self, above: str | None, text: str, limit: int) -> list[HostStanding]:
-        inside = None if above is None else self._store.beneath(above)
+    def find_hosts(self, units: Sequence[str] | None, text: str, limit: int) -> list[HostStanding]:
         found = [
             h
             for h in self._store.host_standings.values()
-            if (inside is None or h.unit in inside)
+            if (units is None or h.unit in units)
             and (text in h.hostname.casefold() or h.host.startswith(text))
         ]
         return sorted(found, key=lambda h: (order_of(h), h.hostname, h.host))[:limit]

@@ -8,11 +8,11 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from .. import rows, tables
+from .. import rows
 from ..tables import envelopes, looks, sections
 from . import together
 from .prepared import Prepared, Some
-from .tree import _IN_CHUNK, chunks, plain
+from .tree import _IN_CHUNK, each_agent, plain
 
 _HEAD: Final = sa.select(
     envelopes.c.digest,
@@ -39,25 +39,6 @@ _NEWEST: Final = (
     .order_by(looks.c.epoch.desc(), looks.c.sequence.desc())
     .limit(1)
 )
-_EARLIER: Final = looks.alias()
-_NEWEST_OF: Final = (
-    sa.select(*(looks.c[f] for f in rows.LookHead.__struct_fields__))
-    .select_from(looks)
-    .join(
-        tables.agents,
-        (looks.c.agent == tables.agents.c.id)
-        & (
-            looks.c.digest
-            == sa.select(_EARLIER.c.digest)
-            .where(_EARLIER.c.agent == tables.agents.c.id, _EARLIER.c.committed_at <= sa.bindparam("as_of"))
-            .order_by(_EARLIER.c.epoch.desc(), _EARLIER.c.sequence.desc())
-            .limit(1)
-            .correlate(tables.agents)
-            .scalar_subquery()
-        ),
-    )
-)
-"""One step down an index for each agent: a window over all looks would read years of them."""
 _FIRST_PENDING: Final = sa.select(sa.func.min(envelopes.c.sequence)).where(
     envelopes.c.agent == sa.bindparam("agent"),
     envelopes.c.epoch == sa.bindparam("epoch"),
@@ -161,8 +142,10 @@ class SqlChain:
         return None if row is None else rows.Look(*row)
 
     def newest_looks(self, as_of: datetime, agents: Sequence[str] | None = None) -> list[rows.LookHead]:
-        parts = chunks(_NEWEST_OF, tables.agents.c.id, agents)
-        return [rows.LookHead(*r) for q in parts for r in self._connection.execute(q, {"as_of": as_of})]
+        order = (looks.c.epoch.desc(), looks.c.sequence.desc())
+        names, known = rows.LookHead.__struct_fields__, looks.c.committed_at <= as_of
+        found = each_agent(self._connection, looks, names, known, order, 1, agents)
+        return [rows.LookHead(*r) for r in found]
 
     def vectors(self, digests: Sequence[str]) -> dict[str, bytes]:
         found: dict[str, bytes] = {}

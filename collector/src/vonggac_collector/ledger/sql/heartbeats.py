@@ -10,11 +10,11 @@ import sqlalchemy as sa
 
 from vonggac_collector.instants import from_microseconds
 
-from .. import rows, tables
+from .. import rows
 from ..tables import heartbeats, late_heartbeats
 from . import together
 from .prepared import Prepared, Some
-from .tree import chunks, plain
+from .tree import chunks, each_agent, plain
 
 _DAY: Final = Some(
     sa.select(heartbeats.c.agent, *[c for c in heartbeats.c if not c.primary_key]).where(
@@ -28,23 +28,6 @@ _UPDATE: Final = Prepared(
     sa.text(f"UPDATE heartbeats SET {_SET} WHERE agent = :agent AND day = :day")  # noqa: S608  names of columns
 )
 _DAYS_BACK: Final = 3
-_LATER: Final = heartbeats.alias()
-_RECENT: Final = (
-    sa.select(heartbeats.c.agent, heartbeats.c.day, heartbeats.c.mask)
-    .select_from(heartbeats)
-    .join(
-        tables.agents,
-        (heartbeats.c.agent == tables.agents.c.id)
-        & heartbeats.c.day.in_(
-            sa.select(_LATER.c.day)
-            .where(_LATER.c.agent == tables.agents.c.id, _LATER.c.day <= sa.bindparam("until"))
-            .order_by(_LATER.c.day.desc())
-            .limit(_DAYS_BACK)
-            .correlate(tables.agents)
-        ),
-    )
-)
-"""One step down an index for each agent: a window over all days would read years of them."""
 
 
 class SqlHeartbeats:
@@ -84,8 +67,10 @@ class SqlHeartbeats:
             self._connection.execute(late_heartbeats.insert(), plain(row))
 
     def recent(self, until: date, agents: Sequence[str] | None = None) -> list[tuple[str, date, bytes]]:
-        parts = chunks(_RECENT, tables.agents.c.id, agents)
-        return [(r[0], r[1], r[2]) for q in parts for r in self._connection.execute(q, {"until": until})]
+        names, known = ("agent", "day", "mask"), heartbeats.c.day <= until
+        order = (heartbeats.c.day.desc(),)
+        found = each_agent(self._connection, heartbeats, names, known, order, _DAYS_BACK, agents)
+        return [(r[0], r[1], r[2]) for r in found]
 
     def newest_late(self, as_of: datetime, agents: Sequence[str] | None = None) -> dict[str, datetime]:
         query = (

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from ..standings import Head, HostStanding, Round, Standing, StandingKind, order_of
 from ..tables import host_standings, standings
 from .prepared import Prepared, upsert
-from .tree import chunks, plain, under
+from .tree import chunks, plain
 
 _ROUND: Final = "round"
 _HEAD: Final = sa.select(*(standings.c[f] for f in Head.__struct_fields__)).where(
@@ -77,10 +77,10 @@ class SqlStandings:
         parts = chunks(_HOST, host_standings.c.host, ids)
         return [HostStanding(*r) for q in parts for r in self._connection.execute(q)]
 
-    def find_hosts(self, above: str | None, text: str, limit: int) -> list[HostStanding]:
+    def find_hosts(self, units: Sequence[str] | None, text: str, limit: int) -> list[HostStanding]:
         query = _HOST.order_by(host_standings.c.place, host_standings.c.hostname, host_standings.c.host)
-        if above is not None:
-            query = query.where(host_standings.c.unit.in_(under(above)))
+        if units is not None:
+            query = query.where(host_standings.c.unit.in_(units))
         if text:
             query = query.where(
                 host_standings.c.folded.contains(text, autoescape=True)
