@@ -30,7 +30,9 @@ GRACE: Final = timedelta(hours=24)
 CAP_RULES: Final[dict[str, Cap]] = {"linux.support.release": "end-of-life"}
 """Rules whose failing holds a cap. Unknown holds it too, or hiding would lift the score."""
 _LIFTS: Final = frozenset({Outcome.PASS, Outcome.NOT_APPLICABLE})
-_MAX_SCORES: Final = 50_000
+_OUTCOMES: Final = {o.value: o for o in Outcome}
+_MAX_SCORES: Final = 2_000
+"""Of some 60 kB each."""
 
 
 class Judge(msgspec.Struct, frozen=True):
@@ -96,7 +98,7 @@ class Bench:
                 a.rule,
                 weights[a.rule].domain,
                 weights[a.rule].severity,
-                Outcome(s.outcome),
+                _OUTCOMES[s.outcome],
                 s.passed,
                 s.of,
                 s.reason,

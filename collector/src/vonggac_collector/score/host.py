@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from math import lcm
+from operator import attrgetter
 from typing import NamedTuple
 
 from vonggac_contract.finding import DOMAINS, Domain, Outcome
@@ -26,6 +27,8 @@ from .values import (
     RuleWeight,
 )
 
+_BY_RULE = attrgetter("rule")
+_PLAIN = frozenset(Outcome) - {Outcome.PARTIAL}
 _DEDUCTS_NOTHING = frozenset({Outcome.PASS, Outcome.NOT_APPLICABLE})
 
 
@@ -60,8 +63,11 @@ def complete(full: Sequence[RuleWeight], reported: Iterable[RuleOutcome]) -> tup
             doubled.add(outcome.rule)
         said[outcome.rule] = outcome
     outcomes = []
-    for weight in sorted(full, key=lambda weight: weight.rule):
+    for weight in sorted(full, key=_BY_RULE):
         word = said.get(weight.rule)
+        if word is not None and word.outcome in _PLAIN and not doubled and _fits(word, weight):
+            outcomes.append(word)
+            continue
         verdict, passed, of, reason = Outcome.UNKNOWN, 0, 0, "not-reported"
         if weight.rule in doubled:
             reason = "reported-twice"
@@ -71,6 +77,10 @@ def complete(full: Sequence[RuleWeight], reported: Iterable[RuleOutcome]) -> tup
             verdict, passed, of, reason = word.outcome, word.passed, word.of, word.reason
         outcomes.append(RuleOutcome(weight.rule, weight.domain, weight.severity, verdict, passed, of, reason))
     return tuple(outcomes)
+
+
+def _fits(word: RuleOutcome, weight: RuleWeight) -> bool:
+    return word.domain == weight.domain and word.severity == weight.severity
 
 
 def _possible(outcome: RuleOutcome) -> bool:
