@@ -86,7 +86,7 @@ def resident(pid: int) -> int:
         with contextlib.suppress(OSError):
             lines = (one / "smaps_rollup").read_text().splitlines()
             found += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
-            left += [int(child) for child in (one / f"task/{one.name}/children").read_text().split()]
+            left += [int(n) for of in one.glob("task/*/children") for n in of.read_text().split()]
     return found
 
 
