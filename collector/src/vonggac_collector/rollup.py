@@ -66,10 +66,12 @@ def publish(ledger: Ledger, day: date, made: Sequence[DailyScore], now: datetime
     with ledger.write() as tx:
         there = {(r.kind, r.id): _said(r) for r in tx.scores.day(day)}
         differs = [r for r in made if there.get((r.kind, r.id)) != _said(r)]
-        tx.scores.put(made if now >= end_of(day) else differs)
+        written = list(made) if now >= end_of(day) else differs
+        tx.scores.put(written)
         if differs:
             # Telling the index is a change of the ledger, so what does not differ is not told.
-            tx.outbox.add("scores", [day.isoformat()], now)
+            since = min(r.as_of for r in written)
+            tx.outbox.add("scores", [f"{day.isoformat()}/{since.isoformat()}"], now)
 
 
 def _said(row: DailyScore) -> tuple[object, ...]:

@@ -48,7 +48,7 @@ def test_what_is_committed_is_announced_in_the_same_transaction(desk: Desk) -> N
     desk.accept(machine.report(NOW))
     assert drain(desk.ledger) == [("host", machine.agent_id)]
     publish_day(desk.ledger, day_of(NOW), NOW)
-    assert drain(desk.ledger) == [("scores", "2026-11-23")]
+    assert drain(desk.ledger) == [("scores", f"2026-11-23/{NOW.isoformat()}")]
 
 
 def test_who_is_at_it_for_longer_keeps_what_it_claimed(ledger: Ledger) -> None:

@@ -153,7 +153,10 @@ class Consumer(Background):
         dead = {newest[agent].number: why for agent, why in taken.refused.items()}
         for row in rows:
             if row.kind == "scores":
-                scores = self._reader.scores(date.fromisoformat(row.subject))
+                day, _, since = row.subject.partition("/")
+                scores = self._reader.scores(
+                    date.fromisoformat(day), datetime.fromisoformat(since) if since else None
+                )
                 for why in list(self._index.put_scores(scores, ticket).values())[:1]:
                     dead[row.number] = why
         everybody = self._reader.hosts() if any(r.kind == "rulebook" for r in rows) else []

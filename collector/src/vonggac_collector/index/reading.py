@@ -76,13 +76,13 @@ class Reader:
                     found.broken[agent] = f"cannot be made into documents: {type(e).__name__}: {e}"
         return found
 
-    def scores(self, day: date) -> list[Score]:
-        """What was published for that day."""
+    def scores(self, day: date, since: datetime | None = None) -> list[Score]:
+        """What was published for that day; as of `since` or later, if it is given."""
         now = self._now()
         with self._ledger.read() as tx:
             units = {u.code: u for u in tx.tree.units(now)}
             unit_of = {s.id: s.unit for s in tx.tree.systems(now)}
-            rows = tx.scores.day(day)
+            rows = [r for r in tx.scores.day(day) if since is None or r.as_of >= since]
         return [score(r, path_of(units, r.id if r.kind == "unit" else unit_of.get(r.id, ""))) for r in rows]
 
 

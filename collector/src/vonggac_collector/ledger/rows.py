@@ -326,7 +326,8 @@ class AuditRow(msgspec.Struct, frozen=True):
 class OutboxRow(msgspec.Struct, frozen=True):
     """Something that the index is to be told. It says where to look, never what is there: the ledger says that.
 
-    `subject`: the agent's id for "look" and "host", the day (ISO 8601) for "scores", the digest for "rulebook".
+    `subject`: the agent's id for "look" and "host", the digest for "rulebook"; for "scores" the day and, after a slash,
+    the moment from which on its scores were written (ISO 8601).
     `attempts` that failed; `next_at`: not before then; `error` of the last attempt.
     """
 

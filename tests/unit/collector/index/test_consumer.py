@@ -281,6 +281,13 @@ def test_scores_are_told_when_they_differ_and_telling_them_is_no_reason_to_publi
     assert found["hsyt"]["organization.id"] == "ha-noi/so-y-te"
     publish_day(desk.ledger, day_of(NOW), NOW + 2 * MINUTE)
     assert lag(desk.ledger).waiting == 0
+    desk.accept(machine.report(NOW + 3 * MINUTE, {2, 3}), NOW + 3 * MINUTE)
+    before = {s.fields["vonggac.id"]: s for s in index.scores.values()}
+    clock.moment += 5 * MINUTE
+    publish_day(desk.ledger, day_of(NOW), NOW + 4 * MINUTE)
+    drain(consumer)
+    told = {i for s in index.scores.values() if s is not before[i := s.fields["vonggac.id"]]}
+    assert {"ha-noi/so-y-te", "hsyt"} <= told < set(found)
 
 
 def test_who_has_nothing_to_do_commits_nothing(desk: Desk, machine: Machine, clock: Clock) -> None:
