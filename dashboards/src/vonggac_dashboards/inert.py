@@ -6,6 +6,7 @@ replaced by a visible sign that carries their code point. Nothing is left out.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Any, Final
 
@@ -16,6 +17,8 @@ HIDDEN_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """General categories of the Unicode Character Database whose characters have no shape of their own."""
 BLANKS: Final = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f")
 """Letters and signs drawn as nothing (fillers, braille blank, grapheme joiner)."""
+PLAIN: Final = re.compile(r"[\x20-\x7e\u00a0-\u00ac\u00ae-\u024f\u1e00-\u1eff\u2013-\u201e\u2026]*")
+"""Texts whose characters all show themselves and mark no other: nearly all, so they are not looked at one by one."""
 MAX_SHOWN: Final = 600
 """Characters of one text on a page; the rest is counted, not shown."""
 MAX_MARKS: Final = 2
@@ -57,6 +60,8 @@ def inert(value: object, most: int = MAX_SHOWN) -> Markup:
     """`value` as isolated, fully visible text, at most `most` characters and a count of the rest."""
     text = value if isinstance(value, str) else words_of(value)
     shown, rest = text[:most], len(text) - most
+    if rest <= 0 and PLAIN.fullmatch(shown):
+        return Markup("<bdi>") + escape(shown) + Markup("</bdi>")
     parts: list[Markup] = []
     plain: list[str] = []
     marks = 0

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.unit.dashboards import sample
 
 from vonggac_dashboards import format
-from vonggac_dashboards.inert import MAX_SHOWN, inert, is_hidden, visible, words_of
+from vonggac_dashboards.inert import MAX_SHOWN, PLAIN, inert, is_hidden, visible, words_of
 from vonggac_dashboards.instructions import instructions
 from vonggac_dashboards.language import language
 from vonggac_dashboards.words import profile_name, word
@@ -69,6 +69,13 @@ def test_no_text_can_bring_markup_or_anything_unseen_to_a_page(text: str) -> Non
     assert not [c for c in shown if is_hidden(c)]
     assert "<script" not in shown.replace("<span", "")
     assert unicodedata.normalize("NFC", bare) is not None
+
+
+def test_what_is_taken_for_plain_at_a_glance_hides_nothing_and_marks_nothing() -> None:
+    plain = [c for c in map(chr, range(0x11_0000)) if PLAIN.fullmatch(c)]
+    assert len(plain) > 800
+    assert not [c for c in plain if is_hidden(c) or unicodedata.combining(c)]
+    assert inert("Nghị định 85/2016/NĐ-CP <b>") == "<bdi>Nghị định 85/2016/NĐ-CP &lt;b&gt;</bdi>"
 
 
 def test_a_hostile_name_is_shown_whole_and_harmless() -> None:
