@@ -31,8 +31,8 @@ from .standings import (
     kept,
     median,
     system_heads,
-    unpack,
 )
+from .tallies import unpack
 from .unit_tree import UnitTree
 
 DECAY: Final = 900

@@ -2,17 +2,14 @@
 behind them. Pure.
 
 A tally of an agency comes from its board; that of a unit above from the tallies of the units beneath it, and says
-exactly what a board of all their hosts would say. The ledger keeps them packed (`ledger.standings`).
+exactly what a board of all their hosts would say (`tallies` has the value, `ledger.standings` the rows).
 """
 
 from __future__ import annotations
 
-import zlib
-from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from sys import byteorder
 from typing import Final
 
 import msgspec
@@ -23,9 +20,10 @@ from .board import Board, HostAt
 from .instants import from_microseconds
 from .ledger.standings import Head, HostStanding, Standing, StandingKind, order_of
 from .score.gain import agency_gains
-from .score.parts import Cause, Part, Rise, deductions_of, gains_of, part_of, points_of, together
+from .score.parts import deductions_of, gains_of, part_of, points_of, together
 from .score.system import by_cause, unassigned_weight
-from .score.values import Deduction, GroupScore, Kind
+from .score.values import Deduction, GroupScore
+from .tallies import OUTCOMES, Counts, Tally, Unassigned, Unknown, pack
 
 FAILING: Final = frozenset({Outcome.FAIL, Outcome.PARTIAL})
 FORMAT: Final = 1
@@ -35,185 +33,8 @@ GAINS: Final = 20
 FIRST: Final = 5
 """Hosts that are kept of each rule that fails or is not known in an agency."""
 _SECOND: Final = 1_000_000
-_OUTCOMES: Final = (Outcome.FAIL, Outcome.PARTIAL, Outcome.UNKNOWN, Outcome.PASS, Outcome.NOT_APPLICABLE)
-_PLACES: Final = {id(outcome): place for place, outcome in enumerate(_OUTCOMES)}
+_PLACES: Final = {id(outcome): place for place, outcome in enumerate(OUTCOMES)}
 """An outcome is hashed in Python, its identity is not."""
-
-
-class Counts(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Hosts by what one rule says of them."""
-
-    fail: int = 0
-    partial: int = 0
-    unknown: int = 0
-    passed: int = 0
-    not_applicable: int = 0
-
-    @property
-    def failing(self) -> int:
-        """Failing, or met only in part."""
-        return self.fail + self.partial
-
-    @property
-    def of(self) -> int:
-        """All that are asked."""
-        return sum(msgspec.structs.astuple(self))
-
-    def by_outcome(self) -> dict[str, int]:
-        """Outcome -> hosts, without those that none has."""
-        found = zip(_OUTCOMES, msgspec.structs.astuple(self), strict=True)
-        return {outcome.value: number for outcome, number in found if number}
-
-
-class Unknown(msgspec.Struct, frozen=True, array_like=True):
-    """What is not known for one reason: on how many hosts, and of each rule on how many."""
-
-    hosts: int
-    rules: dict[str, int]
-
-
-class Unassigned(msgspec.Struct, frozen=True, array_like=True):
-    """An agency's hosts in no system, as the one group that they count as."""
-
-    score: int
-    hosts: int
-    weight: int
-
-
-class Tally(msgspec.Struct, frozen=True):
-    """What lies behind a unit's figures. `part`: what it brings to the unit above.
-
-    `deductions` add up to FULL - score, `gains` are rule, hosts and points, both largest first. `judges`: the rulebook
-    ("": the newest) and profile that its hosts are judged by. `first`: of an agency, by rule, the ids of a few hosts
-    where it fails, then where it is not known.
-    """
-
-    part: Part
-    deductions: list[Deduction]
-    gains: list[tuple[str, int, int]]
-    counts: dict[str, Counts]
-    unknown: dict[str, Unknown]
-    judges: list[tuple[str, str]]
-    unassigned: Unassigned | None = None
-    first: dict[str, list[str]] = {}
-
-
-class _Packed(msgspec.Struct, frozen=True, array_like=True):
-    """As it is kept. Shares are longer than 64 bits; `first` are places in `hosts`."""
-
-    weight: int
-    points: int
-    causes: list[tuple[Kind, str, int, str]]
-    rises: list[tuple[str, int, int]]
-    deductions: list[tuple[Kind, str, int, int]]
-    gains: list[tuple[str, int, int]]
-    rules: list[str]
-    counts: bytes
-    unknown: dict[str, Unknown]
-    judges: list[tuple[str, str]]
-    unassigned: Unassigned | None
-    hosts: list[str]
-    first: dict[str, list[int]]
-
-
-_ENCODER: Final = msgspec.msgpack.Encoder()
-_DECODER: Final = msgspec.msgpack.Decoder(_Packed)
-
-
-def pack(tally: Tally) -> bytes:
-    """A tally as the ledger keeps it."""
-    hosts = {
-        host: place for place, host in enumerate(dict.fromkeys(h for f in tally.first.values() for h in f))
-    }
-    counts = array("I", (n for c in tally.counts.values() for n in msgspec.structs.astuple(c)))
-    if byteorder == "big":
-        counts.byteswap()
-    packed = _Packed(
-        tally.part.weight,
-        tally.part.points,
-        [(kind, what, c.hosts, f"{c.share:x}") for (kind, what), c in tally.part.causes.items()],
-        [(rule, r.hosts, r.points) for rule, r in tally.part.rises.items()],
-        [(d.kind, d.what, d.points, d.hosts) for d in tally.deductions],
-        tally.gains,
-        [*tally.counts],
-        counts.tobytes(),
-        tally.unknown,
-        tally.judges,
-        tally.unassigned,
-        [*hosts],
-        {rule: [hosts[h] for h in found] for rule, found in tally.first.items()},
-    )
-    return zlib.compress(_ENCODER.encode(packed), 1)
-
-
-def unpack(body: bytes) -> Tally:
-    """What `pack` packed. Only for the ledger's own bytes."""
-    packed = _DECODER.decode(zlib.decompress(body))
-    counts = array("I", packed.counts)
-    if byteorder == "big":
-        counts.byteswap()
-    width = len(_OUTCOMES)
-    return Tally(
-        Part(
-            packed.weight,
-            packed.points,
-            {(kind, what): Cause(hosts, int(share, 16)) for kind, what, hosts, share in packed.causes},
-            {rule: Rise(hosts, points) for rule, hosts, points in packed.rises},
-        ),
-        [Deduction(kind, what, points, hosts=hosts) for kind, what, points, hosts in packed.deductions],
-        packed.gains,
-        {rule: Counts(*counts[n * width : (n + 1) * width]) for n, rule in enumerate(packed.rules)},
-        packed.unknown,
-        packed.judges,
-        packed.unassigned,
-        {rule: [packed.hosts[p] for p in places] for rule, places in packed.first.items()},
-    )
-
-
-class _Peeked(msgspec.Struct, frozen=True, array_like=True):
-    """A `_Packed` of which little is looked at; the fields are in the same places."""
-
-    weight: msgspec.Raw
-    points: msgspec.Raw
-    causes: msgspec.Raw
-    rises: msgspec.Raw
-    deductions: msgspec.Raw
-    gains: msgspec.Raw
-    rules: list[str]
-    counts: bytes
-    unknown: msgspec.Raw
-    judges: msgspec.Raw
-    unassigned: msgspec.Raw
-    hosts: list[str]
-    first: dict[str, list[int]]
-
-
-_PEEKER: Final = msgspec.msgpack.Decoder(_Peeked)
-
-
-class Said(msgspec.Struct, frozen=True):
-    """What one rule says of a unit's hosts; of an agency with the ids of the first of them (`Tally.first`)."""
-
-    counts: Counts = Counts()
-    first: Sequence[str] = ()
-
-
-def said_of(tally: Tally, rule: str) -> Said:
-    """Of one rule."""
-    return Said(tally.counts.get(rule, Counts()), tally.first.get(rule, []))
-
-
-def peek(body: bytes, rule: str) -> Said:
-    """`said_of` the tally that was packed, in a fifth of the time of unpacking it."""
-    packed = _PEEKER.decode(zlib.decompress(body))
-    if rule not in packed.rules:
-        return Said()
-    width = len(_OUTCOMES) * 4
-    at = packed.rules.index(rule) * width
-    counts = array("I", packed.counts[at : at + width])
-    if byteorder == "big":
-        counts.byteswap()
-    return Said(Counts(*counts), [packed.hosts[p] for p in packed.first.get(rule, [])])
 
 
 def failing(host: HostAt) -> tuple[int, int]:
@@ -362,7 +183,7 @@ def _counts(hosts: Iterable[HostAt]) -> dict[str, Counts]:
         for verdict in host.judged.input.rules if host.judged is not None else ():
             numbers = found.get(verdict.rule)
             if numbers is None:
-                numbers = found[verdict.rule] = [0] * len(_OUTCOMES)
+                numbers = found[verdict.rule] = [0] * len(OUTCOMES)
             numbers[_PLACES[id(verdict.outcome)]] += 1
     return {rule: Counts(*found[rule]) for rule in sorted(found)}
 

@@ -29,7 +29,8 @@ from vonggac_collector.score.gain import agency_gains, parent_gains
 from vonggac_collector.score.parameters import load_parameters
 from vonggac_collector.score.system import by_cause
 from vonggac_collector.score.values import AgencyScore
-from vonggac_collector.standings import GAINS, Tally, host_standing, in_order, unpack
+from vonggac_collector.standings import GAINS, host_standing, in_order
+from vonggac_collector.tallies import Tally, unpack
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)

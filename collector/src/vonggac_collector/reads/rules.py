@@ -9,7 +9,7 @@ import msgspec
 
 from vonggac_collector import views
 from vonggac_collector.errors import NotFound
-from vonggac_collector.standings import Counts, Said, Unknown
+from vonggac_collector.tallies import Counts, Said, Unknown
 from vonggac_contract.finding import SEVERITIES
 from vonggac_contract.rule import Rule
 from vonggac_rules.paragraph import explain

@@ -18,18 +18,14 @@ from vonggac_collector.ledger.rows import Host, Placement, System
 from vonggac_collector.ledger.standings import Head, HostStanding
 from vonggac_collector.standings import (
     Account,
-    Said,
-    Tally,
     account_above,
     agency_account,
     host_standing,
     in_order,
     median,
-    peek,
-    said_of,
     system_heads,
-    unpack,
 )
+from vonggac_collector.tallies import Said, Tally, peek, said_of, unpack
 from vonggac_collector.unit_tree import UnitTree
 
 _NOTHING = Head("unit", "", "", "", None, 0, 0, 0, 0, 0, None)

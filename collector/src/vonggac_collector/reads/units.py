@@ -11,7 +11,7 @@ from vonggac_collector import views
 from vonggac_collector.ledger.rows import Unit
 from vonggac_collector.ledger.standings import Head
 from vonggac_collector.score.values import Deduction
-from vonggac_collector.standings import Unassigned
+from vonggac_collector.tallies import Unassigned
 
 from .profiles import local_of_judges
 from .rules import rows_of, unknown_rows

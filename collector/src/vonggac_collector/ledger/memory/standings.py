@@ -61,4 +61,6 @@ class MemoryStandings:
 
 
 def _head(standing: Standing) -> Head:
-    return Head(*(getattr(standing, name) for name in Head.__struct_fields__))
+    figures = msgspec.structs.asdict(standing)
+    del figures["body"]
+    return Head(**figures)
