@@ -210,11 +210,15 @@ def test_on_a_new_machine_the_key_comes_back_with_its_passphrase(place: Place, t
     assert stat.S_IMODE((tmp_path / "new" / "ledger.db").stat().st_mode) == 0o600
 
 
-def test_without_the_passphrase_the_ledger_comes_back_and_the_key_is_named_as_missing(
+def test_without_a_key_nobody_can_tell_who_made_a_backup_and_it_comes_back_only_if_asked_for(
     place: Place, tmp_path: Path
 ) -> None:
     backup, _ = place.save(passphrase="rất dài")
-    done = restore(at(tmp_path / "new"), backup, now=LATER, actor="test", report=quiet)
+    other_rows(backup / "manifest.json")
+    with pytest.raises(SettingsError, match="who made this backup"):
+        restore(at(tmp_path / "new"), backup, now=LATER, actor="test", report=quiet)
+    assert not (tmp_path / "new").exists()
+    done = restore(at(tmp_path / "new"), backup, now=LATER, actor="test", unsigned=True, report=quiet)
     assert done.key == "missing"
     assert not (tmp_path / "new" / KEY_FILE).exists()
 
@@ -239,6 +243,11 @@ def other_rows(path: Path) -> None:
     path.write_bytes(msgspec.json.encode(made))
 
 
+def a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
 def a_link(path: Path) -> None:
     path.rename(path.with_name("elsewhere"))
     path.symlink_to(path.with_name("elsewhere"))
@@ -252,6 +261,7 @@ def a_link(path: Path) -> None:
         ("ledger.db", Path.unlink, "missing"),
         ("ledger.db", a_link, "missing"),
         ("manifest.json", other_rows, "not signed"),
+        ("manifest.json", a_pipe, "missing"),
         ("manifest.json", lambda p: p.write_bytes(b" " * 300_000), "larger"),
         ("manifest.sig", lambda p: p.write_bytes(b"00" * 64), "not signed"),
         ("manifest.sig", lambda p: p.write_bytes("ký".encode()), "not signed"),

@@ -154,6 +154,8 @@ def _check_signature(folder: Path, raw: bytes, public_key: bytes) -> None:
 
 
 def _bounded(path: Path, most: int) -> bytes:
+    if path.is_symlink() or not path.is_file():
+        raise BackupDamaged(f"{path}: is missing")
     with path.open("rb") as file:
         raw = file.read(most + 1)
     if len(raw) > most:

@@ -51,6 +51,11 @@ def add_commands(commands: Commands) -> None:
         action="store_true",
         help="even if a chain or the audit log in the backup is broken",
     )
+    back.add_argument(
+        "--unsigned",
+        action="store_true",
+        help="even if there is no key to check the backup's signature by: the last resort, when the key is lost",
+    )
     _add_passphrase(back, "opens the signing key of the backup, if there is none here")
     back.add_argument("--json", action="store_true", help="for programs")
 
@@ -98,6 +103,7 @@ def _restore(args: argparse.Namespace) -> int:
             actor=actor(),
             replace=args.replace,
             despite_faults=args.despite_faults,
+            unsigned=args.unsigned,
             passphrase=_passphrase(args),
             report=_progress(),
         )
@@ -119,7 +125,11 @@ def _restore(args: argparse.Namespace) -> int:
             "start the collector: machines send again what they still hold; then run `vonggac-collector ledger missing`"
         )
     if done.key == "missing":
-        print("the signing key is missing: put it into the state folder before the start", file=sys.stderr)
+        print(
+            "the signature was not checked, and the signing key is missing: put it into the state folder before the "
+            "start",
+            file=sys.stderr,
+        )
     return GOOD
 
 
