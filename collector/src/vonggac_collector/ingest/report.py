@@ -146,7 +146,7 @@ def _commit(
         tx.findings.add_rules(rules, packed)
     vector = Vector(rules, list_at(tx, rules), [t.said for t in reading.told])
     held = tx.chain.held(row.agent)
-    look = projection.project(statement, row, vector, now, _flags(statement, row, held))
+    look = projection.project(statement, row, vector, now, flags_of(statement, row, held))
     if first_seen:
         tx.chain.add(replace(row, state="committed", committed_at=now, receipt=payload))
     else:
@@ -174,7 +174,8 @@ def _commit(
     return payload, agent
 
 
-def _flags(statement: Statement, row: EnvelopeRow, held: set[tuple[str, str]]) -> str:
+def flags_of(statement: Statement, row: EnvelopeRow, held: set[tuple[str, str]]) -> str:
+    """What people are told about a report, words in a row. `held`: the sections' content that was there before."""
     flags = []
     if statement.report.finished_at - row.received_at > CLOCK_AHEAD:
         flags.append("clock-ahead")

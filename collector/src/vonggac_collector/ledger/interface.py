@@ -115,6 +115,14 @@ class Chain(Protocol):
     def newest_looks(self, as_of: datetime, agents: Sequence[str] | None = None) -> list[rows.LookHead]:
         """Of each of the agents, or of all, the newest by epoch and sequence of those committed by then."""
 
+    def walk_looks(
+        self, after: tuple[str, int, int, str], until: tuple[str, int, int, str] | None
+    ) -> list[rows.Look]:
+        """Looks of all agents in the order of `walk_all`, those after `after` up to `until`, or to the end."""
+
+    def look_before(self, agent: str, epoch: int, sequence: int) -> rows.Look | None:
+        """The newest before that place."""
+
     def vectors(self, digests: Sequence[str]) -> dict[str, bytes]:
         """The packed answers of looks."""
 
@@ -134,6 +142,9 @@ class Findings(Protocol):
         """A list of rules that vectors answer; nothing if it is there."""
 
     def rules(self, digest: str) -> bytes | None: ...
+    def lists(self) -> dict[str, bytes]:
+        """Every list of rules, packed, by its digest."""
+
     def differ(
         self, agent: str, wrong: Sequence[rows.Failing], mended: Sequence[str], changes: Sequence[rows.Change]
     ) -> None:

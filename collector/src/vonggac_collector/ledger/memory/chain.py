@@ -110,6 +110,17 @@ class MemoryChain:
             if x is not None
         ]
 
+    def walk_looks(
+        self, after: tuple[str, int, int, str], until: tuple[str, int, int, str] | None
+    ) -> list[rows.Look]:
+        found = {(x.agent, x.epoch, x.sequence, x.digest): x for x in self._store.looks.values()}
+        return [x for key, x in sorted(found.items()) if key > after and (until is None or key <= until)]
+
+    def look_before(self, agent: str, epoch: int, sequence: int) -> rows.Look | None:
+        mine = [x for x in self._store.looks.values() if x.agent == agent]
+        before = [x for x in mine if (x.epoch, x.sequence) < (epoch, sequence)]
+        return max(before, key=lambda x: (x.epoch, x.sequence), default=None)
+
     def vectors(self, digests: Sequence[str]) -> dict[str, bytes]:
         return {d: self._store.looks[d].vector for d in digests if d in self._store.looks}
 

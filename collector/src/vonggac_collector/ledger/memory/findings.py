@@ -22,6 +22,9 @@ class MemoryFindings:
     def rules(self, digest: str) -> bytes | None:
         return self._store.rules.get(digest)
 
+    def lists(self) -> dict[str, bytes]:
+        return dict(self._store.rules)
+
     def differ(
         self, agent: str, wrong: Sequence[rows.Failing], mended: Sequence[str], changes: Sequence[rows.Change]
     ) -> None:

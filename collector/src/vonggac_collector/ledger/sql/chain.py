@@ -147,6 +147,25 @@ class SqlChain:
         found = each_agent(self._connection, looks, names, known, order, 1, agents)
         return [rows.LookHead(*r) for r in found]
 
+    def walk_looks(
+        self, after: tuple[str, int, int, str], until: tuple[str, int, int, str] | None
+    ) -> list[rows.Look]:
+        key = (looks.c.agent, looks.c.epoch, looks.c.sequence, looks.c.digest)
+        query = sa.select(looks).where(sa.tuple_(*key) > after).order_by(*key)
+        if until is not None:
+            query = query.where(sa.tuple_(*key) <= until)
+        return [rows.Look(*r) for r in self._connection.execute(query)]
+
+    def look_before(self, agent: str, epoch: int, sequence: int) -> rows.Look | None:
+        query = (
+            sa.select(looks)
+            .where(looks.c.agent == agent, sa.tuple_(looks.c.epoch, looks.c.sequence) < (epoch, sequence))
+            .order_by(looks.c.epoch.desc(), looks.c.sequence.desc())
+            .limit(1)
+        )
+        row = self._connection.execute(query).first()
+        return None if row is None else rows.Look(*row)
+
     def vectors(self, digests: Sequence[str]) -> dict[str, bytes]:
         found: dict[str, bytes] = {}
         for start in range(0, len(digests), _IN_CHUNK):

@@ -46,6 +46,9 @@ class SqlFindings:
     def rules(self, digest: str) -> bytes | None:
         return self._connection.execute(_RULES, {"digest": digest}).scalar()
 
+    def lists(self) -> dict[str, bytes]:
+        return {r.digest: r.rules for r in self._connection.execute(sa.select(rule_lists))}
+
     def differ(
         self, agent: str, wrong: Sequence[rows.Failing], mended: Sequence[str], changes: Sequence[rows.Change]
     ) -> None:
