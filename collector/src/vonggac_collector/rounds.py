@@ -1,14 +1,13 @@
 """Keeps what pages show: each round looks at a little of every host, judges again what has changed, and adds up.
 
 What an agency's figures depend on is named by its fingerprint; one whose fingerprint is as it was is left alone. Time
-is in it only where looks are growing old: those agencies are judged again every DECAY, not all at the same moment.
+is in it only where looks are growing old, by the whole hours that their age counts in (docs/scoring.md).
 Agencies are judged a few hundred hosts at a time, so that memory does not grow with the country.
 """
 
 from __future__ import annotations
 
 import hashlib
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final, TypeVar
@@ -21,6 +20,7 @@ from .ledger.interface import Ledger, Transaction
 from .ledger.rows import System, Unit
 from .ledger.standings import Head, Round, Standing, StandingKind
 from .rulebooks import Shelf
+from .score.freshness import fraction
 from .score.parameters import Parameters
 from .standings import (
     FORMAT,
@@ -35,9 +35,6 @@ from .standings import (
 from .tallies import unpack
 from .unit_tree import UnitTree
 
-DECAY: Final = 900
-"""Seconds after which an agency with hosts that fall silent is judged again; in that time a host loses 0.08 of its 100
-points (1 in 13 days, docs/scoring.md)."""
 HOSTS_AT_ONCE: Final = 200
 _UNITS_AT_ONCE: Final = 100
 _Key = tuple[StandingKind, str]
@@ -157,7 +154,6 @@ class Light:
 
     def fingerprint(self, code: str, parameters: Parameters) -> str:
         """Names all that the figures of what a unit has itself depend on."""
-        turn = (self.at + zlib.crc32(code.encode())) // DECAY
         hosts = [
             (
                 p.host,
@@ -165,7 +161,7 @@ class Light:
                 p.criticality,
                 self._demands(p.host),
                 self._looks.get(p.host, ("",))[0],
-                self._state(p.host, turn, parameters),
+                self._state(p.host, parameters),
             )
             for p in sorted(self.places_of.get(code, []), key=lambda p: p.host)
         ]
@@ -182,13 +178,9 @@ class Light:
         """The median of the looks of what the head stands for."""
         return median(self._looks_of.get((head.kind, head.id), []))
 
-    def _state(self, host: str, turn: int, parameters: Parameters) -> object:
+    def _state(self, host: str, parameters: Parameters) -> object:
         looked = self._looked.get(host)
-        if looked is None:
-            return "never"
-        if self.at - looked <= parameters.fresh_for_s:
-            return "fresh"
-        return "silent" if self.at - looked >= parameters.silent_after_s else (looked, turn)
+        return None if looked is None else fraction(self.at - looked, parameters)
 
     def _sorted_looks(self) -> dict[_Key, list[int]]:
         found: dict[_Key, list[int]] = {}

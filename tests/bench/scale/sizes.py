@@ -21,7 +21,7 @@ from vonggac_collector.board import BoardMaker
 from vonggac_collector.ingest.accept import accept
 from vonggac_collector.ledger.sql.ledger import open_ledger
 from vonggac_collector.rollup import day_of, publish_missing
-from vonggac_collector.rounds import DECAY, Keeper
+from vonggac_collector.rounds import Keeper
 from vonggac_collector.rulebooks import Shelf
 from vonggac_collector.score.parameters import load_parameters
 from vonggac_collector.state import load_key
@@ -84,7 +84,7 @@ def rounds(found: World, chosen: Options) -> Iterator[Figure]:
     if taken is None:
         print(f"  the worker's round needs more than {chosen.memory >> 30} GB", flush=True)
         return
-    names = ("first round", f"round after {ROUND_REPORTS} changes", "round a quarter of an hour later")
+    names = ("first round", f"round after {ROUND_REPORTS} changes", "round an hour later")
     for name, each in zip(names, taken, strict=True):
         yield Figure(f"worker: {name}", each.wall_s, "s")
         yield Figure(f"worker: {name}, processor", each.cpu_s, "s")
@@ -100,7 +100,8 @@ def _rounds(found: World) -> list[Round]:
             now = datetime.now(UTC)
             accept(ledger, found.fleet.report(agent, now).raw, now=now, collector_key=key)
         second = _timed(lambda: publish_missing(ledger, maker, datetime.now(UTC)))
-        third = _timed(lambda: publish_missing(ledger, maker, datetime.now(UTC) + timedelta(seconds=DECAY)))
+        step = timedelta(seconds=maker.parameters.age_step_s)
+        third = _timed(lambda: publish_missing(ledger, maker, datetime.now(UTC) + step))
         # What is kept is to be of now again.
         publish_missing(ledger, maker, datetime.now(UTC))
         return [first, second, third]

@@ -147,8 +147,9 @@ class TestCompleteReports:
 class TestFreshness:
     @pytest.mark.parametrize(
         ("age", "points"),
-        [(-5, FULL), (0, FULL), (DAY, FULL), (DAY + 1, 999_999), (7 * DAY + DAY // 2, 500_000),
-         (14 * DAY - 1, 0), (14 * DAY, 0), (400 * DAY, 0)],
+        [(-5, FULL), (0, FULL), (DAY, FULL), (DAY + 3_599, FULL), (DAY + 3_600, 996_794),
+         (7 * DAY + DAY // 2, 500_000),
+         (14 * DAY - 1, 3_205), (14 * DAY, 0), (400 * DAY, 0)],
     )  # fmt: skip
     def test_a_look_counts_fully_for_a_day_and_nothing_after_fourteen(self, age: int, points: int) -> None:
         assert effective_points(FULL, age, PARAMETERS) == points

@@ -17,11 +17,12 @@ def look_time(agent_time: int, received_at: int) -> int:
 def fraction(age_s: int, parameters: Parameters) -> tuple[int, int]:
     """The part of its score that a look of this age keeps, as numerator and denominator.
 
-    1 up to `fresh_for_s`, then falling in a straight line to 0 at `silent_after_s`. A look ahead of `now`
-    (collectors' clocks differ by a little) counts as made now.
+    1 up to `fresh_for_s`, then falling by the same for each whole `age_step_s` to 0 at `silent_after_s`. A look ahead
+    of `now` (collectors' clocks differ by a little) counts as made now.
     """
-    window = parameters.silent_after_s - parameters.fresh_for_s
-    return min(max(parameters.silent_after_s - age_s, 0), window), window
+    step = parameters.age_step_s
+    window = (parameters.silent_after_s - parameters.fresh_for_s) // step
+    return min(max(parameters.silent_after_s // step - age_s // step, 0), window), window
 
 
 def age(host: PlacedHost, now: int) -> int | None:

@@ -29,7 +29,8 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     docs/scoring.md.
 
     `caps`: the most a host may have while it is so. `fresh_for_s`: a look this old still counts fully;
-    `silent_after_s`: a look this old counts nothing. `discovered_counts_after_s`: a machine found on the network and
+    `silent_after_s`: a look this old counts nothing; between them its age counts in whole `age_step_s`, so that a score
+    stays what it is for that long. `discovered_counts_after_s`: a machine found on the network and
     not dismissed is expected from then. `above_worst_host`: how far a system may stand above its worst host of the
     highest criticality. Raises ValueError if the numbers don't fit together.
     """
@@ -40,6 +41,7 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     caps: dict[Cap, int]
     fresh_for_s: int
     silent_after_s: int
+    age_step_s: int
     discovered_counts_after_s: int
     highest_criticality: int
     level_weights: dict[int, int]
@@ -63,6 +65,8 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"caps: needs 0 to 100 points for each of {', '.join(CAPS)}")
         if not 0 <= self.fresh_for_s < self.silent_after_s:
             raise ValueError("silent_after_s: must be later than fresh_for_s")
+        if self.age_step_s < 1 or self.fresh_for_s % self.age_step_s or self.silent_after_s % self.age_step_s:
+            raise ValueError("age_step_s: fresh_for_s and silent_after_s must be whole numbers of it")
         if self.measured_percent + self.attested_percent != 100:
             raise ValueError("measured_percent and attested_percent: must add up to 100")
         bounds = [bound.above for bound in self.grades]
