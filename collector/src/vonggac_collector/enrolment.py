@@ -33,6 +33,9 @@ from .ledger.rows import Agent, Host, KeyHolder, Placement, Token
 from .views import TokenRow, UnitLink
 
 PREFIX: Final = "vg1-"
+NOTED: Final = "enrolled"
+"""The action of the audit row of an enrolment."""
+_KEY: Final = ", key "
 _SECRET_BYTES: Final = 24
 MAX_USES: Final = 10_000
 _REFUSED: Final = "the token is unknown, expired, used up or revoked"
@@ -185,7 +188,12 @@ def _add(tx: Transaction, request: EnrolmentRequest, keyid: str, token: Token, n
         )
     tx.agents.add_key(keyid, agent_id, request.public_key, epoch, now)
     tx.outbox.add("host", [agent_id], now)
-    audit.record(tx, now, f"token {token.id}", "enrolled", agent_id, f"epoch {epoch}, key {keyid}")
+    audit.record(tx, now, f"token {token.id}", NOTED, agent_id, f"epoch {epoch}{_KEY}{keyid}")
+
+
+def enrolled_key(detail: str) -> str:
+    """The key id in the detail of an audit row `NOTED`."""
+    return detail.rpartition(_KEY)[2]
 
 
 def _enrolled(holder: KeyHolder, collector_key: Ed25519PrivateKey) -> bytes:

@@ -17,11 +17,12 @@ from typing import Final
 
 import msgspec
 
-from vonggac_contract.envelope import REPORT, Envelope, envelope_from_bytes, verify
+from vonggac_contract.envelope import REPORT, Envelope, envelope_from_bytes, keyid_of, verify
 from vonggac_contract.errors import ContractError
 from vonggac_contract.report import statement_from_envelope
 
 from . import audit
+from .enrolment import NOTED, enrolled_key
 from .ingest.projection import unpack_raw
 from .ledger.interface import Ledger, Transaction
 from .ledger.rows import Agent
@@ -87,7 +88,7 @@ def verify_ledger(ledger: Ledger, *, processes: int = 1, progress: Progress | No
     with ledger.read() as tx:
         trail = _Trail()
         trail.read_on(tx)
-        fault = trail.fault_of_cuts(tx)
+        before = [f for f in (trail.fault_of_cuts(tx), *trail.faults_of_keys(tx)) if f is not None]
         walk = _Walk(tx, trail.dropping)
         total = tx.chain.total()
     several = processes > 1 and total >= _WORTH
@@ -105,17 +106,18 @@ def verify_ledger(ledger: Ledger, *, processes: int = 1, progress: Progress | No
     faults = [f for agent in sorted(walk.suspects) if (f := _verify_chain(ledger, agent, trail)) is not None]
     with ledger.read() as tx:
         trail.read_on(tx)
-    faults += [f for f in (fault, trail.fault) if f is not None]
+    faults += before if trail.fault is None else [*before, trail.fault]
     return Verified(len(walk.heads), done, walk.begin_later, trail.number, faults)
 
 
 class _Trail:
-    """The audit log, as far as it was read: whether it is whole, and what retention wrote in it."""
+    """The audit log, as far as it was read: whether it is whole, and what enrolments and retention wrote in it."""
 
     def __init__(self) -> None:
         self.number, self._hash = 0, audit.NO_HASH
         self.fault: Fault | None = None
         self.dropping: set[str] = set()
+        self._enrolled: dict[str, str] = {}
         self._cuts = cuts_digest(())
 
     def read_on(self, tx: Transaction) -> None:
@@ -131,6 +133,8 @@ class _Trail:
                     self._cuts = str(msgspec.json.decode(row.detail).get("cuts"))
                 elif row.action == DROPPED:
                     self.dropping.discard(row.subject)
+                elif row.action == NOTED:
+                    self._enrolled[enrolled_key(row.detail)] = row.subject
             self.number, self._hash = rows[-1].number, rows[-1].hash
 
     def fault_of_cuts(self, tx: Transaction) -> Fault | None:
@@ -138,6 +142,27 @@ class _Trail:
         if self.fault is not None or cuts_digest(all_cuts(tx)) == self._cuts:
             return None
         return Fault("the record of cuts", "is not what the audit log says that retention left")
+
+    def faults_of_keys(self, tx: Transaction) -> list[Fault]:
+        """Every key is its agent's by an enrolment, and every enrolment's key is there. Of the moment that was read to.
+
+        So an agent that was deleted with all it had is missed, as are reports signed anew with a key put beside theirs,
+        and an audit log that lost its end with an enrolment in it.
+        """
+        if self.fault is not None:
+            return []
+        held = tx.agents.every_key()
+        sound = {keyid: agent for keyid, (agent, key) in held.items() if keyid_of(key) == keyid}
+        faults = []
+        for here, there, what in (
+            (sound, self._enrolled, "is not enrolled by any row of the audit log"),
+            (self._enrolled, sound, "was enrolled, says the audit log, and is not there as it was"),
+        ):
+            odd = sorted(keyid for keyid, agent in here.items() if there.get(keyid) != agent)
+            if odd:
+                more = f"; so are {len(odd) - 1} more" if len(odd) > 1 else ""
+                faults.append(Fault(f"agent {here[odd[0]]}", f"its key {odd[0][:16]}… {what}{more}"))
+        return faults
 
 
 class _Links:

@@ -21,7 +21,7 @@ from vonggac_collector.ledger.memory import MemoryLedger
 from vonggac_collector.ledger.rows import Envelope
 from vonggac_collector.retention import retain
 from vonggac_collector.verification import Fault, said_by, verify_ledger
-from vonggac_contract.envelope import REPORT, seal
+from vonggac_contract.envelope import REPORT, keyid_of, seal
 from vonggac_contract.report import statement_to_payload
 
 AGENT = "00000000-0000-4000-8000-000000000001"
@@ -143,6 +143,53 @@ def test_an_audit_row_that_was_edited_or_deleted_is_named(
     edit(desk.ledger, "audit", {"number": 2}, change)
     (fault,) = verify_ledger(desk.ledger).faults
     assert fault == Fault("audit row 2", "was changed, or rows before it are missing")
+
+
+def forget(ledger: Any, agent: str) -> None:
+    """Delete all that there is of an agent: no chain is broken by that."""
+    if isinstance(ledger, MemoryLedger):
+        store = ledger._store
+        for keyid in [k for k, held in store.keys.items() if held[0] == agent]:
+            del store.keys[keyid]
+    else:
+        with ledger._writer.begin() as connection:
+            for table in (tables.looks, tables.failings, tables.changes, tables.sections, tables.heartbeats):
+                connection.execute(table.delete().where(table.c.agent == agent))
+            connection.execute(tables.agent_keys.delete().where(tables.agent_keys.c.agent == agent))
+    edit(ledger, "envelopes", {"agent": agent}, None)
+    edit(ledger, "agents", {"id": agent}, None)
+
+
+def test_an_agent_that_was_deleted_with_all_it_had_is_named(
+    desk: Desk, machine: Machine, reports: list[Envelope]
+) -> None:
+    forget(desk.ledger, machine.agent_id)
+    (fault,) = verify_ledger(desk.ledger).faults
+    assert fault.where == f"agent {machine.agent_id}"
+    assert fault.what.startswith(f"its key {reports[0].keyid[:16]}… was enrolled, says the audit log")
+
+
+def test_a_key_that_nobody_enrolled_is_named_for_reports_may_be_signed_anew_with_it(
+    desk: Desk, machine: Machine, reports: list[Envelope]
+) -> None:
+    forged = Machine(seed=99).public_key
+    with desk.ledger.write() as tx:
+        tx.agents.add_key(keyid_of(forged), machine.agent_id, forged, 1, NOW)
+    (fault,) = verify_ledger(desk.ledger).faults
+    assert fault == Fault(
+        f"agent {machine.agent_id}",
+        f"its key {keyid_of(forged)[:16]}… is not enrolled by any row of the audit log",
+    )
+
+
+def test_an_audit_log_that_lost_its_end_with_enrolments_in_it_is_named(desk: Desk, machine: Machine) -> None:
+    desk.enrol(Machine(seed=2))
+    with desk.ledger.read() as tx:
+        end = tx.trail.head()[0]
+    for number in range(1, end + 1):
+        edit(desk.ledger, "audit", {"number": number}, None)
+    (fault,) = verify_ledger(desk.ledger).faults
+    assert fault.what.endswith("… is not enrolled by any row of the audit log; so are 1 more")
 
 
 def dropped(desk: Desk) -> None:

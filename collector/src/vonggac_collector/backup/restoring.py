@@ -107,16 +107,16 @@ def restore(
     """Put the backup in the place that the settings name.
 
     `replace`: set aside a ledger with rows that is there. `despite_faults`: even if `verify_ledger` finds some.
-    `unsigned`: even if there is no key to check the signature by. Raises what `check_backup` raises, LedgerDamaged (rows
-    are there, another kind of database, a newer release's schema), FaultsFound, Busy (a collector runs), StoreFailed;
-    then everything is as it was.
+    `unsigned`: even if there is no key to check the signature by. Raises what `check_backup` raises, LedgerDamaged
+    (rows are there, another kind of database, a newer release's schema), FaultsFound, Busy (a collector runs),
+    StoreFailed; then everything is as it was.
     """
     report("reading the backup through")
     manifest, trust = check_backup(settings, folder, passphrase)
     if trust.key is None and not unsigned:
         raise SettingsError(
-            f"{settings.state_dir / KEY_FILE}: is missing, so nobody can tell who made this backup; put the key there, or "
-            "open the backup's own with --key-passphrase; if both are lost, --unsigned takes it unchecked"
+            f"{settings.state_dir / KEY_FILE}: is missing, so nobody can tell who made this backup; put the key "
+            "there, or open the backup's own with --key-passphrase; if both are lost, --unsigned takes it unchecked"
         )
     _check_schema(manifest)
     if _has_rows(settings) and not replace:
