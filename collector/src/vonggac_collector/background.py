@@ -1,9 +1,19 @@
-"""A thread that works beside the collector until it is stopped. What it does is its own."""
+"""A thread that works beside the collector until it is stopped. What it does is its own.
+
+A fault that it did not foresee is logged, and it begins again: search and scores would stand still unnoticed without.
+"""
 
 from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
+from typing import Final
+
+import structlog
+
+_AGAIN_S: Final = 30.0
+"""After a fault."""
+_LOG: Final = structlog.get_logger("vonggac.background")
 
 
 class Background(ABC):
@@ -11,7 +21,7 @@ class Background(ABC):
 
     def __init__(self, name: str) -> None:
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self.run, name=name, daemon=True)
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
 
     def start(self) -> None:
         """Begin."""
@@ -22,6 +32,14 @@ class Background(ABC):
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
+
+    def _work(self) -> None:
+        while not self._stop.is_set():
+            try:
+                return self.run()
+            except Exception:  # noqa: BLE001  whatever it is, it is told and does not end the thread
+                _LOG.exception("a thread failed, and begins again", thread=self._thread.name)
+            self._stop.wait(_AGAIN_S)
 
     @abstractmethod
     def run(self) -> None:

@@ -11,6 +11,7 @@ import csv
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from typing import Final
@@ -283,18 +284,17 @@ class Keeper(Background):
 
     def run(self) -> None:
         """Until stopped. What is busy or failing is tried again in some minutes."""
-        duty = self._ledger.duty("retention")
         due: datetime | None = None
-        while not self._stop.is_set():
-            try:
-                now = self._now()
-                if (due is None or now >= due) and duty.held():
-                    self._retain(now)
-                    due = now + _EVERY
-            except (Busy, StoreFailed, IndexFailed) as e:
-                _LOG.warning("retention failed, will be tried again", reason=e.code, detail=str(e))
-            self._stop.wait(_AGAIN_S)
-        duty.close()
+        with closing(self._ledger.duty("retention")) as duty:
+            while not self._stop.is_set():
+                try:
+                    now = self._now()
+                    if (due is None or now >= due) and duty.held():
+                        self._retain(now)
+                        due = now + _EVERY
+                except (Busy, StoreFailed, IndexFailed) as e:
+                    _LOG.warning("retention failed, will be tried again", reason=e.code, detail=str(e))
+                self._stop.wait(_AGAIN_S)
 
     def _retain(self, now: datetime) -> None:
         done = retain(self._ledger, self._months, now=now, actor="worker", index=self._index)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from datetime import date, datetime, timedelta, timezone
 from datetime import time as time_of_day
 from typing import Final, Literal
@@ -173,16 +174,15 @@ class Worker(Background):
 
     def run(self) -> None:
         """Publish until stopped, while no other worker does. A ledger that is busy or failing is tried again."""
-        duty = self._ledger.duty("publish")
-        while not self._stop.is_set():
-            began = time.monotonic()
-            try:
-                if duty.held():
-                    self._publish(self._now())
-            except (Busy, StoreFailed) as e:
-                _LOG.warning("publishing failed, will be tried again", reason=e.code, detail=str(e))
-            self.wait(max(self._debounce_s, _REST * (time.monotonic() - began)))
-        duty.close()
+        with closing(self._ledger.duty("publish")) as duty:
+            while not self._stop.is_set():
+                began = time.monotonic()
+                try:
+                    if duty.held():
+                        self._publish(self._now())
+                except (Busy, StoreFailed) as e:
+                    _LOG.warning("publishing failed, will be tried again", reason=e.code, detail=str(e))
+                self.wait(max(self._debounce_s, _REST * (time.monotonic() - began)))
 
     def _publish(self, now: datetime) -> None:
         before, kept = self._ledger.version(), self._keeper.commits

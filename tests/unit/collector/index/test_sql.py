@@ -15,8 +15,9 @@ from tests.unit.collector.index.machines import ROOT, a_state, agent_id, fails
 from tests.unit.collector.index.test_consumer import Clock, drain, everything, make, packages, rebuilt
 from tests.unit.collector.machines import Machine
 
+from vonggac_collector.errors import IndexMissing
 from vonggac_collector.index.interface import HostState
-from vonggac_collector.index.sql import asking, parts
+from vonggac_collector.index.sql import asking, parts, tables
 from vonggac_collector.index.sql.index import SqlIndex, open_index
 from vonggac_collector.index.sql.parts import Part, Size
 from vonggac_collector.index.sql.tables import METADATA
@@ -117,3 +118,40 @@ def test_after_any_history_it_is_what_a_rebuild_makes_it(desk: Desk, index: SqlI
     drain(consumer)
     assert everything(index) == everything(rebuilt(desk.ledger, clock.now))
     assert index.looks([m.agent_id for m in machines]).keys() == {m.agent_id for m in machines}
+
+
+def test_a_file_that_went_while_it_was_open_is_missed_and_made_again(index: SqlIndex, tmp_path: Path) -> None:
+    some = [a_state(n, failing=fails("linux.a")) for n in range(3)]
+    index.put(some)
+    for file in tmp_path.glob("index.db*"):
+        file.unlink()
+    query, scope = Query("findings"), Scope(ROOT.code)
+    with index._reader.connect(), pytest.raises(IndexMissing):
+        index.search(query, scope)
+    assert index.health().state == "missing"
+    with index.building() as build:
+        build.put(some)
+        build.finish(1)
+    assert index.health().state == "ready"
+    assert index.search(query, scope).total == 3
+
+
+def test_tables_that_another_release_made_otherwise_are_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = sa.MetaData()
+    sa.Table("hosts", other, sa.Column("agent", sa.Text), sa.Column("left_over", sa.Text))
+    with monkeypatch.context() as patched:
+        patched.setattr(tables, "METADATA", other)
+        layout = tables._layout()
+    assert layout != tables.LAYOUT == tables._layout()
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'index.db'}")
+    with engine.begin() as connection:
+        other.create_all(connection)
+        tables.notes.create(connection)
+        connection.execute(tables.notes.insert(), {"name": "schema", "value": layout})
+    engine.dispose()
+    made = open_index(tmp_path / "index.db")
+    assert made.health().state == "missing"
+    assert rows(made, "hosts") == 0
+    made.close()

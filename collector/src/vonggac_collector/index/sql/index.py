@@ -15,7 +15,6 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from vonggac_collector.errors import Busy, Conflict, IndexFailed, IndexMissing, LedgerDamaged, StoreFailed
-from vonggac_collector.index import schema
 from vonggac_collector.index.asked import ask, place
 from vonggac_collector.index.interface import (
     Count,
@@ -33,7 +32,7 @@ from vonggac_collector.ledger.sql.database import open_engines, store_errors
 from vonggac_collector.search.query import Query, Scope
 
 from .asking import Question, question, row_of
-from .tables import METADATA, SCHEMA, gone, hosts, notes
+from .tables import LAYOUT, METADATA, SCHEMA, gone, hosts, notes
 from .writing import chosen, put
 
 STALLED_S: Final = 120.0
@@ -50,6 +49,8 @@ SELECT to_regnamespace(%s) IS NOT NULL, has_database_privilege(current_database(
 """
 _NOT_THERE: Final = ("42P01", "42703", "3F000")
 """SQLSTATE codes: insufficient privilege; undefined table, undefined column, invalid schema name."""
+_NOT_THERE_SQLITE: Final = ("no such table", "no such column")
+"""SQLite has one code for all that is wrong with a statement, and these words (its resolve.c and build.c)."""
 
 
 class SqlIndex:
@@ -117,7 +118,7 @@ class SqlIndex:
         except IndexMissing:
             noted = {}
         ticket, generation = int(noted.get("ticket", "0")), int(noted.get("generation", "0"))
-        if noted.get("schema", schema.DIGEST) != schema.DIGEST:
+        if noted.get("schema", LAYOUT) != LAYOUT:
             return IndexHealth("missing", ticket, generation, "it was made by another release")
         if "building" in noted:
             if time.time() - float(noted["building"]) <= STALLED_S:
@@ -145,6 +146,7 @@ class SqlIndex:
 
     def prepare(self) -> None:
         """Make the tables, anew if another release made them. Raises IndexFailed."""
+        self._writer.dispose()
         with self._writing(made=False) as connection:
             make(connection)
 
@@ -173,15 +175,20 @@ class SqlIndex:
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
-        with _index_errors(), self._reader.connect() as connection, connection.begin():
-            yield connection
+        try:
+            with _index_errors(), self._reader.connect() as connection, connection.begin():
+                yield connection
+        except IndexMissing:
+            # Another file may lie in the place of the one that is still open.
+            self._reader.dispose()
+            raise
 
     @contextmanager
     def _writing(self, *, made: bool = True) -> Iterator[sa.Connection]:
         """As the only writer. Raises IndexMissing unless the tables are this release's, or are to be made."""
         with _index_errors(), self._writer.connect() as connection, connection.begin():
             postgres.hold(connection, SCHEMA)
-            if made and _notes(connection).get("schema") != schema.DIGEST:
+            if made and _notes(connection).get("schema") != LAYOUT:
                 raise IndexMissing("it was made by another release")
             yield connection
 
@@ -253,10 +260,10 @@ def make(connection: sa.Connection) -> None:
     else:
         connection.exec_driver_sql(f"PRAGMA cache_size=-{_CACHE_KIB}")
     METADATA.create_all(connection)
-    if _notes(connection).get("schema") != schema.DIGEST:
+    if _notes(connection).get("schema") != LAYOUT:
         METADATA.drop_all(connection)
         METADATA.create_all(connection)
-        connection.execute(notes.insert(), {"name": "schema", "value": schema.DIGEST})
+        connection.execute(notes.insert(), {"name": "schema", "value": LAYOUT})
 
 
 def within(connection: sa.Connection, table: sa.Table) -> str:
@@ -285,7 +292,7 @@ def _index_errors() -> Iterator[None]:
         raise IndexFailed(str(e)) from e
     except sa.exc.ProgrammingError as e:
         state = getattr(e.orig, "sqlstate", None)
-        if state in _NOT_THERE:
+        if state in _NOT_THERE or any(words in str(e.orig) for words in _NOT_THERE_SQLITE):
             raise IndexMissing("it was never built, or by another release") from e
         if state == _DENIED:
             raise IndexFailed(f"the role may not use the schema {SCHEMA}: {e.orig}") from e

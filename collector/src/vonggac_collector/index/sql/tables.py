@@ -8,6 +8,7 @@ is kept beside them: what a whole country has is counted without going through a
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection
 from typing import Any, Final
 
@@ -132,6 +133,20 @@ notes: Final = sa.Table(
     sa.Column("value", _TEXT, nullable=False),
 )
 """What the index notes of itself: the highest ticket, its generation, its schema, a rebuild's progress."""
+
+
+def _layout() -> str:
+    columns = (
+        f"{c.table.name} {c.name} {c.type} {c.nullable}" for t in METADATA.sorted_tables for c in t.columns
+    )
+    indices = (f"{i.name}" for t in METADATA.sorted_tables for i in t.indexes)
+    return hashlib.sha256(
+        "\n".join([schema.DIGEST, *sorted(columns), *sorted(indices)]).encode()
+    ).hexdigest()[:16]
+
+
+LAYOUT: Final = _layout()
+"""Names the documents' schema and these tables: what was made by another is made anew."""
 
 
 def plain(value: Any) -> Any:
