@@ -21,7 +21,7 @@ from vonggac_collector.ledger.sql.heartbeats import SqlHeartbeats
 from vonggac_collector.ledger.sql.ledger import SqlLedger, open_ledger
 from vonggac_collector.ledger.sql.outbox import SqlOutbox
 from vonggac_collector.ledger.sql.tree import SqlTree
-from vonggac_collector.rollup import day_of, publish_day
+from vonggac_collector.rollup import day_of, end_of, publish_day
 from vonggac_collector.verification import verify_ledger
 
 ROOMS = (SqlAgents, SqlChain, SqlHeartbeats, SqlOutbox, SqlTree)
@@ -175,12 +175,12 @@ def test_a_worker_killed_while_it_publishes_leaves_a_whole_day(url: str, point: 
     ledger.close()
 
     def publish(inner: SqlLedger) -> None:
-        publish_day(inner, day_of(NOW), NOW + MINUTE)
+        publish_day(inner, day_of(NOW), NOW + timedelta(days=1))
 
     assert killed(url, publish, point)
     ledger = open_ledger(url)
     with ledger.read() as tx:
         found = tx.scores.day(day_of(NOW))
     assert len(found) == len(published) > 0
-    assert {row.as_of for row in found} == {NOW if point == "before COMMIT" else NOW + MINUTE}
+    assert {row.as_of for row in found} == {NOW if point == "before COMMIT" else end_of(day_of(NOW))}
     ledger.close()
