@@ -66,6 +66,16 @@ def test_no_template_says_a_literal_that_is_not_a_message(name: str) -> None:
     assert [s for s in spoken if s not in SAID_IN_BOTH] == []
 
 
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_count_of_machines_in_a_sentence_is_written_as_other_numbers_are(name: str) -> None:
+    """Lists that a page holds whole are short."""
+    source = (files("vonggac_dashboards") / "templates" / name).read_text("utf-8")
+    said = re.findall(
+        r'ngettext\("[^"]*%\(num\)s[^"]*", "[^"]*", ((?:view|failure|fix)\.[^|)]*?)[,)]', source
+    )
+    assert [n for n in said if f"{n}, num={n}|number" not in source] == []
+
+
 def test_visible_text_outside_the_catalogues_would_be_found() -> None:
     assert bare_text("<p>{{ _('a') }} hello</p>") == ["0 hello"]
     assert bare_text('<a title="hello">{% if x %}{% endif %}</a>') == ["hello"]
