@@ -134,6 +134,7 @@ def test_a_file_that_went_while_it_was_open_is_missed_and_made_again(index: SqlI
         build.finish(1)
     assert index.health().state == "ready"
     assert index.search(query, scope).total == 3
+    assert {oct(f.stat().st_mode)[-3:] for f in tmp_path.glob("index.db*")} == {"600"}
 
 
 def test_tables_that_another_release_made_otherwise_are_made_anew(

@@ -147,6 +147,11 @@ class SqlIndex:
     def prepare(self) -> None:
         """Make the tables, anew if another release made them. Raises IndexFailed."""
         self._writer.dispose()
+        if self._writer.dialect.name == "sqlite":
+            file = Path(str(self._writer.url.database))
+            file.touch(mode=0o600)
+            # Whoever read while there was none made one that others may read.
+            file.chmod(0o600)
         with self._writing(made=False) as connection:
             make(connection)
 
