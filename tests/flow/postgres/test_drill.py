@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -85,3 +89,44 @@ def test_what_was_there_is_a_schema_aside_or_there_again_and_a_collector_that_ru
     there = Settings(state_dir=tmp_path / "state", database_url=postgres.url(new))  # type: ignore[call-arg]
     assert restore(there, backup, now=NOW, actor="test", report=quiet).aside == ""
     assert schemas(postgres, new) == {"public"}
+
+
+ENDED = """
+import os, signal, sys
+from vonggac_collector.backup import restoring
+from vonggac_collector.cli import main
+number = getattr(signal, sys.argv.pop())
+restoring.verify_ledger = lambda _: os.kill(os.getpid(), number)
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("number", ["SIGKILL", "SIGTERM"])
+def test_a_restore_that_is_ended_half_way_leaves_no_ledger_that_looks_whole(
+    postgres: Server, tmp_path: Path, number: str
+) -> None:
+    make_state(tmp_path / "state")
+    (tmp_path / "backups").mkdir()
+    name = postgres.make()
+    settings = Settings(state_dir=tmp_path / "state", database_url=postgres.url(name))  # type: ignore[call-arg]
+    with closing(open_ledger(postgres.url(name))) as ledger:
+        plant(ledger, NOW - timedelta(days=1))
+    backup, _ = make_backup(settings, tmp_path / "backups", now=NOW, report=quiet)
+    environment = {
+        **os.environ,
+        "VONGGAC_STATE_DIR": str(tmp_path / "state"),
+        "VONGGAC_DATABASE_URL": postgres.url(name),
+    }
+    words = (sys.executable, "-P", "-c", ENDED, "restore", str(backup), "--replace", number)
+    ended = subprocess.run(words, env=environment, check=False, capture_output=True, timeout=120)
+    if number == "SIGTERM":
+        assert ended.returncode == 128 + signal.SIGTERM, ended.stderr
+        assert schemas(postgres, name) == {"public"}
+    else:
+        assert ended.returncode == -signal.SIGKILL, ended.stderr
+        for upgrade in (False, True):
+            with pytest.raises(LedgerDamaged, match="ended half-way"):
+                open_ledger(postgres.url(name), upgrade=upgrade)
+        restore(settings, backup, now=NOW, actor="test", replace=True, report=quiet)
+    with closing(open_ledger(postgres.url(name))) as ledger:
+        assert verify_ledger(ledger).faults == []

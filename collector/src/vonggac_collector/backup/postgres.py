@@ -20,6 +20,7 @@ import sqlalchemy as sa
 
 from vonggac_collector.errors import Busy, SettingsError, StoreFailed
 from vonggac_collector.ledger.sql.database import open_engines, store_errors
+from vonggac_collector.ledger.sql.migrate import UNFINISHED
 from vonggac_collector.ledger.sql.postgres import without_timeouts
 from vonggac_collector.ledger.tables import METADATA
 from vonggac_collector.state import read_secret, write_secret
@@ -94,7 +95,8 @@ def replaced(
     """Put the dump of schema `saved` in the place of a ledger: gives the URL, where it stands while the block checks
     and changes it, and the name that the schema of the ledger that was there has now, if there was one.
 
-    If the block fails, it goes again and what was there comes back. Raises Busy if a collector is connected,
+    If the block fails, it goes again and what was there comes back; until the block has ended well nobody else opens it
+    (`migrate.require_finished`), even if we are killed and pg_restore is not. Raises Busy if a collector is connected,
     SettingsError, StoreFailed.
     """
     writer, reader = open_engines(url, password_file=password_file)
@@ -118,8 +120,9 @@ def replaced(
             with store_errors(), writer.connect() as connection, connection.begin():
                 _bring_back(connection, name, kept)
             raise
-        if not there:
-            with store_errors(), writer.connect() as connection, connection.begin():
+        with store_errors(), writer.connect() as connection, connection.begin():
+            connection.exec_driver_sql(f"COMMENT ON SCHEMA {_quoted(connection, name)} IS NULL")
+            if not there:
                 connection.exec_driver_sql(f"DROP SCHEMA {_quoted(connection, kept)} CASCADE")
     finally:
         writer.dispose()
@@ -143,6 +146,7 @@ def _put_aside(connection: sa.Connection, name: str, kept: str) -> None:
         f"ALTER SCHEMA {_quoted(connection, name)} RENAME TO {_quoted(connection, kept)}"
     )
     connection.exec_driver_sql(f"CREATE SCHEMA {_quoted(connection, name)}")
+    connection.exec_driver_sql(f"COMMENT ON SCHEMA {_quoted(connection, name)} IS '{UNFINISHED}'")
 
 
 def _bring_back(connection: sa.Connection, name: str, kept: str) -> None:

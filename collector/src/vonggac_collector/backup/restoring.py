@@ -123,7 +123,7 @@ def restore(
         raise LedgerDamaged("the ledger that is there has rows; with --replace it is set aside first")
     with _placed(settings, manifest, folder, now, report) as (url, aside):
         report("bringing the schema to this release, checking every chain")
-        ledger = open_ledger(url, upgrade=True, password_file=settings.ledger_password_file)
+        ledger = open_ledger(url, upgrade=True, password_file=settings.ledger_password_file, restoring=True)
         try:
             reports, faults = _verified(ledger, manifest)
             if faults and not despite_faults:

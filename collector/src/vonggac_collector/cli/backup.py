@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from vonggac_collector.backup.making import make_backup
@@ -73,6 +75,20 @@ def _passphrase(args: argparse.Namespace) -> str | None:
     return passphrase
 
 
+@contextmanager
+def _tidy() -> Iterator[None]:
+    """SIGTERM and SIGHUP, unless it is ignored, end the block as an interrupt does: what was begun is taken back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler != signal.SIG_IGN:
+            signal.signal(number, lambda got, _: sys.exit(128 + got))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def _backup(args: argparse.Namespace) -> int:
     settings = load_settings(args.config)
     if args.verify:
@@ -81,9 +97,10 @@ def _backup(args: argparse.Namespace) -> int:
             print("there is no key here to check the signature by; digests fit", file=sys.stderr)
         _show(args, args.folder, manifest, "is whole")
         return GOOD
-    place, manifest = make_backup(
-        settings, args.folder, now=utc_now(), passphrase=_passphrase(args), report=_progress()
-    )
+    with _tidy():
+        place, manifest = make_backup(
+            settings, args.folder, now=utc_now(), passphrase=_passphrase(args), report=_progress()
+        )
     _show(args, place, manifest, "made")
     if not manifest.has_key:
         print(
@@ -96,17 +113,18 @@ def _backup(args: argparse.Namespace) -> int:
 
 def _restore(args: argparse.Namespace) -> int:
     try:
-        done = restore(
-            load_settings(args.config),
-            args.folder,
-            now=utc_now(),
-            actor=actor(),
-            replace=args.replace,
-            despite_faults=args.despite_faults,
-            unsigned=args.unsigned,
-            passphrase=_passphrase(args),
-            report=_progress(),
-        )
+        with _tidy():
+            done = restore(
+                load_settings(args.config),
+                args.folder,
+                now=utc_now(),
+                actor=actor(),
+                replace=args.replace,
+                despite_faults=args.despite_faults,
+                unsigned=args.unsigned,
+                passphrase=_passphrase(args),
+                report=_progress(),
+            )
     except FaultsFound as e:
         for fault in e.faults[:_SHOWN]:
             print(f"{inert(fault.where)}: {inert(fault.what)}", file=sys.stderr)

@@ -146,15 +146,20 @@ class SqlLedger:
         self._reader.dispose()
 
 
-def open_ledger(url: str, *, upgrade: bool = False, password_file: Path | None = None) -> SqlLedger:
+def open_ledger(
+    url: str, *, upgrade: bool = False, password_file: Path | None = None, restoring: bool = False
+) -> SqlLedger:
     """Open the ledger at `url`, made or brought to this release's schema if `upgrade`.
 
     `password_file`: of the server's login, read for each connection. Raises LedgerDamaged (naming the command that
-    helps) if the schema is another than this release's; StoreFailed.
+    helps) if the schema is another than this release's, or is being restored and we are not `restoring`; StoreFailed.
     """
     writer, reader = open_engines(url, create=upgrade, password_file=password_file)
     ledger = SqlLedger(writer, reader)
     try:
+        if not restoring:
+            with store_errors(), writer.connect() as connection:
+                migrate.require_finished(connection)
         if upgrade:
             migrate.upgrade(writer)
         with store_errors(), writer.connect() as connection:

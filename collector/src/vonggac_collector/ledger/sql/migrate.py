@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from typing import Final
 
 import sqlalchemy as sa
 from alembic import command
@@ -14,6 +15,12 @@ from vonggac_collector.errors import LedgerDamaged
 
 from .database import store_errors
 from .postgres import hold, without_timeouts
+
+UNFINISHED: Final = "vonggac: a restore has not finished"
+"""The comment of a schema on PostgreSQL from its making by a restore until all of it was checked."""
+_COMMENT: Final = (
+    "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = current_schema()"
+)
 
 
 def _config() -> Config:
@@ -34,6 +41,19 @@ def head() -> str:
 def current(connection: sa.Connection) -> str | None:
     """The database's revision, None if it has no schema."""
     return MigrationContext.configure(connection).get_current_revision()
+
+
+def require_finished(connection: sa.Connection) -> None:
+    """Raises LedgerDamaged if a restore began to fill this schema and was killed before it had checked all of it."""
+    if (
+        connection.dialect.name == "postgresql"
+        and connection.exec_driver_sql(_COMMENT).scalar() == UNFINISHED
+    ):
+        name = connection.exec_driver_sql("SELECT current_schema()").scalar_one()
+        raise LedgerDamaged(
+            f"a restore into schema {name} was ended half-way; run `vonggac-collector restore` again, or put back what "
+            f"it set aside: DROP SCHEMA {name} CASCADE, then ALTER SCHEMA {name}_aside_… RENAME TO {name}"
+        )
 
 
 def upgrade(engine: sa.Engine, revision: str = "head") -> None:
