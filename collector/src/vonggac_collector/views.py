@@ -367,11 +367,14 @@ class EnrolPage(msgspec.Struct, frozen=True):
     units: list[UnitLink]
     """Those that fit what was asked for, the first hundred."""
     systems: list[SystemRow]
-    """Theirs, and those of the newest tokens' units."""
+    """Theirs, and those of the tokens' units."""
     tokens: list[TokenRow]
+    """Those that still enrol, then the others, the newest first: a hundred."""
     recent: list[HostRow]
     """Hosts enrolled lately, newest first."""
     collector_url: str
     collector_keyid: str
     units_total: int = 0
     """How many units the caller may see."""
+    tokens_total: int = 0
+    """How many tokens their units have."""

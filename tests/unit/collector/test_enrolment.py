@@ -123,3 +123,20 @@ def test_a_token_of_somebody_elses_unit_cannot_be_revoked(desk: Desk) -> None:
     _, row = create_token(desk.ledger, ADMIN, "ha-noi", None, 1, NOW + DAY, NOW)
     with pytest.raises(NotFound, match="not found"):
         revoke_token(desk.ledger, Caller("u", "hue", "officer", "hue"), row.id, NOW)
+
+
+def test_tokens_that_still_enrol_are_listed_first_then_the_newest_and_all_are_counted(desk: Desk) -> None:
+    made = [
+        create_token(desk.ledger, ADMIN, unit, None, 5, NOW + end, NOW + at)[1].id
+        for unit, at, end in [
+            ("hue", 0 * DAY, 30 * DAY),
+            ("hue", 1 * DAY, 2 * DAY),
+            ("ha-noi", 2 * DAY, 30 * DAY),
+            ("hue", 3 * DAY, 4 * DAY),
+        ]
+    ]
+    with desk.ledger.read() as tx:
+        found, total = tx.tokens.first(None, NOW + 9 * DAY, 3)
+        assert ([t.id for t in found], total) == ([made[2], made[0], made[3]], 4)
+        found, total = tx.tokens.first(["hue"], NOW + 9 * DAY, 9)
+        assert ([t.id for t in found], total) == ([made[0], made[3], made[1]], 3)

@@ -186,6 +186,9 @@ class Tokens(Protocol):
     def by_hash(self, hashed: str) -> rows.Token | None: ...
     def get(self, token: str) -> rows.Token | None: ...
     def all(self) -> list[rows.Token]: ...
+    def first(self, units: Sequence[str] | None, now: datetime, limit: int) -> tuple[list[rows.Token], int]:
+        """Of those units, or of all: those that still enrol, then the others, the newest first; and how many in all."""
+
     def use(self, token: str) -> bool:
         """Take one use, if one is left; says whether."""
 

@@ -17,6 +17,7 @@ from .sight import Sight, system_row
 RECENT: Final = 10
 UNITS: Final = 100
 """To choose from; every unit of a country would be a page of half a megabyte."""
+TOKENS: Final = 100
 _RECENT_DAYS: Final = timedelta(days=7)
 
 
@@ -29,9 +30,9 @@ def enrol_page(
     codes = list(islice(fitting, UNITS))
     if unit in sight.units and unit not in codes:
         codes.append(unit)
-    tokens = [t for t in tx.tokens.all() if t.unit in sight.units]
-    newest = sorted(tokens, key=lambda t: t.created_at)[-UNITS:]
-    systems = sight.source.systems([*dict.fromkeys([*codes, *(t.unit for t in newest)])])
+    everything = sight.root.parent is None
+    tokens, tokens_total = tx.tokens.first(None if everything else [*sight.units], sight.as_of, TOKENS)
+    systems = sight.source.systems([*dict.fromkeys([*codes, *(t.unit for t in tokens)])])
     links = {code: sight.link(code) for code in {t.unit for t in tokens}}
     lately = sight.source.newest_hosts(sight.root.code, sight.as_of - _RECENT_DAYS, RECENT)
     return views.EnrolPage(
@@ -43,6 +44,7 @@ def enrol_page(
         collector_url=collector_url,
         collector_keyid=collector_keyid,
         units_total=len(sight.units),
+        tokens_total=tokens_total,
     )
 
 

@@ -106,14 +106,14 @@ def context(
     problem: str = "",
 ) -> dict[str, Any]:
     """What the template needs. `systems`: those of the chosen unit, for a token is for one of them or for none."""
-    gone = ended(view.tokens, view.as_of)
+    good, gone = usable(view.tokens, view.as_of), ended(view.tokens, view.as_of)
     return {
         "view": view,
         "chosen": chosen,
         "systems": systems,
-        "usable": usable(view.tokens, view.as_of)[:USABLE],
+        "usable": good[:USABLE],
         "ended": gone[:ENDED],
-        "ended_total": len(gone),
+        "ended_total": max(view.tokens_total - len(good), len(gone)),
         "given": given,
         "made": made,
         "commands": [command_block(language, [line]) for line in two_lines(view.collector_url, made.text)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -85,6 +86,12 @@ class MemoryTokens:
     def all(self) -> list[rows.Token]:
         newest = sorted(self._store.tokens.values(), key=lambda t: t.id)
         return sorted(newest, key=lambda t: t.created_at, reverse=True)
+
+    def first(self, units: Sequence[str] | None, now: datetime, limit: int) -> tuple[list[rows.Token], int]:
+        """See interface.Tokens."""
+        found = [t for t in self.all() if units is None or t.unit in units]
+        found.sort(key=lambda t: not (t.uses_left > 0 and not t.revoked and t.expires_at > now))
+        return found[:limit], len(found)
 
     def use(self, token: str) -> bool:
         found = self._store.tokens[token]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -155,6 +156,20 @@ class SqlTokens:
             enrolment_tokens.c.created_at.desc(), enrolment_tokens.c.id
         )
         return [rows.Token(*r) for r in self._connection.execute(query)]
+
+    def first(self, units: Sequence[str] | None, now: datetime, limit: int) -> tuple[list[rows.Token], int]:
+        """See interface.Tokens."""
+        c = enrolment_tokens.c
+        theirs = sa.true() if units is None else c.unit.in_(units)
+        enrols = sa.and_(c.uses_left > 0, sa.not_(c.revoked), c.expires_at > now)
+        order = (sa.case((enrols, 0), else_=1), c.created_at.desc(), c.id)
+        found = self._connection.execute(
+            sa.select(enrolment_tokens).where(theirs).order_by(*order).limit(limit)
+        )
+        total = self._connection.execute(
+            sa.select(sa.func.count()).select_from(enrolment_tokens).where(theirs)
+        )
+        return [rows.Token(*r) for r in found], total.scalar_one()
 
     def use(self, token: str) -> bool:
         done = self._connection.execute(
