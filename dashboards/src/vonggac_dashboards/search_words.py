@@ -38,7 +38,7 @@ FIELDS: Final = {
     "failing": translatable("Failing rules"),
     "critical": translatable("Critical failures"),
     "unknown": translatable("Rules that could not be judged"),
-    "looked": translatable("Last look"),
+    "looked": translatable("Newest report"),
     "address": translatable("Address"),
     "agent-version": translatable("Version of the agent"),
     "version": translatable("Version"),
@@ -98,7 +98,10 @@ EXAMPLES: Final = (
         translatable("failed and high, in a unit, on machines where that port is open"),
     ),
     ("port:1..1023 reach:any,public", translatable("a port from 1 to 1023 that is open to others")),
-    ("looked:<2026-11-01 -sample:true", translatable("last looked at before that day, no sample data")),
+    (
+        "looked:<2026-11-01 -sample:true",
+        translatable("no report since that day: silent, or nothing changed; no sample data"),
+    ),
 )
 """A search, and what it finds."""
 
