@@ -3,48 +3,37 @@
 It needs the ledger alone: public keys are in it, no secret is asked for, and nothing is written; so an auditor runs it
 on a copy. A chain may begin, or go on after a gap, behind reports that retention dropped: then the record of cuts has
 the digest that the first report after them names, and the audit log vouches for that record.
+What was made from envelopes is made again (`remaking`): each agent's newest look and current state, or every look and
+all of the history.
 """
 
 from __future__ import annotations
 
-import re
-import zlib
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from datetime import datetime
 from multiprocessing import get_context
 from typing import Final
 
 import msgspec
 
-from vonggac_contract.envelope import REPORT, Envelope, envelope_from_bytes, keyid_of, verify
-from vonggac_contract.errors import ContractError
-from vonggac_contract.report import statement_from_envelope
+from vonggac_contract.envelope import keyid_of
 
 from . import audit
+from .checking import Batch, Claim, begin, checked, wrong
 from .enrolment import NOTED, enrolled_key
-from .ingest.projection import unpack_raw
 from .ledger.interface import Ledger, Transaction
-from .ledger.rows import Agent
+from .ledger.rows import Agent, Look
 from .ledger.rows import Envelope as Row
+from .remaking import Lists, Place, Present, wrong_present
 from .retention import DROPPED, DROPPING, all_cuts, cuts_digest
 
 _TOGETHER: Final = 200
 """Envelopes read and checked together: 3 to 4 MB."""
 _WORTH: Final = 2_000
 """From so many on, processes gain more than the half second that each takes to begin."""
-_AHEAD: Final = 3
-"""Batches that wait for each process."""
-_HEAD_BYTES: Final = 1_024
-_HEAD: Final = re.compile(
-    rb'\{"schema":1,"agent_id":"([0-9a-f-]{36})","epoch":(\d{1,16}),"sequence":(\d{1,16}),'
-    rb'"previous":(?:null|"([0-9a-f]{64})"),"sealed_at":"'
-)
-"""How our own agents begin a statement: reading all of it takes several times as long as its signature."""
-Place = tuple[int, int]
-"""Epoch and sequence."""
-Said = tuple[str, int, int, str | None]
-"""Agent, epoch, sequence and the digest before."""
+_END: Final = 2**63 - 1
+"""Behind every epoch and sequence; the largest that a column holds."""
 Progress = Callable[[int, int], None]
 """Is told how many envelopes of how many are done."""
 
@@ -69,18 +58,10 @@ class Verified(msgspec.Struct, frozen=True):
     faults: list[Fault]
 
 
-class Claim(msgspec.Struct, frozen=True):
-    """An envelope as stored, and what its row says of it. `key`: None if the key id is not one of its agent's."""
-
-    said: Said
-    digest: str
-    keyid: str
-    key: bytes | None
-    raw: bytes
-
-
-def verify_ledger(ledger: Ledger, *, processes: int = 1, progress: Progress | None = None) -> Verified:
-    """Check everything, many envelopes in that many processes.
+def verify_ledger(
+    ledger: Ledger, *, processes: int = 1, progress: Progress | None = None, whole: bool = False
+) -> Verified:
+    """Check everything, many envelopes in that many processes. `whole`: make every look again, not only the newest.
 
     The chains are read in bulk while reports come in and shelves go; those that seem to have a fault are read again,
     each as it was at one moment.
@@ -88,22 +69,26 @@ def verify_ledger(ledger: Ledger, *, processes: int = 1, progress: Progress | No
     with ledger.read() as tx:
         trail = _Trail()
         trail.read_on(tx)
+        lists = Lists(tx.findings.lists())
         before = [f for f in (trail.fault_of_cuts(tx), *trail.faults_of_keys(tx)) if f is not None]
-        walk = _Walk(tx, trail.dropping)
+        before += [Fault(f"list of rules {digest}", "was changed") for digest in lists.changed()]
+        walk = _Walk(tx, trail, whole)
         total = tx.chain.total()
     several = processes > 1 and total >= _WORTH
-    pool = ProcessPoolExecutor(processes, get_context("spawn")) if several else None
+    pool = ProcessPoolExecutor(processes, get_context("spawn"), begin, (lists.packed,)) if several else None
     try:
         done = 0
-        for claims, wrongs in _checked(walk.batches(ledger), pool, processes * _AHEAD):
-            walk.suspects.update(c.said[0] for c, wrong in zip(claims, wrongs, strict=True) if wrong)
-            done += len(claims)
-            if progress is not None:
+        for batch, suspects in checked(walk.batches(ledger), lists, pool, processes):
+            walk.suspects |= suspects
+            done += len(batch.claims)
+            if progress is not None and batch.claims:
                 progress(done, max(done, total))
     finally:
         if pool is not None:
             pool.shutdown(cancel_futures=True)
-    faults = [f for agent in sorted(walk.suspects) if (f := _verify_chain(ledger, agent, trail)) is not None]
+    faults = [
+        f for agent in sorted(walk.suspects) if (f := _verify_chain(ledger, agent, trail, whole)) is not None
+    ]
     with ledger.read() as tx:
         trail.read_on(tx)
     faults += before if trail.fault is None else [*before, trail.fault]
@@ -117,6 +102,7 @@ class _Trail:
         self.number, self._hash = 0, audit.NO_HASH
         self.fault: Fault | None = None
         self.dropping: set[str] = set()
+        self.dropped = False
         self._enrolled: dict[str, str] = {}
         self._cuts = cuts_digest(())
 
@@ -130,6 +116,7 @@ class _Trail:
             for row in rows:
                 if row.action == DROPPING:
                     self.dropping.add(row.subject)
+                    self.dropped = True
                     self._cuts = str(msgspec.json.decode(row.detail).get("cuts"))
                 elif row.action == DROPPED:
                     self.dropping.discard(row.subject)
@@ -174,21 +161,28 @@ class _Links:
         self._cuts = dict(cuts)
         self._epoch = self._sequence = 0
         self._previous: str | None = None
+        self._committed_at: datetime | None = None
         self.begin_later = 0
 
     def follow(self, row: Row) -> str:
         """What is wrong with the row's place after the one before; "" if nothing is."""
         if row.epoch != self._epoch:
-            self._epoch, self._sequence, self._previous = row.epoch, 0, None
+            self._epoch, self._sequence, self._previous, self._committed_at = row.epoch, 0, None, None
         expected, self._sequence = self._sequence + 1, row.sequence
         previous, self._previous = self._previous, row.digest
+        # A report is committed as it comes, or with the one before it, for which it waited.
+        committed = {row.received_at, self._committed_at}
+        self._committed_at = row.committed_at
         self._head_seen |= (row.sequence, row.digest) == self._head
         if row.sequence != expected:
             previous = self._cuts.pop((row.epoch, row.sequence - 1), None)
             if previous is None:
                 return f"report {expected} is missing before it"
             self.begin_later += 1
-        return "" if row.previous == previous else "it does not follow the report before it"
+            committed.add(row.committed_at)
+        if row.previous != previous:
+            return "it does not follow the report before it"
+        return "" if row.committed_at in committed else "it was committed at another time than its row says"
 
     def end(self) -> str:
         """What is missing behind the last row; "" if nothing is."""
@@ -201,44 +195,61 @@ class _Links:
 class _Walk:
     """All chains, in bulk. `suspects`: agents whose chain has to be looked at by itself."""
 
-    def __init__(self, tx: Transaction, dropping: set[str]) -> None:
+    def __init__(self, tx: Transaction, trail: _Trail, whole: bool) -> None:
         self.heads = {a.id: (a.head_sequence, a.head_digest) for a in tx.agents.all()}
         self.suspects: set[str] = set()
         self.begin_later = 0
-        self._dropping = frozenset(dropping)
+        self._whole = whole
+        self._never = not trail.dropped
+        self._dropping = frozenset(trail.dropping)
         self._keys = tx.agents.every_key()
         self._cuts: dict[str, dict[Place, str]] = {}
         for cut in all_cuts(tx):
             self._cuts.setdefault(cut.agent, {})[cut.epoch, cut.sequence] = cut.digest
 
-    def batches(self, ledger: Ledger) -> Iterator[list[Claim]]:
-        """Every committed envelope, agent by agent in the order of its chain."""
+    def batches(self, ledger: Ledger) -> Iterator[Batch]:
+        """Every committed envelope, agent by agent in the order of its chain; each agent after its last."""
         unseen = set(self.heads)
         agent, links = "", self._links("")
         after = ("", 0, 0, "")
         while True:
+            claims, ended = [], []
             with ledger.read() as tx:
                 page = tx.chain.walk_all(after, _TOGETHER)
-            if not page:
+                until = _key(page[-1]) if page else None
+                looks = {_key(x): x for x in tx.chain.walk_looks(after, until)} if self._whole else {}
+                for row in page:
+                    look = looks.pop(_key(row), None)
+                    if row.shelf in self._dropping:
+                        continue
+                    if row.agent != agent:
+                        self._end(agent, links)
+                        ended.append(agent)
+                        agent, links = row.agent, self._links(row.agent)
+                        unseen.discard(agent)
+                    if links.follow(row):
+                        self.suspects.add(agent)
+                    holder, key = self._keys.get(row.keyid, ("", None))
+                    claims.append(Claim(row, key if holder == row.agent else None, self._whole, look))
+                self.suspects.update(x.agent for x in looks.values() if x.shelf not in self._dropping)
+                presents = [p for e in ended if (p := self._present(tx, e)) is not None]
+            if until is None:
                 break
-            claims = []
-            for row in page:
-                if row.shelf in self._dropping:
-                    continue
-                if row.agent != agent:
-                    self._end(agent, links)
-                    agent, links = row.agent, self._links(row.agent)
-                    unseen.discard(agent)
-                if links.follow(row):
-                    self.suspects.add(agent)
-                holder, key = self._keys.get(row.keyid, ("", None))
-                claims.append(claim_of(row, key if holder == row.agent else None))
-            yield claims
-            last = page[-1]
-            after = (last.agent, last.epoch, last.sequence, last.digest)
+            yield Batch(claims, presents)
+            after = until
         self._end(agent, links)
         for left in unseen:
             self._end(left, self._links(left))
+        rest = [agent, *sorted(unseen)]
+        for start in range(0, len(rest), _TOGETHER):
+            with ledger.read() as tx:
+                those = rest[start : start + _TOGETHER]
+                yield Batch([], [p for e in those if (p := self._present(tx, e)) is not None])
+
+    def _present(self, tx: Transaction, agent: str) -> Present | None:
+        known = tx.agents.get(agent)
+        cuts = [*self._cuts.get(agent, ())]
+        return None if known is None else _present(tx, known, cuts, self._dropping, self._never, self._whole)
 
     def _links(self, agent: str) -> _Links:
         return _Links(self.heads.get(agent, (0, None)), self._cuts.get(agent, {}))
@@ -249,48 +260,72 @@ class _Walk:
             self.suspects.add(agent)
 
 
-def _checked(
-    batches: Iterator[list[Claim]], pool: ProcessPoolExecutor | None, ahead: int
-) -> Iterator[tuple[list[Claim], list[str]]]:
-    """What is wrong with each claim, in their order."""
-    if pool is None:
-        for batch in batches:
-            yield batch, wrong_each(batch)
-        return
-    waiting: deque[tuple[list[Claim], Future[list[str]]]] = deque()
-    for batch in batches:
-        waiting.append((batch, pool.submit(wrong_each, batch)))
-        if len(waiting) > ahead:
-            claims, future = waiting.popleft()
-            yield claims, future.result()
-    for claims, future in waiting:
-        yield claims, future.result()
+def _present(
+    tx: Transaction, agent: Agent, cuts: list[Place], dropping: Collection[str], never: bool, whole: bool
+) -> Present:
+    """What is kept of an agent. `whole`: with all of its looks, not only the two newest."""
+    if whole:
+        every = tx.chain.walk_looks((agent.id, 0, 0, ""), (agent.id, _END, 0, ""))
+        looks = [x for x in every if x.shelf not in dropping]
+    else:
+        newest = tx.chain.look_before(agent.id, _END, 0)
+        before = None if newest is None else tx.chain.look_before(agent.id, newest.epoch, newest.sequence)
+        kept = before is not None and before.shelf not in dropping
+        looks = [x for x in (before if kept else None, newest) if x is not None]
+    sections = tx.chain.sections(agent.id)
+    brought = None
+    if whole:
+        moments = {s.since for s in sections}
+        found = [tx.chain.envelope(x.digest) for x in looks if x.looked_at in moments]
+        brought = [e for e in found if e is not None]
+    return Present(
+        agent=agent,
+        newest=tx.chain.envelope(looks[-1].digest) if looks else None,
+        looks=looks,
+        base=not whole and len(looks) > 1,
+        never=never,
+        cuts=cuts,
+        changes=[c for c in tx.findings.history(agent.id, limit=_END) if c.shelf not in dropping],
+        failings=tx.findings.current([agent.id]).get(agent.id, []),
+        sections=sections,
+        brought=brought,
+    )
 
 
-def _verify_chain(ledger: Ledger, agent: str, trail: _Trail) -> Fault | None:
+def _key(row: Row | Look) -> tuple[str, int, int, str]:
+    return row.agent, row.epoch, row.sequence, row.digest
+
+
+def _verify_chain(ledger: Ledger, agent: str, trail: _Trail, whole: bool) -> Fault | None:
     """One chain, as it is at one moment: its first fault."""
     with ledger.read() as tx:
         trail.read_on(tx)
         known = tx.agents.get(agent)
         if known is None:
             return Fault(f"agent {agent}", "has reports and is not enrolled")
-        keys = tx.agents.keys(agent)
-        links = _Links((known.head_sequence, known.head_digest), _cuts_of(tx, known))
+        keys, cuts = tx.agents.keys(agent), _cuts_of(tx, known)
+        lists = Lists({}, tx.findings.rules)
+        links = _Links((known.head_sequence, known.head_digest), cuts)
+        present = _present(tx, known, [*cuts], trail.dropping, not trail.dropped, whole)
+        looks = {_key(x): x for x in present.looks}
+        newest = looks.popitem()[0] if looks and not whole else None
         after = (agent, 0, 0, "")
-        while True:
-            page = [r for r in tx.chain.walk_all(after, _TOGETHER) if r.agent == agent]
+        while page := [r for r in tx.chain.walk_all(after, _TOGETHER) if r.agent == agent]:
             for row in page:
                 if row.shelf in trail.dropping:
                     continue
                 misplaced = links.follow(row)
-                what = "" if "missing" in misplaced else wrong(claim_of(row, keys.get(row.keyid)))
+                look = present.looks[-1] if _key(row) == newest else looks.pop(_key(row), None)
+                claim = Claim(row, keys.get(row.keyid), whole or _key(row) == newest, look)
+                what = "" if "missing" in misplaced else wrong(claim, lists)
                 if what or misplaced:
                     return Fault(f"agent {agent} epoch {row.epoch} report {row.sequence}", what or misplaced)
-            if not page:
-                break
-            after = (agent, page[-1].epoch, page[-1].sequence, page[-1].digest)
-    missing = links.end()
-    return Fault(f"agent {agent}", missing) if missing else None
+            after = _key(page[-1])
+        what = links.end()
+        if not what and whole and looks:
+            what = f"the look of report {min(looks)[2]} of epoch {min(looks)[1]} has no envelope"
+        what = what or wrong_present(present, lists)
+    return Fault(f"agent {agent}", what) if what else None
 
 
 def _cuts_of(tx: Transaction, agent: Agent) -> dict[Place, str]:
@@ -300,39 +335,3 @@ def _cuts_of(tx: Transaction, agent: Agent) -> dict[Place, str]:
         found |= {(c.epoch, c.sequence): c.digest for c in page}
         after = (agent.id, page[-1].epoch, page[-1].sequence)
     return found
-
-
-def claim_of(row: Row, key: bytes | None) -> Claim:
-    """What there is to check of a row by itself. `key`: the public key of its key id, if that is its agent's."""
-    return Claim((row.agent, row.epoch, row.sequence, row.previous), row.digest, row.keyid, key, row.raw)
-
-
-def wrong_each(claims: list[Claim]) -> list[str]:
-    """`wrong` of each."""
-    return [wrong(claim) for claim in claims]
-
-
-def wrong(claim: Claim) -> str:
-    """What is wrong with the envelope by itself; "" if nothing is. Pure."""
-    if claim.key is None:
-        return f"key {claim.keyid[:16]}… is not one of this agent's"
-    try:
-        envelope = envelope_from_bytes(unpack_raw(claim.raw))
-        verify(envelope, claim.key)
-        said = said_by(envelope)
-    except (ContractError, zlib.error) as e:
-        return f"the envelope is damaged: {e}"
-    if envelope.digest != claim.digest:
-        return "the envelope has another digest than its row"
-    return "" if said == claim.said else "the envelope speaks of another place in the chain than its row"
-
-
-def said_by(envelope: Envelope) -> Said:
-    """Where a verified report says that it belongs. Raises ContractError if it is none."""
-    if envelope.payload_type == REPORT:
-        head = _HEAD.match(zlib.decompressobj(wbits=31).decompress(envelope.payload, _HEAD_BYTES))
-        if head is not None:
-            agent, epoch, sequence, previous = head.groups()
-            return agent.decode(), int(epoch), int(sequence), None if previous is None else previous.decode()
-    statement = statement_from_envelope(envelope)
-    return statement.agent_id, statement.epoch, statement.sequence, statement.previous

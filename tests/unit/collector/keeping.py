@@ -9,6 +9,7 @@ from vonggac_collector.ingest.outcomes import vector_at
 from vonggac_collector.ingest.projection import statement_of
 from vonggac_collector.ledger.interface import Ledger, Transaction
 from vonggac_collector.ledger.rows import WRONG, Failing
+from vonggac_collector.verification import verify_ledger
 from vonggac_contract.report import Statement
 
 Answers = dict[str, tuple[Any, ...]]
@@ -76,6 +77,8 @@ def assert_consistent(ledger: Ledger, agent: str) -> None:
     last = reports[-1][2] if reports else {}
     assert {rule: fields(f) for rule, f in current.items()} == {rule: last[rule] for rule in wrong_of(last)}
     assert {rule: f.since for rule, f in current.items()} == {rule: begun[rule] for rule in current}
+    for whole in (True, False):
+        assert verify_ledger(ledger, whole=whole).faults == []
 
 
 def fields(f: Failing) -> tuple[Any, ...]:

@@ -83,8 +83,9 @@ def test_every_page_is_the_same(upgraded: Ledger, host: str) -> None:
     assert plain(said) == expected
 
 
-def test_every_chain_is_still_whole(upgraded: Ledger) -> None:
-    verified = verify_ledger(upgraded)
+@pytest.mark.parametrize("whole", [False, True])
+def test_every_chain_is_still_whole(whole: bool, upgraded: Ledger) -> None:
+    verified = verify_ledger(upgraded, whole=whole)
     assert verified.faults == []
     assert [verified.agents, verified.envelopes, verified.audit_rows] == EXPECTED["verified"]
 

@@ -126,7 +126,8 @@ def run(sides: list[Side], steps: list[tuple[int, tuple[str, int, Any]]]) -> Non
             side.step(now, *step)
     for side in sides:
         assert side.said(now) == forever.said(now)
-        assert verify_ledger(side.ledger).faults == []
+        for whole in (True, False):
+            assert verify_ledger(side.ledger, whole=whole).faults == []
         assert side.kept() <= forever.kept()
         assert side.kept() == sides[0].kept()
 

@@ -14,13 +14,14 @@ from tests.unit.collector.machines import Machine
 from tests.unit.collector.test_retention import MONTHS, at, monthly
 
 from vonggac_collector import verification
+from vonggac_collector.checking import said_by
 from vonggac_collector.ingest.projection import unpack_raw
 from vonggac_collector.ledger import tables
 from vonggac_collector.ledger.interface import Ledger, Transaction
 from vonggac_collector.ledger.memory import MemoryLedger
 from vonggac_collector.ledger.rows import Envelope
 from vonggac_collector.retention import retain
-from vonggac_collector.verification import Fault, said_by, verify_ledger
+from vonggac_collector.verification import Fault, verify_ledger
 from vonggac_contract.envelope import REPORT, keyid_of, seal
 from vonggac_contract.report import statement_to_payload
 
@@ -266,8 +267,9 @@ class Busy:
         self._happens()
 
 
+@pytest.mark.parametrize("whole", [False, True])
 def test_what_comes_and_goes_meanwhile_is_no_fault(
-    desk: Desk, machine: Machine, reports: list[Envelope], monkeypatch: pytest.MonkeyPatch
+    whole: bool, desk: Desk, machine: Machine, reports: list[Envelope], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(verification, "_TOGETHER", 2)
     months = iter(range(5, 15))
@@ -281,8 +283,8 @@ def test_what_comes_and_goes_meanwhile_is_no_fault(
             retain(desk.ledger, MONTHS, now=moment, actor="test")
 
     busy: Any = Busy(desk.ledger, happens)
-    assert verify_ledger(busy).faults == []
-    assert verify_ledger(desk.ledger).faults == []
+    assert verify_ledger(busy, whole=whole).faults == []
+    assert verify_ledger(desk.ledger, whole=whole).faults == []
 
 
 def test_a_statement_in_another_order_is_read_as_well() -> None:

@@ -27,11 +27,16 @@ def add_commands(commands: Commands) -> None:
     check = room.add(
         "verify",
         _verify,
-        "check every signature, every chain and the audit log, with no key but the public ones in the ledger; 1 if "
-        "anything is wrong",
+        "check every signature, every chain, the audit log, and what was made of each machine's newest report, with no "
+        "key but the public ones in the ledger; 1 if anything is wrong",
         "vonggac-collector ledger verify --json",
     )
     check.add_argument("--json", action="store_true", help="for programs")
+    check.add_argument(
+        "--whole",
+        action="store_true",
+        help="make again what was made of every report, not only of the newest: scores of the past and the history",
+    )
     check.add_argument(
         "--progress", action="store_true", help="say how far it is, even if standard error is no terminal"
     )
@@ -98,7 +103,7 @@ def _add_holds(holds: Commands) -> None:
 def _verify(args: argparse.Namespace) -> int:
     with opened(args) as (_, ledger):
         told = _progress() if args.progress or sys.stderr.isatty() else None
-        found = verify_ledger(ledger, processes=args.processes, progress=told)
+        found = verify_ledger(ledger, processes=args.processes, progress=told, whole=args.whole)
     if args.json:
         show_json(found)
     else:
