@@ -137,7 +137,7 @@ def _digest(state: HostState) -> str:
 def _host(state: HostState, digest: str, there: Any) -> dict[str, Any]:
     has = Counter(counted(i.kind) for i in state.items)
     if state.same:
-        has |= {counted(kind): getattr(there, counted(kind)) for kind in INVENTORY}
+        has |= {counted(kind): there._mapping[counted(kind)] for kind in INVENTORY}
     return {
         "agent": state.agent,
         "key": host_key(state.agent),
