@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import UTC, datetime
 from typing import Final
 
@@ -15,6 +15,8 @@ from .ledger.keeping import Hold, HoldKind
 from .ledger.rows import Unit
 
 MAX_REASON: Final = 500
+ADDED: Final = "hold-added"
+RELEASED: Final = "hold-released"
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """A hold from here on names everything that is kept."""
 Windows = Mapping[str, Sequence[Hold]]
@@ -45,7 +47,7 @@ def add_hold(
             raise Invalid(f"there is no {kind} {subject!r}")
         tx.keeping.freeze()
         tx.keeping.add_hold(row)
-        audit.record(tx, now, actor, "hold-added", row.id, f"{kind} {subject}: {reason}")
+        audit.record(tx, now, actor, ADDED, row.id, _noted(row))
     return row
 
 
@@ -60,7 +62,7 @@ def release_hold(ledger: Ledger, identifier: str, reason: str, *, now: datetime,
                 f"hold {identifier!r}: " + ("there is none" if found is None else "is released already")
             )
         tx.keeping.release_hold(identifier, now, actor, reason)
-        audit.record(tx, now, actor, "hold-released", identifier, reason)
+        audit.record(tx, now, actor, RELEASED, identifier, reason)
 
 
 def windows(tx: Transaction, now: datetime) -> dict[str, list[Hold]]:
@@ -91,6 +93,25 @@ def named_hosts(hold: Hold, units: Sequence[Unit], placed: Iterable[tuple[str, s
 def is_named(holds: Iterable[Hold], received_at: datetime) -> bool:
     """Whether one of a host's holds names what was received then."""
     return any(h.since <= received_at and (h.until is None or received_at < h.until) for h in holds)
+
+
+def odd_holds(tx: Transaction, added: Mapping[str, str], released: Set[str]) -> dict[str, str]:
+    """What is wrong with holds, by id. `added`, `released`: what the audit log says of them, by id."""
+    here = {hold.id: hold for hold in tx.keeping.holds()}
+    odd = dict.fromkeys(added.keys() - here, "was added, says the audit log, and is not there")
+    for hold in here.values():
+        if hold.id not in added:
+            odd[hold.id] = "is not added by any row of the audit log"
+        elif added[hold.id] != _noted(hold) or (hold.released_at is not None) != (hold.id in released):
+            odd[hold.id] = "is not what the audit log says of it"
+    return odd
+
+
+def _noted(hold: Hold) -> str:
+    """What an audit row says of a hold that was added; the times as an interval of ISO 8601."""
+    until = ".." if hold.until is None else hold.until.astimezone(UTC).isoformat()
+    since = hold.since.astimezone(UTC).isoformat()
+    return f"{hold.kind} {hold.subject}, received {since}/{until}: {hold.reason}"
 
 
 def _reason(text: str) -> str:

@@ -22,6 +22,7 @@ from vonggac_contract.envelope import keyid_of
 from . import audit
 from .checking import Batch, Claim, begin, checked, wrong
 from .enrolment import NOTED, enrolled_key
+from .holds import ADDED, RELEASED, odd_holds
 from .ledger.interface import Ledger, Transaction
 from .ledger.rows import Agent, Look
 from .ledger.rows import Envelope as Row
@@ -70,7 +71,7 @@ def verify_ledger(
         trail = _Trail()
         trail.read_on(tx)
         lists = Lists(tx.findings.lists())
-        before = [f for f in (trail.fault_of_cuts(tx), *trail.faults_of_keys(tx)) if f is not None]
+        before = trail.faults_of_cuts(tx) + trail.faults_of_keys(tx) + trail.faults_of_holds(tx)
         before += [Fault(f"list of rules {digest}", "was changed") for digest in lists.changed()]
         walk = _Walk(tx, trail, whole)
         total = tx.chain.total()
@@ -104,6 +105,8 @@ class _Trail:
         self.dropping: set[str] = set()
         self.dropped = False
         self._enrolled: dict[str, str] = {}
+        self._held: dict[str, str] = {}
+        self._released: set[str] = set()
         self._cuts = cuts_digest(())
 
     def read_on(self, tx: Transaction) -> None:
@@ -122,13 +125,24 @@ class _Trail:
                     self.dropping.discard(row.subject)
                 elif row.action == NOTED:
                     self._enrolled[enrolled_key(row.detail)] = row.subject
+                elif row.action == ADDED:
+                    self._held[row.subject] = row.detail
+                elif row.action == RELEASED:
+                    self._released.add(row.subject)
             self.number, self._hash = rows[-1].number, rows[-1].hash
 
-    def fault_of_cuts(self, tx: Transaction) -> Fault | None:
+    def faults_of_cuts(self, tx: Transaction) -> list[Fault]:
         """The record of cuts is as it was when a shelf was last dropped. Of the moment that was read to."""
         if self.fault is not None or cuts_digest(all_cuts(tx)) == self._cuts:
-            return None
-        return Fault("the record of cuts", "is not what the audit log says that retention left")
+            return []
+        return [Fault("the record of cuts", "is not what the audit log says that retention left")]
+
+    def faults_of_holds(self, tx: Transaction) -> list[Fault]:
+        """Legal holds are those that people added, as they added them. Of the moment that was read to."""
+        if self.fault is not None:
+            return []
+        odd = odd_holds(tx, self._held, self._released)
+        return [Fault(f"legal hold {identifier}", odd[identifier]) for identifier in sorted(odd)]
 
     def faults_of_keys(self, tx: Transaction) -> list[Fault]:
         """Every key is its agent's by an enrolment, and every enrolment's key is there. Of the moment that was read to.

@@ -15,6 +15,7 @@ from tests.unit.collector.test_retention import MONTHS, at, monthly
 
 from vonggac_collector import verification
 from vonggac_collector.checking import said_by
+from vonggac_collector.holds import add_hold, release_hold
 from vonggac_collector.ingest.projection import unpack_raw
 from vonggac_collector.ledger import tables
 from vonggac_collector.ledger.interface import Ledger, Transaction
@@ -144,6 +145,22 @@ def test_an_audit_row_that_was_edited_or_deleted_is_named(
     edit(desk.ledger, "audit", {"number": 2}, change)
     (fault,) = verify_ledger(desk.ledger).faults
     assert fault == Fault("audit row 2", "was changed, or rows before it are missing")
+
+
+@pytest.mark.parametrize(
+    "change", [None, {"until": at(1)}, {"since": at(9)}, {"subject": "vn"}, {"released_at": at(1)}]
+)
+def test_a_legal_hold_that_somebody_deleted_or_edited_is_named(
+    change: dict[str, Any] | None, desk: Desk, machine: Machine
+) -> None:
+    made = add_hold(desk.ledger, "host", machine.agent_id, "vụ việc", now=NOW, actor="test")
+    over = add_hold(desk.ledger, "host", machine.agent_id, "vụ khác", until=at(2), now=NOW, actor="test")
+    release_hold(desk.ledger, over.id, "đã xong", now=NOW, actor="test")
+    assert verify_ledger(desk.ledger).faults == []
+    table = "holds" if isinstance(desk.ledger, MemoryLedger) else "legal_holds"
+    edit(desk.ledger, table, {"id": made.id}, change)
+    (fault,) = verify_ledger(desk.ledger).faults
+    assert fault.where == f"legal hold {made.id}"
 
 
 def forget(ledger: Any, agent: str) -> None:
