@@ -39,6 +39,16 @@ _NEWEST: Final = (
     .order_by(looks.c.epoch.desc(), looks.c.sequence.desc())
     .limit(1)
 )
+_BEFORE: Final = (
+    sa.select(looks)
+    .where(
+        looks.c.agent == sa.bindparam("agent"),
+        sa.tuple_(looks.c.epoch, looks.c.sequence)
+        < sa.tuple_(sa.bindparam("epoch"), sa.bindparam("sequence")),
+    )
+    .order_by(looks.c.epoch.desc(), looks.c.sequence.desc())
+    .limit(1)
+)
 _FIRST_PENDING: Final = sa.select(sa.func.min(envelopes.c.sequence)).where(
     envelopes.c.agent == sa.bindparam("agent"),
     envelopes.c.epoch == sa.bindparam("epoch"),
@@ -157,13 +167,8 @@ class SqlChain:
         return [rows.Look(*r) for r in self._connection.execute(query)]
 
     def look_before(self, agent: str, epoch: int, sequence: int) -> rows.Look | None:
-        query = (
-            sa.select(looks)
-            .where(looks.c.agent == agent, sa.tuple_(looks.c.epoch, looks.c.sequence) < (epoch, sequence))
-            .order_by(looks.c.epoch.desc(), looks.c.sequence.desc())
-            .limit(1)
-        )
-        row = self._connection.execute(query).first()
+        place = {"agent": agent, "epoch": epoch, "sequence": sequence}
+        row = self._connection.execute(_BEFORE, place).first()
         return None if row is None else rows.Look(*row)
 
     def vectors(self, digests: Sequence[str]) -> dict[str, bytes]:
