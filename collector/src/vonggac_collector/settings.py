@@ -43,8 +43,8 @@ class Settings(BaseSettings):
     )
     elasticsearch_url: str = Field(
         "",
-        description="address of the cluster that search runs on; empty: a schema of its own in the ledger's PostgreSQL, "
-        "or SQLite in the state folder",
+        description="address of the cluster that search runs on; empty: a schema of its own in the ledger's "
+        "PostgreSQL, or SQLite in the state folder",
     )
     elasticsearch_ca: Path | None = Field(
         None, description="PEM file with the authority of the cluster's certificate; empty: those known here"
@@ -86,7 +86,11 @@ class Settings(BaseSettings):
         description="whole months that reports are kept, for levels 1 to 5, such as 12,12,24,24,36; empty: as long as "
         "each level asks that logs are kept (1,1,3,6,12)",
     )
-    role: Literal["all", "web", "work"] = Field("all", description="all: pages and scores in one process")
+    role: Literal["all", "web", "work"] = Field(
+        "all",
+        description="of `serve`: all answers, publishes scores and tells search in one process; web only answers, with "
+        "`vonggac-collector work` elsewhere",
+    )
 
     @classmethod
     def settings_customise_sources(
