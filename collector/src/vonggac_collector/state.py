@@ -21,6 +21,7 @@ from .errors import SettingsError
 
 KEY_FILE: Final = "collector.key"
 _OTHERS: Final = 0o077
+_OTHERS_WRITE: Final = 0o022
 MAX_SECRET_BYTES: Final = 4_096
 """The project's own figure; the longest are API keys."""
 
@@ -80,15 +81,19 @@ def make_state(folder: Path) -> bool:
 
 
 def load_key(folder: Path) -> Ed25519PrivateKey:
-    """The collector's key. Raises SettingsError if it is missing, readable by others, or no Ed25519 key."""
+    """The collector's key. Raises SettingsError if it is missing, readable by others, in a folder where others can put
+    another in its place, or no Ed25519 key.
+    """
     path = folder / KEY_FILE
     try:
-        mode = path.stat().st_mode
+        mode, around = path.stat().st_mode, folder.stat().st_mode
         content = path.read_bytes()
     except OSError as e:
         raise SettingsError(f"{path}: {e.strerror}; run `vonggac-collector init` first") from e
     if mode & _OTHERS:
         raise SettingsError(f"{path}: others may read the key; run `chmod 600` on it")
+    if around & _OTHERS_WRITE:
+        raise SettingsError(f"{folder}: others may put another key and ledger there; run `chmod 700` on it")
     try:
         key = load_pem_private_key(content, password=None)
     except ValueError as e:
