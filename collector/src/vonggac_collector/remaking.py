@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -71,15 +72,15 @@ class Present(msgspec.Struct, frozen=True):
     """An agent at one moment, with some of its newest looks, oldest first, and all that was made of them.
 
     `newest`: the newest look's envelope. `base`: the first look is there only for the second to differ from.
-    `never`: nothing was ever dropped from this ledger. `cuts`: behind which of its reports some are missing.
-    `brought`: envelopes of looks at moments that sections say they are from; None if nobody asks.
+    `kept_since`: what was received from then on was not dropped; None if nothing ever was. `cuts`: behind which of its
+    reports some are missing. `brought`: envelopes of looks at moments that sections say they are from, if anybody asks.
     """
 
     agent: Agent
     newest: Envelope | None
     looks: list[Look]
     base: bool
-    never: bool
+    kept_since: datetime | None
     cuts: list[Place]
     changes: list[Change]
     failings: list[Failing]
@@ -231,7 +232,7 @@ class _Replay:
         """Whether no look was between the two."""
         if before is not None and before.epoch == look.epoch:
             return look.sequence == before.sequence + 1
-        return self._present.never or (look.epoch, look.sequence) == (1, 1)
+        return self._present.kept_since is None or (look.epoch, look.sequence) == (1, 1)
 
     def _step(
         self, look: Look, vector: Vector, before: Vector | None, sure: bool, history: dict[str, Change] | None
@@ -275,7 +276,9 @@ class _Replay:
             place = (row.epoch, row.sequence)
             if rule in self._unmoved and place <= self._unmoved[rule]:
                 made = msgspec.structs.replace(made, epoch=row.epoch, sequence=row.sequence)
-            if rule in self._loose and self._since_fits(row):
+            if rule in self._loose:
+                if not self._since_fits(row):
+                    return f"{rule}: is wrong since another time than the history says"
                 made = msgspec.structs.replace(made, since=row.since)
             if row != made:
                 other = [n for n in Failing.__struct_fields__ if getattr(row, n) != getattr(made, n)]
@@ -284,17 +287,21 @@ class _Replay:
 
     def _since_fits(self, row: Failing) -> bool:
         """Whether the history, as far as it is kept, does not say otherwise."""
-        newest = next((c for c in reversed(self._present.changes) if c.rule == row.rule), None)
-        present = self._present
+        present, last = self._present, self._present.looks[-1]
+        newest = next((c for c in reversed(present.changes) if c.rule == row.rule), None)
         if newest is None:
-            return not present.never
-        last = present.looks[-1]
+            return _may_be_gone(present, row.since)
         whole = newest.epoch == last.epoch and not any(
             epoch == newest.epoch and sequence >= newest.sequence for epoch, sequence in present.cuts
         )
-        if not whole and not present.never:
+        if (newest.after, newest.looked_at) == (row.outcome, row.since):
             return True
-        return (newest.after, newest.looked_at) == (row.outcome, row.since)
+        return not whole and _may_be_gone(present, row.since)
+
+
+def _may_be_gone(present: Present, looked_at: datetime) -> bool:
+    """Whether retention may have dropped a look of then: it was received no sooner than it looked."""
+    return present.kept_since is not None and looked_at < present.kept_since
 
 
 def _may_be(change: Change | None, look: Look, answers: Mapping[str, tuple[Asked, object]]) -> bool:
@@ -341,6 +348,6 @@ def _wrong_times(present: Present, brought: list[tuple[Envelope, Statement]]) ->
         ]
         if any(s is not None and s.content is not None and s.digest == row.digest for s in then):
             continue
-        if then or present.never:
+        if then or not _may_be_gone(present, row.since):
             return f"section {row.name} is not from the time that it says"
     return ""

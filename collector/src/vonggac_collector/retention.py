@@ -95,9 +95,14 @@ def whole_since(tx: Transaction) -> datetime | None:
             [newest, *(r.subject for r in rows if r.action == DROPPED and _SHELF.fullmatch(r.subject))]
         )
         after = rows[-1].number
-    if not newest:
+    return month_after(newest)
+
+
+def month_after(shelf: str) -> datetime | None:
+    """When the month after that of a shelf began; None for one that is of no month."""
+    if not _SHELF.fullmatch(shelf):
         return None
-    year, month = int(newest[:4]), int(newest[5:7])
+    year, month = int(shelf[:4]), int(shelf[5:7])
     return datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
 
 

@@ -27,7 +27,7 @@ from .ledger.interface import Ledger, Transaction
 from .ledger.rows import Agent, Look
 from .ledger.rows import Envelope as Row
 from .remaking import Lists, Place, Present, wrong_present
-from .retention import DROPPED, DROPPING, all_cuts, cuts_digest
+from .retention import DROPPED, DROPPING, all_cuts, cuts_digest, month_after
 
 _TOGETHER: Final = 200
 """Envelopes read and checked together: 3 to 4 MB."""
@@ -103,7 +103,8 @@ class _Trail:
         self.number, self._hash = 0, audit.NO_HASH
         self.fault: Fault | None = None
         self.dropping: set[str] = set()
-        self.dropped = False
+        self.kept_since: datetime | None = None
+        """What was received from then on was not dropped; None if nothing ever was."""
         self._enrolled: dict[str, str] = {}
         self._held: dict[str, str] = {}
         self._released: set[str] = set()
@@ -119,7 +120,8 @@ class _Trail:
             for row in rows:
                 if row.action == DROPPING:
                     self.dropping.add(row.subject)
-                    self.dropped = True
+                    if (month := month_after(row.subject)) is not None:
+                        self.kept_since = max(month, self.kept_since or month)
                     self._cuts = str(msgspec.json.decode(row.detail).get("cuts"))
                 elif row.action == DROPPED:
                     self.dropping.discard(row.subject)
@@ -214,7 +216,7 @@ class _Walk:
         self.suspects: set[str] = set()
         self.begin_later = 0
         self._whole = whole
-        self._never = not trail.dropped
+        self._kept_since = trail.kept_since
         self._dropping = frozenset(trail.dropping)
         self._keys = tx.agents.every_key()
         self._cuts: dict[str, dict[Place, str]] = {}
@@ -262,8 +264,11 @@ class _Walk:
 
     def _present(self, tx: Transaction, agent: str) -> Present | None:
         known = tx.agents.get(agent)
+        if known is None:
+            self.suspects |= {agent} - {""}
+            return None
         cuts = [*self._cuts.get(agent, ())]
-        return None if known is None else _present(tx, known, cuts, self._dropping, self._never, self._whole)
+        return _present(tx, known, cuts, self._dropping, self._kept_since, self._whole)
 
     def _links(self, agent: str) -> _Links:
         return _Links(self.heads.get(agent, (0, None)), self._cuts.get(agent, {}))
@@ -275,7 +280,12 @@ class _Walk:
 
 
 def _present(
-    tx: Transaction, agent: Agent, cuts: list[Place], dropping: Collection[str], never: bool, whole: bool
+    tx: Transaction,
+    agent: Agent,
+    cuts: list[Place],
+    dropping: Collection[str],
+    kept_since: datetime | None,
+    whole: bool,
 ) -> Present:
     """What is kept of an agent. `whole`: with all of its looks, not only the two newest."""
     if whole:
@@ -297,7 +307,7 @@ def _present(
         newest=tx.chain.envelope(looks[-1].digest) if looks else None,
         looks=looks,
         base=not whole and len(looks) > 1,
-        never=never,
+        kept_since=kept_since,
         cuts=cuts,
         changes=[c for c in tx.findings.history(agent.id, limit=_END) if c.shelf not in dropping],
         failings=tx.findings.current([agent.id]).get(agent.id, []),
@@ -320,7 +330,7 @@ def _verify_chain(ledger: Ledger, agent: str, trail: _Trail, whole: bool) -> Fau
         keys, cuts = tx.agents.keys(agent), _cuts_of(tx, known)
         lists = Lists({}, tx.findings.rules)
         links = _Links((known.head_sequence, known.head_digest), cuts)
-        present = _present(tx, known, [*cuts], trail.dropping, not trail.dropped, whole)
+        present = _present(tx, known, [*cuts], trail.dropping, trail.kept_since, whole)
         looks = {_key(x): x for x in present.looks}
         newest = looks.popitem()[0] if looks and not whole else None
         after = (agent, 0, 0, "")

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 from tests.unit.collector.conftest import NOW, Desk
 from tests.unit.collector.machines import Machine, a_rulebook, findings
+from tests.unit.collector.test_retention import MONTHS, at
 from tests.unit.collector.test_verification import edit
 
 from vonggac_collector import checking, rulebooks, verification
@@ -19,6 +20,7 @@ from vonggac_collector.ingest.vector import Said, pack_vector, unpack_rules, unp
 from vonggac_collector.ledger import tables
 from vonggac_collector.ledger.memory import MemoryLedger
 from vonggac_collector.remaking import wrong_look
+from vonggac_collector.retention import retain
 from vonggac_collector.verification import Fault, verify_ledger
 from vonggac_contract.finding import DOMAINS, SEVERITIES, Finding, Outcome
 from vonggac_contract.report import Section, section_digest
@@ -238,6 +240,28 @@ def test_rows_of_a_machine_that_never_reported_are_named(record: Record) -> None
         assert record.faults(whole=whole) == [
             Fault(f"agent {silent}", "it has rows of reports that are not here")
         ]
+
+
+def test_what_was_wrong_when_its_beginning_was_dropped_is_checked_as_far_as_it_is_kept(
+    desk: Desk, machine: Machine
+) -> None:
+    for month in range(1, 7):
+        failing = {3, 4} if month < 6 else {3, 5}
+        desk.accept(machine.report(at(month), failing | {6 + month}), at(month))
+    record = Record(desk, machine.agent_id, "")
+    retain(desk.ledger, MONTHS, now=at(7), actor="test")
+    assert record.faults() == record.faults(whole=False) == []
+    since = {row.rule[-2:]: row.since for row in record.rows("failings")}
+    assert since == {"03": at(1), "05": at(6), "12": at(6)}
+    for number, (rule, moment, named) in enumerate(
+        [("03", at(2), False), ("03", at(5), True), ("05", at(5), True), ("05", at(1), True)]
+    ):
+        row = next(r for r in record.rows("failings") if r.rule.endswith(rule))
+        record.edit("failings", row, {"since": moment})
+        for whole in (True, False):
+            assert bool(record.faults(whole=whole)) == named, number
+        record.edit("failings", row, {"since": row.since})
+    assert record.faults() == []
 
 
 def test_several_processes_find_the_same_of_what_was_made(
