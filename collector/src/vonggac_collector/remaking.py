@@ -11,7 +11,7 @@ import hashlib
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -128,14 +128,13 @@ def wrong_look(row: Envelope, reading: Reading, look: Look | None, lists: Lists)
     everything = {(name, s.digest) for name, s in statement.report.sections.items()}
     flags = flags_of(statement, row, everything)
     made = project(statement, row, vector, row.committed_at or row.received_at, flags)
-    other = [name for name in Look.__struct_fields__ if not _alike(name, look, made, asked)]
+    kept, new = msgspec.structs.asdict(look), msgspec.structs.asdict(made)
+    other = [n for n in kept if kept[n] != new[n] and not _alike(n, kept[n], new[n], made, asked)]
     return f"its look was changed after it was made from the envelope: {', '.join(other)}" if other else ""
 
 
-def _alike(name: str, look: Look, made: Look, asked: Sequence[Asked]) -> bool:
-    kept, new = getattr(look, name), getattr(made, name)
-    if kept == new:
-        return True
+def _alike(name: str, kept: Any, new: Any, made: Look, asked: Sequence[Asked]) -> bool:
+    """Whether the two say the same, however they were written."""
     if name == "vector":
         try:
             return zlib.decompress(kept) == zlib.decompress(new)
@@ -144,7 +143,7 @@ def _alike(name: str, look: Look, made: Look, asked: Sequence[Asked]) -> bool:
     if name == "outcomes_digest":
         return bool(kept == _first_digest(made, asked))
     # Whether a section was missing depends on what was held then.
-    return name == "flags" and " ".join(w for w in kept.split(" ") if w != _MISSING_SECTION) == new
+    return bool(name == "flags" and " ".join(w for w in kept.split(" ") if w != _MISSING_SECTION) == new)
 
 
 def _first_digest(made: Look, asked: Sequence[Asked]) -> str:
@@ -281,7 +280,8 @@ class _Replay:
                     return f"{rule}: is wrong since another time than the history says"
                 made = msgspec.structs.replace(made, since=row.since)
             if row != made:
-                other = [n for n in Failing.__struct_fields__ if getattr(row, n) != getattr(made, n)]
+                here, there = msgspec.structs.asdict(row), msgspec.structs.asdict(made)
+                other = [n for n in here if here[n] != there[n]]
                 return f"{rule}: what is wrong now was changed after it was made: {', '.join(other)}"
         return ""
 
