@@ -8,7 +8,7 @@ may not have seen what was written here when listing what has to go: so the host
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -66,8 +66,14 @@ class ElasticIndex:
             overtaken |= each.overtaken
         return Taken(refused, overtaken)
 
-    def put_into(self, suffix: str, states: Sequence[HostState], *, thorough: bool) -> Taken:
-        """Into one generation: "" the one that serves, NEXT the one that is being made."""
+    def put_into(
+        self, suffix: str, states: Sequence[HostState], *, thorough: bool = False, fresh: bool = False
+    ) -> Taken:
+        """Into one generation: "" the one that serves, NEXT the one that is being made.
+
+        `fresh`: who has no document of their own there has no others either. Whoever writes begins with it, so nobody
+        else's can appear unseen meanwhile.
+        """
         heads = self._layout.rooms["hosts"] + suffix
         before = self._heads(heads, [s.agent for s in states if not thorough or s.same])
         settled = {agent: noted.get(schema.SETTLED) for agent, noted in before.items()}
@@ -80,18 +86,24 @@ class ElasticIndex:
         overtaken |= {agent for _, agent in written.conflicts}
         live = [s for s in states if s.agent not in overtaken]
         refused = written.refused
+        new = {s.agent for s in live if fresh and not s.gone and s.agent not in before}
         for room in schema.ROOMS[1:]:
             todo = [s for s in live if room == "findings" or s.agent not in whole]
-            refused |= self._put_room(room, suffix, todo, made).refused
+            refused |= self._put_room(room, suffix, todo, made, new).refused
         ends = [_head(heads, s, made[s.agent], s.inventory) for s in live if s.agent not in refused]
         overtaken |= {agent for _, agent in self._send(ends).conflicts}
         return Taken(refused, frozenset(overtaken))
 
     def _put_room(
-        self, room: Room, suffix: str, states: Sequence[HostState], made: Mapping[str, list[Document]]
+        self,
+        room: Room,
+        suffix: str,
+        states: Sequence[HostState],
+        made: Mapping[str, list[Document]],
+        new: Collection[str],
     ) -> Written:
         alias = self._layout.rooms[room] + suffix
-        held = self._held(alias, [s.agent for s in states])
+        held = self._held(alias, [s.agent for s in states if s.agent not in new])
         operations = []
         for state in states:
             wanted = {d.id: d for d in made[state.agent] if d.room == room}
@@ -281,7 +293,7 @@ class _Build:
         if time.monotonic() - self._beaten > _BEAT_S:
             self._layout.beat()
             self._beaten = time.monotonic()
-        return self._index.put_into(NEXT, states, thorough=False)
+        return self._index.put_into(NEXT, states, fresh=True)
 
     def put_scores(self, scores: Sequence[Score], ticket: int) -> Mapping[str, str]:
         return self._index.put_scores_into(NEXT, scores, ticket)
