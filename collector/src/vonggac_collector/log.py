@@ -13,20 +13,20 @@ import structlog
 
 
 class Patient:
-    """A stream that loses what its disk has no space for, and says how many lines when it has some."""
+    """A stream that loses what it cannot write, such as on a full disk, and says how many lines when it can again."""
 
     def __init__(self, inner: TextIO) -> None:
         self._inner = inner
         self.lost = 0
 
     def write(self, text: str) -> int:
-        """Write whole lines; never raises OSError."""
+        """Write whole lines; never raises for a disk without space or a stream that was closed."""
         told = f'{{"event": "log lines were lost", "number": {self.lost}}}\n' if self.lost else ""
         try:
             self._inner.write(told + text)
             self._inner.flush()
             self.lost = 0
-        except OSError:
+        except (OSError, ValueError):
             self.lost += 1
         return len(text)
 

@@ -46,7 +46,9 @@ def moment(text: str) -> datetime:
 
 
 def queries_at(ledger: Ledger, at: datetime) -> Queries:
-    return Queries(ledger, Shelf(ledger), load_parameters(), lambda: at)
+    """With the parameters that the scores were made by: the age of a look counted in seconds then."""
+    parameters = msgspec.structs.replace(load_parameters(), version=1, age_step_s=1)
+    return Queries(ledger, Shelf(ledger), parameters, lambda: at)
 
 
 @pytest.mark.parametrize(("at", "expected"), EXPECTED["boards"], ids=[at for at, _ in EXPECTED["boards"]])

@@ -85,7 +85,9 @@ def _engine(
 ) -> sa.Engine:
     given = {"application_name": f"vonggac {name}", **_REACHING}
     arguments = {k: v for k, v in given.items() if k not in address.query}
-    engine = sa.create_engine(address, connect_args=arguments, max_overflow=most - _POOL["pool_size"], **_POOL)
+    engine = sa.create_engine(
+        address, connect_args=arguments, max_overflow=most - _POOL["pool_size"], **_POOL
+    )
     event.listen(engine, "connect", _prepare(settings))
     event.listen(engine, "handle_error", _give_up)
     if password_file is not None:
