@@ -67,6 +67,10 @@ def verify_ledger(
     The chains are read in bulk while reports come in and shelves go; those that seem to have a fault are read again,
     each as it was at one moment.
     """
+    misfits = [Fault(where, f"its {column} holds what it cannot hold") for where, column in ledger.misfits()]
+    if misfits:
+        # Rows that cannot be read as what they are cannot be walked either.
+        return Verified(0, 0, 0, 0, misfits)
     with ledger.read() as tx:
         trail = _Trail()
         trail.read_on(tx)

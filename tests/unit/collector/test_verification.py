@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.unit.collector.conftest import NOW, Desk
+from tests.unit.collector.conftest import NOW, Desk, plant
 from tests.unit.collector.machines import Machine
 from tests.unit.collector.test_retention import MONTHS, at, monthly
 
@@ -316,3 +316,27 @@ def test_a_statement_in_another_order_is_read_as_well() -> None:
     turned = msgspec.json.encode(dict(reversed(value.items())))
     pack = zlib.compressobj(wbits=31)
     assert said_by(seal(REPORT, pack.compress(turned) + pack.flush(), machine.key)) == expected
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE envelopes SET raw = 'hello'",
+        "UPDATE envelopes SET sequence = 'x'",
+        "UPDATE audit SET at = 'x' WHERE number = 2",
+        "UPDATE agents SET vector = 7",
+    ],
+)
+def test_a_value_that_its_column_cannot_hold_is_named_with_its_row(sql_ledger: Any, statement: str) -> None:
+    plant(sql_ledger)
+    desk = Desk(sql_ledger)
+    machine = desk.enrol(Machine())
+    desk.accept(machine.report(NOW))
+    assert verify_ledger(sql_ledger).faults == []
+    table, column = statement.split()[1], statement.split()[3]
+    with sql_ledger._writer.begin() as connection:
+        connection.exec_driver_sql(statement)
+    faults = verify_ledger(sql_ledger).faults
+    assert faults
+    assert {f.where.split(",")[0] for f in faults} == {f"table {table}"}
+    assert {f.what for f in faults} == {f"its {column} holds what it cannot hold"}

@@ -382,4 +382,7 @@ class Ledger(Protocol):
     def duty(self, name: str) -> Duty:
         """The duty of that name, not taken yet."""
 
+    def misfits(self) -> list[tuple[str, str]]:
+        """Rows with a value that its column cannot hold, and the column: somebody wrote past this interface."""
+
     def close(self) -> None: ...

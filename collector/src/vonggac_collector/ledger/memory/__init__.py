@@ -94,5 +94,8 @@ class MemoryLedger:
     def duty(self, name: str) -> Always:
         return Always()
 
+    def misfits(self) -> list[tuple[str, str]]:
+        return []
+
     def close(self) -> None:
         """Nothing to close."""

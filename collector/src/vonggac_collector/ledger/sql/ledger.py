@@ -21,6 +21,7 @@ from .duty import SqlDuty
 from .findings import SqlFindings
 from .heartbeats import SqlHeartbeats
 from .keeping import SqlKeeping
+from .misfits import misfits
 from .outbox import SqlOutbox
 from .people import SqlPeople, SqlTrail
 from .postgres import completed
@@ -139,6 +140,11 @@ class SqlLedger:
         """The schema's revision in the database, and the one this release works with."""
         with store_errors(), self._reader.connect() as connection:
             return migrate.current(connection), migrate.head()
+
+    def misfits(self) -> list[tuple[str, str]]:
+        """See interface.Ledger."""
+        with store_errors(), self._reader.connect() as connection:
+            return misfits(connection)
 
     def close(self) -> None:
         """Close every connection."""
