@@ -65,6 +65,29 @@ class _Lag(Collector):
         return [GaugeMetricFamily(name, said) for name, said in self._SAID.items()]
 
 
+class _Rounds(Collector):
+    """How old what pages show of units is, as far as a worker has kept anything."""
+
+    _NAME: Final = "vonggac_standings_age_seconds"
+    _SAID: Final = "Since when the figures that pages show were last brought up to date"
+
+    def __init__(self, ledger: Ledger, now: Callable[[], datetime]) -> None:
+        self._ledger = ledger
+        self._now = now
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """One gauge, once there was a round."""
+        with self._ledger.read() as tx:
+            newest = tx.standings.round()
+        if newest is not None:
+            age = max(0.0, (self._now() - newest.as_of).total_seconds())
+            yield GaugeMetricFamily(self._NAME, self._SAID, value=age)
+
+    def describe(self) -> list[GaugeMetricFamily]:
+        """Nothing is read when it is registered."""
+        return [GaugeMetricFamily(self._NAME, self._SAID)]
+
+
 class _Disk(Collector):
     """How full the ledger's disk is."""
 
@@ -91,6 +114,7 @@ class Metrics:
         self.registry.register(_Disk(folder))
         self.registry.register(_Refusals(ledger))
         self.registry.register(_Lag(ledger, now))
+        self.registry.register(_Rounds(ledger, now))
         own: CollectorRegistry | None = self.registry
         if METRICS_FOLDER in os.environ:
             MultiProcessCollector(self.registry)  # type: ignore[no-untyped-call]

@@ -12,6 +12,7 @@ from tests.unit.collector.conftest import NOW
 
 from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.ledger.rows import DeadLetter
+from vonggac_collector.ledger.standings import Round
 from vonggac_collector.metrics import Metrics
 
 
@@ -36,6 +37,9 @@ def test_what_is_alerted_on_is_what_the_metrics_say(ledger: Ledger) -> None:
     named = {name for rule in group["rules"] for name in re.findall(r"vonggac_\w+", rule["expr"])}
     metrics = Metrics(ledger, lambda: NOW, Path("/"))
     metrics.observe("POST", 503, 0.1)
+    with ledger.write() as tx:
+        tx.standings.end_round(Round(NOW - timedelta(seconds=7), 1))
+    assert "vonggac_standings_age_seconds 7.0" in generate_latest(metrics.registry).decode()
     told = re.findall(r"^(vonggac_\w+)", generate_latest(metrics.registry).decode(), re.MULTILINE)
     assert "vonggac_index_oldest_seconds" in named
     assert named <= set(told)
