@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -84,20 +86,31 @@ class Desk:
         return accept(self.ledger, raw, now=now, collector_key=KEY, peer="test")
 
 
+@functools.cache
+def _empty() -> bytes:
+    """A ledger as the migrations leave it: they take longer than most tests."""
+    with tempfile.TemporaryDirectory() as folder:
+        open_ledger(f"sqlite:///{folder}/ledger.db", upgrade=True).close()
+        assert [p.name for p in Path(folder).iterdir()] == ["ledger.db"]
+        return Path(folder, "ledger.db").read_bytes()
+
+
+def sqlite_ledger(folder: Path) -> Ledger:
+    """A new one there."""
+    Path(folder, "ledger.db").write_bytes(_empty())
+    return open_ledger(f"sqlite:///{folder}/ledger.db")
+
+
 @pytest.fixture
 def sql_ledger(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db", upgrade=True)
+    ledger = sqlite_ledger(tmp_path)
     yield ledger
     ledger.close()
 
 
 @pytest.fixture(params=["sql", "memory"])
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
-    made: Ledger = (
-        open_ledger(f"sqlite:///{tmp_path}/ledger.db", upgrade=True)
-        if request.param == "sql"
-        else MemoryLedger()
-    )
+    made: Ledger = sqlite_ledger(tmp_path) if request.param == "sql" else MemoryLedger()
     yield made
     made.close()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.collector.conftest import NOW, Desk, plant
+from tests.unit.collector.conftest import NOW, Desk, plant, sqlite_ledger
 from tests.unit.collector.machines import Machine
 
 from vonggac_collector.errors import StoreFailed
@@ -20,7 +20,6 @@ from vonggac_collector.ledger.memory import MemoryLedger
 from vonggac_collector.ledger.sql.agents import SqlAgents
 from vonggac_collector.ledger.sql.chain import SqlChain
 from vonggac_collector.ledger.sql.heartbeats import SqlHeartbeats
-from vonggac_collector.ledger.sql.ledger import open_ledger
 from vonggac_collector.ledger.sql.people import SqlTrail
 from vonggac_collector.ledger.sql.tree import SqlTree
 from vonggac_collector.verification import verify_ledger
@@ -74,7 +73,7 @@ class Side:
 @given(ARRIVALS)
 def test_both_ledgers_decide_alike_and_every_chain_is_whole(arrivals: list[int | str]) -> None:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as last:
-        sql = open_ledger(f"sqlite:///{folder}/ledger.db", upgrade=True)
+        sql = sqlite_ledger(Path(folder))
         last.callback(sql.close)
         sides = [Side(sql), Side(MemoryLedger())]
         for step, what in enumerate(arrivals):
@@ -130,7 +129,7 @@ def failing(at: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Failing]:
 def test_a_failure_between_any_two_statements_leaves_nothing_and_acknowledges_nothing(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db", upgrade=True)
+    ledger = sqlite_ledger(tmp_path)
     side = Side(ledger)
     side.arrive(0, 0)
     if kind == "joining":

@@ -7,11 +7,12 @@ from __future__ import annotations
 import tempfile
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.collector.conftest import Desk, plant
+from tests.unit.collector.conftest import Desk, plant, sqlite_ledger
 from tests.unit.collector.machines import Machine
 from tests.unit.collector.test_retention import MONTHS, scores
 
@@ -19,7 +20,6 @@ from vonggac_collector.holds import add_hold, is_named, release_hold, windows
 from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.ledger.keeping import HoldKind
 from vonggac_collector.ledger.memory import MemoryLedger
-from vonggac_collector.ledger.sql.ledger import open_ledger
 from vonggac_collector.retention import retain
 from vonggac_collector.verification import verify_ledger
 
@@ -144,6 +144,6 @@ def test_retention_takes_nothing_that_is_needed_or_held(
 @given(STEPS)
 def test_both_ledgers_keep_the_same(steps: list[tuple[int, tuple[str, int, Any]]]) -> None:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as last:
-        sql = open_ledger(f"sqlite:///{folder}/ledger.db", upgrade=True)
+        sql = sqlite_ledger(Path(folder))
         last.callback(sql.close)
         run([Side(sql, retains=True), Side(MemoryLedger(), retains=True)], steps)
