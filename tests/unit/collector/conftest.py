@@ -97,7 +97,9 @@ def _empty() -> bytes:
 
 def sqlite_ledger(folder: Path) -> Ledger:
     """A new one there."""
-    Path(folder, "ledger.db").write_bytes(_empty())
+    file = Path(folder, "ledger.db")
+    file.touch(mode=0o600)
+    file.write_bytes(_empty())
     return open_ledger(f"sqlite:///{folder}/ledger.db")
 
 
