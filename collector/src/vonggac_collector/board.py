@@ -18,6 +18,7 @@ from .instants import to_microseconds
 from .judging import GRACE, Bench, Books, Judge, Judged
 from .ledger.interface import Ledger, Transaction
 from .ledger.rows import Host, LookHead, Placement, System, Unit
+from .levels import Levels
 from .rulebooks import Shelf
 from .score.parameters import Parameters
 from .score.system import agency_score, parent_score
@@ -252,19 +253,13 @@ class Structure:
         self, systems: Iterable[System], places: dict[str, Placement], books: Books, shelf: Shelf
     ) -> None:
         self.places = places
-        self._levels = {s.id: s.level for s in systems}
-        self._highest: dict[str, int] = {}
-        for system in systems:
-            self._highest[system.unit] = max(system.level, self._highest.get(system.unit, 1))
+        self._levels = Levels(systems)
         self._books = books
         self.shelf = shelf
 
     def level(self, host: str) -> int:
-        """That of its system; of a host in none, its unit's highest; at least 1."""
-        place = self.places[host]
-        if place.system in self._levels:
-            return self._levels[place.system]
-        return self._highest.get(place.unit, 1)
+        """See Levels."""
+        return self._levels.of(self.places[host])
 
     def demand(self, host: str) -> tuple[int, str | None] | None:
         """What its profiles depend on beside the rulebook: level and override; None if it was not there."""

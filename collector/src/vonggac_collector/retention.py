@@ -26,6 +26,7 @@ from .holds import Windows, is_named, windows
 from .index.interface import Index
 from .ledger.interface import Ledger, Transaction
 from .ledger.keeping import HELD, PAST, Cut
+from .levels import Levels
 from .score.values import LEVELS
 
 Months = Mapping[int, int]
@@ -265,16 +266,8 @@ def _forget_heartbeats(ledger: Ledger, months: Months, now: datetime) -> int:
 
 
 def _levels(tx: Transaction, now: datetime) -> dict[str, int]:
-    """As ingest has it: the level of the host's system, or the highest of its unit's systems, or 1."""
-    systems = tx.tree.systems(now)
-    of_system = {s.id: s.level for s in systems}
-    of_unit: dict[str, int] = {}
-    for s in systems:
-        of_unit[s.unit] = max(s.level, of_unit.get(s.unit, 1))
-    return {
-        p.host: of_unit.get(p.unit, 1) if p.system is None else of_system.get(p.system, 1)
-        for p in tx.tree.placements(now)
-    }
+    levels = Levels(tx.tree.systems(now))
+    return {p.host: levels.of(p) for p in tx.tree.placements(now)}
 
 
 class Keeper(Background):

@@ -10,7 +10,8 @@ import msgspec
 
 from vonggac_collector.ingest.projection import unpack_json
 from vonggac_collector.ledger.interface import Ledger, Transaction
-from vonggac_collector.ledger.rows import System, Unit
+from vonggac_collector.ledger.rows import Unit
+from vonggac_collector.levels import Levels
 from vonggac_collector.reads.texts import Texts
 from vonggac_collector.rulebooks import Shelf
 
@@ -95,7 +96,7 @@ class _Standings:
         self._located = tx.tree.located(agents, now)
         self._units = {u.code: u for u in tx.tree.units(now)}
         self._systems = {s.id: s for s in tx.tree.systems(now)}
-        self._highest = _highest(self._systems.values())
+        self._levels = Levels(self._systems.values())
 
     def of(self, agent: str) -> Standing | None:
         """None for a host that has no place."""
@@ -103,18 +104,10 @@ class _Standings:
             return None
         host, place = self._located[agent]
         system = self._systems.get(place.system or "")
-        level = self._highest.get(place.unit, 1) if system is None else system.level
         look = self._tx.chain.newest_look(agent, self._now)
         path = path_of(self._units, place.unit)
+        level = self._levels.of(place)
         return Standing(host, place, path, system, level, self._tx.agents.get(agent), look)
-
-
-def _highest(systems: Iterable[System]) -> dict[str, int]:
-    """Of each unit with systems, the highest level."""
-    found: dict[str, int] = {}
-    for system in systems:
-        found[system.unit] = max(system.level, found.get(system.unit, 1))
-    return found
 
 
 def _events(tx: Transaction, standing: Standing, after: tuple[int, int], texts: Texts) -> Iterable[Event]:
