@@ -29,7 +29,7 @@ from .rollup import day_of
 from .rulebooks import Shelf
 from .score.parameters import Parameters
 from .search.results import Asking, SearchPage
-from .unit_tree import UnitTree
+from .unit_tree import KeptTree
 
 MAX_FOUND: Final = 200
 LIVE_HOSTS: Final = 500
@@ -65,7 +65,7 @@ class Queries:
         self._kept: tuple[int, Live] | None = None
         self._live_hosts = live_hosts
         self._large = False
-        self._tree: UnitTree | None = None
+        self._tree = KeptTree()
 
     def now(self) -> datetime:
         """The collector's clock."""
@@ -132,8 +132,9 @@ class Queries:
             yield found
 
     def _sought(self, caller: Caller) -> seeking.Sought:
+        now = self._now()
         with self._ledger.read() as tx:
-            return seeking.sought(tx, caller, self._now())
+            return seeking.sought(tx, self._tree.at(tx, now), caller, now)
 
     def _searched(self) -> Index:
         index = self._index()
@@ -164,10 +165,7 @@ class Queries:
         last = tx.standings.round()
         if last is None:
             raise Busy("scores are worked out for the first time")
-        number, tree = tx.tree.unit_count(last.as_of), self._tree
-        if tree is None or len(tree.units) != number:
-            tree = self._tree = UnitTree(tx.tree.units(last.as_of))
-        return Kept(tx, last.as_of, tree)
+        return Kept(tx, last.as_of, self._tree.at(tx, last.as_of))
 
     def _texts(self, tx: Transaction, as_of: datetime) -> Texts:
         return Texts(self._shelf, [digest for digest, _ in tx.rulebooks.published(as_of)])

@@ -1,9 +1,11 @@
-"""Units under one another, as far as somebody needs them. Pure."""
+"""Units under one another, as far as somebody needs them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
+from .ledger.interface import Transaction
 from .ledger.rows import Unit
 
 
@@ -32,3 +34,17 @@ class UnitTree:
         while found[-1] != top and (parent := self.units[found[-1]].parent) is not None:
             found.append(parent)
         return found[::-1]
+
+
+class KeptTree:
+    """All units, read again when there are others: one that is there stays as it is. Safe for several threads."""
+
+    def __init__(self) -> None:
+        self._tree = UnitTree([])
+
+    def at(self, tx: Transaction, as_of: datetime) -> UnitTree:
+        """Those that were there by then."""
+        tree = self._tree
+        if len(tree.units) != tx.tree.unit_count(as_of):
+            tree = self._tree = UnitTree(tx.tree.units(as_of))
+        return tree

@@ -23,6 +23,7 @@ from vonggac_collector.index.elastic.index import ElasticIndex
 from vonggac_collector.reads.search import search, sought
 from vonggac_collector.search.query import Query, Scope
 from vonggac_collector.search.results import Asking, Behind
+from vonggac_collector.unit_tree import UnitTree
 
 pytestmark = pytest.mark.es
 SMALL = {
@@ -58,7 +59,8 @@ def rejected(server: Server) -> int:
 def behind(desk: Desk, index: ElasticIndex) -> Behind:
     """What a page says of search."""
     with desk.ledger.read() as tx:
-        about = sought(tx, ADMIN, now())
+        moment = now()
+        about = sought(tx, UnitTree(tx.tree.units(moment)), ADMIN, moment)
     return search(index, about, Asking("", "hosts")).behind
 
 

@@ -14,6 +14,7 @@ from vonggac_collector.ledger.rows import Unit
 from vonggac_collector.levels import Levels
 from vonggac_collector.reads.texts import Texts
 from vonggac_collector.rulebooks import Shelf
+from vonggac_collector.unit_tree import KeptTree, UnitTree
 
 from .documents import Standing, event, host_state, score
 from .interface import Event, HostState, Noted, Score
@@ -37,6 +38,7 @@ class Reader:
         self._ledger = ledger
         self._shelf = shelf
         self._now = now
+        self._tree = KeptTree()
 
     def hosts(self) -> list[str]:
         """Every host's id, in order."""
@@ -51,7 +53,7 @@ class Reader:
         found = Read([], [], {})
         with self._ledger.read() as tx:
             texts = Texts(self._shelf, [digest for digest, _ in tx.rulebooks.published(now)])
-            standings = _Standings(tx, agents, now)
+            standings = _Standings(tx, self._tree.at(tx, now), agents, now)
             failings = tx.findings.current(agents)
             for agent in agents:
                 standing = standings.of(agent)
@@ -81,7 +83,7 @@ class Reader:
         """What was published for that day; as of `since` or later, if it is given."""
         now = self._now()
         with self._ledger.read() as tx:
-            units = {u.code: u for u in tx.tree.units(now)}
+            units = self._tree.at(tx, now).units
             unit_of = {s.id: s.unit for s in tx.tree.systems(now)}
             rows = [r for r in tx.scores.day(day) if since is None or r.as_of >= since]
         return [score(r, path_of(units, r.id if r.kind == "unit" else unit_of.get(r.id, ""))) for r in rows]
@@ -90,12 +92,13 @@ class Reader:
 class _Standings:
     """Where each of some hosts belongs."""
 
-    def __init__(self, tx: Transaction, agents: Sequence[str], now: datetime) -> None:
+    def __init__(self, tx: Transaction, tree: UnitTree, agents: Sequence[str], now: datetime) -> None:
         self._tx = tx
         self._now = now
         self._located = tx.tree.located(agents, now)
-        self._units = {u.code: u for u in tx.tree.units(now)}
-        self._systems = {s.id: s for s in tx.tree.systems(now)}
+        self._units = tree.units
+        theirs = sorted({place.unit for _, place in self._located.values()})
+        self._systems = {s.id: s for s in tx.tree.systems(now, theirs)}
         self._levels = Levels(self._systems.values())
 
     def of(self, agent: str) -> Standing | None:

@@ -36,6 +36,7 @@ from vonggac_collector.search.results import (
     SearchPage,
 )
 from vonggac_collector.search.syntax import MAX_PARTS, Part, Placed, Unfit, read, toggled, write
+from vonggac_collector.unit_tree import UnitTree
 
 from .sight import link_within
 
@@ -61,9 +62,9 @@ class Found(msgspec.Struct, frozen=True):
     kind: Kind
 
 
-def sought(tx: Transaction, caller: Caller, now: datetime) -> Sought:
+def sought(tx: Transaction, tree: UnitTree, caller: Caller, now: datetime) -> Sought:
     """Raises NotFound if the caller's unit is gone, IndexFailed while search cannot tell what left it."""
-    units = {u.code: u for u in subtree(tx.tree.units(now), caller.unit)}
+    units = {u.code: u for u in subtree(tree.units.values(), caller.unit)}
     if not units:
         raise NotFound
     lag = tx.outbox.lag()
