@@ -6,7 +6,7 @@ Of several web processes (`processes`) each counts into the folder that they sha
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -39,71 +39,51 @@ class _Refusals(Collector):
         return [CounterMetricFamily("vonggac_refused", "Refused inputs by problem code", labels=["reason"])]
 
 
-class _Lag(Collector):
-    """How far search is behind the ledger."""
+class _Gauges(Collector):
+    """Figures that are read when they are asked for. `said`: what each is, by name; `read`: values, or none yet."""
 
-    _SAID: Final = {
-        "vonggac_index_waiting": "Changes that the search index is yet to be told",
-        "vonggac_index_oldest_seconds": "Since when the oldest of them waits",
-        "vonggac_index_dead_letters": "Changes that it refused for good",
-    }
-
-    def __init__(self, ledger: Ledger, now: Callable[[], datetime]) -> None:
-        self._ledger = ledger
-        self._now = now
+    def __init__(self, said: dict[str, str], read: Callable[[], Sequence[float]]) -> None:
+        self._said = said
+        self._read = read
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """One gauge each."""
-        with self._ledger.read() as tx:
-            lag = tx.outbox.lag()
-        oldest = 0.0 if lag.oldest is None else max(0.0, (self._now() - lag.oldest).total_seconds())
-        for (name, said), value in zip(self._SAID.items(), (lag.waiting, oldest, lag.dead), strict=True):
+        for (name, said), value in zip(self._said.items(), self._read(), strict=False):
             yield GaugeMetricFamily(name, said, value=value)
 
     def describe(self) -> list[GaugeMetricFamily]:
-        """Nothing is read when it is registered."""
-        return [GaugeMetricFamily(name, said) for name, said in self._SAID.items()]
+        """Nothing is read when they are registered."""
+        return [GaugeMetricFamily(name, said) for name, said in self._said.items()]
 
 
-class _Rounds(Collector):
-    """How old what pages show of units is, as far as a worker has kept anything."""
+_LAG: Final = {
+    "vonggac_index_waiting": "Changes that the search index is yet to be told",
+    "vonggac_index_oldest_seconds": "Since when the oldest of them waits",
+    "vonggac_index_dead_letters": "Changes that it refused for good",
+}
+_ROUNDS: Final = {
+    "vonggac_standings_age_seconds": "Since when the figures that pages show were last brought up to date"
+}
+_DISK: Final = {
+    "vonggac_disk_used_ratio": "Part of the disk of the ledger (or the state folder) that is used"
+}
 
-    _NAME: Final = "vonggac_standings_age_seconds"
-    _SAID: Final = "Since when the figures that pages show were last brought up to date"
 
-    def __init__(self, ledger: Ledger, now: Callable[[], datetime]) -> None:
-        self._ledger = ledger
-        self._now = now
+def _gauges(ledger: Ledger, now: Callable[[], datetime], folder: Path) -> list[_Gauges]:
+    def since(moment: datetime | None) -> float:
+        return 0.0 if moment is None else max(0.0, (now() - moment).total_seconds())
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """One gauge, once there was a round."""
-        with self._ledger.read() as tx:
+    def lag() -> list[float]:
+        with ledger.read() as tx:
+            found = tx.outbox.lag()
+        return [found.waiting, since(found.oldest), found.dead]
+
+    def rounds() -> list[float]:
+        with ledger.read() as tx:
             newest = tx.standings.round()
-        if newest is not None:
-            age = max(0.0, (self._now() - newest.as_of).total_seconds())
-            yield GaugeMetricFamily(self._NAME, self._SAID, value=age)
+        return [] if newest is None else [since(newest.as_of)]
 
-    def describe(self) -> list[GaugeMetricFamily]:
-        """Nothing is read when it is registered."""
-        return [GaugeMetricFamily(self._NAME, self._SAID)]
-
-
-class _Disk(Collector):
-    """How full the ledger's disk is."""
-
-    _NAME: Final = "vonggac_disk_used_ratio"
-    _SAID: Final = "Part of the disk of the ledger (or the state folder) that is used"
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """One gauge."""
-        yield GaugeMetricFamily(self._NAME, self._SAID, value=disk_of(self._folder).used)
-
-    def describe(self) -> list[GaugeMetricFamily]:
-        """Nothing is looked at when it is registered."""
-        return [GaugeMetricFamily(self._NAME, self._SAID)]
+    return [_Gauges(_DISK, lambda: [disk_of(folder).used]), _Gauges(_LAG, lag), _Gauges(_ROUNDS, rounds)]
 
 
 class Metrics:
@@ -111,10 +91,9 @@ class Metrics:
 
     def __init__(self, ledger: Ledger, now: Callable[[], datetime], folder: Path) -> None:
         self.registry = CollectorRegistry()
-        self.registry.register(_Disk(folder))
         self.registry.register(_Refusals(ledger))
-        self.registry.register(_Lag(ledger, now))
-        self.registry.register(_Rounds(ledger, now))
+        for gauges in _gauges(ledger, now, folder):
+            self.registry.register(gauges)
         own: CollectorRegistry | None = self.registry
         if METRICS_FOLDER in os.environ:
             MultiProcessCollector(self.registry)  # type: ignore[no-untyped-call]
