@@ -99,10 +99,6 @@ class Board(UnitTree):
         """Scores of the agencies in the unit's subtree, its own included."""
         return [self.agencies[c] for c in self.subtree(code) if c in self.agencies]
 
-    def inputs_under(self, code: str) -> list[AgencyInput]:
-        """What those scores were made from."""
-        return [self.agency_inputs[c] for c in self.subtree(code) if c in self.agency_inputs]
-
     def hosts_under(self, code: str) -> list[HostAt]:
         """Every expected host in the unit's subtree."""
         return [h for c in self.subtree(code) for h in self.hosts_of.get(c, [])]

@@ -49,7 +49,8 @@ def deduced(score: object, board: Board, code: str) -> list[tuple[object, ...]]:
     if isinstance(whole, AgencyScore):
         gains = agency_gains(board.agency_inputs[code], inputs, board.now, board.parameters)
     else:
-        gains = parent_gains(board.inputs_under(code), inputs, board.now, board.parameters)
+        given = [board.agency_inputs[c] for c in board.subtree(code) if c in board.agency_inputs]
+        gains = parent_gains(given, inputs, board.now, board.parameters)
     causes = [(d.kind, d.what, d.points, d.hosts) for d in by_cause(whole)]
     return [*causes, *[(g.rule, len(g.hosts), g.points) for g in gains if g.points > 0][:GAINS]]
 
