@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 import msgspec
-from tests.services.postgres import free_port
+from tests.services.ports import free_port
 
 from vonggac_agent.link import Address
 

@@ -22,7 +22,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.flow.agent_program import CHEAP
-from tests.services.postgres import free_port
+from tests.services.ports import free_port
 from tests.unit.agent.twin import rulebook_bytes
 from tests.unit.collector.conftest import ADMIN
 

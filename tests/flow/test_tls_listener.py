@@ -20,6 +20,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
+from tests.services.ports import free_port
 
 from vonggac_agent.tls import hello, local
 from vonggac_contract.facts.network import Listener, TlsEndpoint, TlsListeners
@@ -65,11 +66,6 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pair]:
         "good": pair(folder, "good", curve, names=("here.example.vn", "127.0.0.1")),
         "foreign": pair(folder, "foreign", curve, names=("elsewhere.example.vn",)),
     }
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ from typing import Any, Final
 
 import httpx
 import pytest
-from tests.services.postgres import free_port
+from tests.services.ports import free_port
 from tests.services.session import for_session
 
 GIVEN: Final = "VONGGAC_TEST_ELASTICSEARCH_URL"

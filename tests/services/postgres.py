@@ -11,7 +11,6 @@ import os
 import pwd
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from typing import Final, Literal
 import psycopg
 import pytest
 import sqlalchemy as sa
+from tests.services.ports import free_port
 from tests.services.session import for_session
 
 from vonggac_collector.ledger.sql.ledger import open_ledger
@@ -176,14 +176,6 @@ class OwnServer:
 def conninfo(url: sa.URL) -> str:
     """The URL as libpq takes it."""
     return url.set(drivername="postgresql").render_as_string(hide_password=False)
-
-
-def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def programs() -> Path | None:

@@ -17,7 +17,7 @@ import apsw
 import httpx
 import pytest
 from tests.flow.collector.serving import ENVELOPE, PASSWORD
-from tests.services.postgres import free_port
+from tests.services.ports import free_port
 from tests.unit.collector.conftest import ADMIN, plant
 from tests.unit.collector.machines import Machine
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.flow.collector.serving import ENVELOPE
+from tests.services.ports import free_port
 from tests.unit.collector.conftest import ADMIN, plant
 from tests.unit.collector.machines import Machine
 
@@ -25,13 +25,6 @@ from vonggac_collector.verification import verify_ledger
 
 KILLS = 5
 MACHINES = 4
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Program:

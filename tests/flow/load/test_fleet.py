@@ -12,9 +12,10 @@ import apsw
 import psycopg
 import pytest
 from tests.flow.collector.serving import PASSWORD
-from tests.flow.collector.test_killed import Program, free_port
+from tests.flow.collector.test_killed import Program
 from tests.load.rows import open_rows
 from tests.load.summary import Run
+from tests.services.ports import free_port
 from tests.services.postgres import Server
 from tests.unit.collector.conftest import ADMIN, NOW, Desk, plant
 from tests.unit.collector.machines import Machine

@@ -24,7 +24,8 @@ import httpx
 import pytest
 from tests.flow.collector.serving import ENVELOPE
 from tests.services import elasticsearch as search
-from tests.services.postgres import OwnServer, Server, free_port
+from tests.services.ports import free_port
+from tests.services.postgres import OwnServer, Server
 from tests.unit.collector.conftest import ADMIN, plant
 from tests.unit.collector.machines import Machine
 

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.services.postgres import Server, free_port
+from tests.services.ports import free_port
+from tests.services.postgres import Server
 from tests.unit.collector.conftest import plant
 
 from vonggac_collector.ledger.sql.ledger import SqlLedger, open_ledger
