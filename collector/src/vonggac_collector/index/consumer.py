@@ -154,11 +154,10 @@ class Consumer(Background):
         for row in rows:
             if row.kind == "scores":
                 day, _, since = row.subject.partition("/")
-                scores = self._reader.scores(
-                    date.fromisoformat(day), datetime.fromisoformat(since) if since else None
-                )
-                for why in list(self._index.put_scores(scores, ticket).values())[:1]:
-                    dead[row.number] = why
+                days, after = [date.fromisoformat(day)], datetime.fromisoformat(since) if since else None
+                for scores in self._reader.scores(days, after):
+                    for why in list(self._index.put_scores(scores, ticket).values())[:1]:
+                        dead[row.number] = why
         everybody = self._reader.hosts() if any(r.kind == "rulebook" for r in rows) else []
         self._index.mark(ticket)
         again = [r.number for r in rows if r.kind in ABOUT_HOSTS and r.subject in taken.overtaken]

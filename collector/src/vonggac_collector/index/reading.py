@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Final
 
@@ -79,14 +79,18 @@ class Reader:
                     found.broken[agent] = f"cannot be made into documents: {type(e).__name__}: {e}"
         return found
 
-    def scores(self, day: date, since: datetime | None = None) -> list[Score]:
-        """What was published for that day; as of `since` or later, if it is given."""
+    def scores(self, days: Iterable[date], since: datetime | None = None) -> Iterator[list[Score]]:
+        """What was published for each of the days; as of `since` or later, if it is given."""
         now = self._now()
         with self._ledger.read() as tx:
             units = self._tree.at(tx, now).units
             unit_of = {s.id: s.unit for s in tx.tree.systems(now)}
-            rows = [r for r in tx.scores.day(day) if since is None or r.as_of >= since]
-        return [score(r, path_of(units, r.id if r.kind == "unit" else unit_of.get(r.id, ""))) for r in rows]
+        for day in days:
+            with self._ledger.read() as tx:
+                rows = [r for r in tx.scores.day(day) if since is None or r.as_of >= since]
+            yield [
+                score(r, path_of(units, r.id if r.kind == "unit" else unit_of.get(r.id, ""))) for r in rows
+            ]
 
 
 class _Standings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -14,7 +15,7 @@ from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.ledger.rows import DeadLetter
 
 from .interface import Build, Index, Taken
-from .reading import Reader
+from .reading import Read, Reader
 
 ABOUT_HOSTS: Final = frozenset({"look", "host"})
 TOGETHER: Final = 25
@@ -81,16 +82,22 @@ def rebuild(
     """Returns how many hosts the new generation has.
 
     `report` is given how many are done, of how many; `meanwhile` is called between: what changes must not wait for the
-    end. Raises IndexFailed if the index stays away, Stopped.
+    end. While some hosts are put, the next are read. Raises IndexFailed if the index stays away, Stopped.
     """
     stop = stop or threading.Event()
     hosts, done = reader.hosts(), 0
-    with index.building() as build:
-        for some in pieces(hosts, size):
+
+    def read(agents: Sequence[str]) -> Read:
+        with ledger.write() as tx:
+            ticket = tx.outbox.ticket()
+        return reader.read(agents, ticket, {}, events=index.keeps_events)
+
+    with index.building() as build, ThreadPoolExecutor(1, "rebuild") as pool:
+        for found in _ahead(pool, read, pieces(hosts, size)):
             if stop.is_set():
                 raise Stopped("the index is not rebuilt yet")
-            _patiently(lambda some=some: _put(ledger, index, reader, build, some, now), stop)  # type: ignore[misc]
-            done += len(some)
+            _patiently(lambda found=found: _put(ledger, index, build, found, now), stop)  # type: ignore[misc]
+            done += len(found.states) + len(found.broken)
             report(done, len(hosts))
             try:
                 meanwhile()
@@ -106,17 +113,20 @@ def rebuild(
     return len(hosts)
 
 
-def _put(
-    ledger: Ledger,
-    index: Index,
-    reader: Reader,
-    build: Build,
-    agents: Sequence[str],
-    now: Callable[[], datetime],
-) -> None:
-    with ledger.write() as tx:
-        ticket = tx.outbox.ticket()
-    read = reader.read(agents, ticket, {}, events=index.keeps_events)
+def _ahead(
+    pool: ThreadPoolExecutor, read: Callable[[Sequence[str]], Read], pieces: Iterator[Sequence[str]]
+) -> Iterator[Read]:
+    """What is read of each piece, in order; the one after it is read in the pool meanwhile."""
+    coming: Future[Read] | None = None
+    for some in pieces:
+        last, coming = coming, pool.submit(read, some)
+        if last is not None:
+            yield last.result()
+    if coming is not None:
+        yield coming.result()
+
+
+def _put(ledger: Ledger, index: Index, build: Build, read: Read, now: Callable[[], datetime]) -> None:
     index.add_events(read.events)
     refused = read.broken | dict(build.put(read.states).refused)
     if refused:
@@ -128,8 +138,9 @@ def _put(
 def _put_scores(ledger: Ledger, reader: Reader, build: Build, now: datetime) -> None:
     with ledger.write() as tx:
         ticket, newest = tx.outbox.ticket(), tx.scores.newest_day()
-    for back in range(SCORE_DAYS if newest is not None else 0):
-        scores = reader.scores(newest - timedelta(days=back)) if newest is not None else []
+    if newest is None:
+        return
+    for scores in reader.scores(newest - timedelta(days=back) for back in range(SCORE_DAYS)):
         if scores:
             build.put_scores(scores, ticket)
 
