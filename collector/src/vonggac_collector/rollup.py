@@ -162,7 +162,7 @@ class Worker(Background):
     ) -> None:
         super().__init__("rollup")
         self._ledger = ledger
-        self._keeper = Keeper(ledger, maker)
+        self._keeper = Keeper(ledger, maker, now)
         self._now = now
         self._debounce_s = debounce_s
         self._seen = -1

@@ -18,7 +18,7 @@ from .board import BoardMaker, last_heard, seconds, structures
 from .judging import Books
 from .ledger.interface import Ledger, Transaction
 from .ledger.rows import System, Unit
-from .ledger.standings import Head, Round, Standing, StandingKind
+from .ledger.standings import Head, HostStanding, Round, Standing, StandingKind
 from .rulebooks import Shelf
 from .score.freshness import fraction
 from .score.parameters import Parameters
@@ -31,6 +31,7 @@ from .standings import (
     kept,
     median,
     system_heads,
+    told,
 )
 from .tallies import unpack
 from .unit_tree import UnitTree
@@ -44,9 +45,11 @@ _T = TypeVar("_T")
 class Keeper:
     """Keeps the standings of one ledger. One thread of one process at a time does that (`Ledger.duty`)."""
 
-    def __init__(self, ledger: Ledger, maker: BoardMaker) -> None:
+    def __init__(self, ledger: Ledger, maker: BoardMaker, now: Callable[[], datetime] | None = None) -> None:
+        """`now`: when the index is to be told; without, as of the round."""
         self._ledger = ledger
         self._maker = maker
+        self._now = now
         self._looks: dict[str, tuple[str, int]] = {}
         self._last: datetime | None = None
         self.commits = 0
@@ -91,17 +94,23 @@ class Keeper:
                 found["system", system.id] = held["system", system.id]
         for portion in portions(changed, lambda c: len(light.places_of.get(c[0].code, []))):
             board = self._maker.at(light.as_of, [unit for unit, _, _ in portion])
+            hosts = {code: [host_standing(board, h) for h in there] for code, there in board.hosts_of.items()}
             with self._ledger.write() as tx:
+                self._tell(tx, light.as_of, [h for some in hosts.values() for h in some])
                 for _, (kind, code), fingerprint in portion:
                     account = agency_account(board, code, kind, fingerprint)
                     systems = system_heads(board, code, fingerprint)
                     tx.standings.put([kept(account), *(_without_body(s) for s in systems)])
-                    tx.standings.put_hosts(
-                        code, [host_standing(board, h) for h in board.hosts_of.get(code, [])]
-                    )
+                    tx.standings.put_hosts(code, hosts.get(code, []))
                     found |= {(h.kind, h.id): h for h in (account.head, *systems)}
             self.commits += 1
         return found
+
+    def _tell(self, tx: Transaction, as_of: datetime, hosts: Sequence[HostStanding]) -> None:
+        """Announce to the index those of which it says something else."""
+        kept = {h.host: told(h) for h in tx.standings.hosts([h.host for h in hosts])}
+        differ = [h.host for h in hosts if kept.get(h.host) != told(h)]
+        tx.outbox.add("host", differ, as_of if self._now is None else self._now())
 
     def _above(self, light: Light, held: Mapping[_Key, Head], found: dict[_Key, Head]) -> None:
         """Figures of units with others beneath them, and of those that have nothing, the lowest first."""

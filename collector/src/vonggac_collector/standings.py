@@ -26,7 +26,7 @@ from .score.values import Deduction, GroupScore
 from .tallies import OUTCOMES, Counts, Tally, Unassigned, Unknown, pack
 
 FAILING: Final = frozenset({Outcome.FAIL, Outcome.PARTIAL})
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Raised when what is kept, or what it is worked out by, changes: everything is made again then."""
 GAINS: Final = 20
 """Fixes that are kept for showing."""
@@ -46,8 +46,10 @@ def failing(host: HostAt) -> tuple[int, int]:
 
 
 def host_standing(board: Board, host: HostAt) -> HostStanding:
-    """A host as lists show it; heartbeats after its look are left to who shows it."""
+    """A host as lists show it; heartbeats after its look are left to who shows it, unless it fell silent."""
     number, critical = failing(host)
+    silent = board.is_silent(host)
+    looked_at = None if host.look is None else host.look.looked_at
     return HostStanding(
         host=host.host.id,
         unit=host.place.unit,
@@ -56,11 +58,16 @@ def host_standing(board: Board, host: HostAt) -> HostStanding:
         os=host.host.os,
         sample=host.host.sample,
         score=None if host.judged is None else host.judged.score.score,
-        silent=board.is_silent(host),
+        silent=silent,
         failing=number,
         critical=critical,
-        looked_at=None if host.look is None else host.look.looked_at,
+        looked_at=host.looked_at if silent else looked_at,
     )
+
+
+def told(host: HostStanding) -> tuple[object, ...]:
+    """What the index has of it: nothing that changes with every hour (docs/search.md)."""
+    return host.silent, host.silent and host.looked_at, host.score
 
 
 def in_order(hosts: Iterable[HostStanding]) -> list[HostStanding]:

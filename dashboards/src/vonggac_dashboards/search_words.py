@@ -39,6 +39,9 @@ FIELDS: Final = {
     "critical": translatable("Critical failures"),
     "unknown": translatable("Rules that could not be judged"),
     "looked": translatable("Newest report"),
+    "silent": translatable("Silent"),
+    "silent-since": translatable("Of silent machines: last heard"),
+    "score": translatable("Score"),
     "address": translatable("Address"),
     "agent-version": translatable("Version of the agent"),
     "version": translatable("Version"),
@@ -77,6 +80,9 @@ UNFIT: Final[dict[Code, str]] = {
     "no-value": translatable("“%(field)s” lacks its value."),
     "not-a-value": translatable("“%(field)s” is never “%(given)s”."),
     "not-a-number": translatable("“%(field)s” wants a whole number, not “%(given)s”."),
+    "not-tenths": translatable(
+        "“%(field)s” wants a number with at most one decimal after a point, not “%(given)s”."
+    ),
     "not-a-flag": translatable("“%(field)s” is true or false, not “%(given)s”."),
     "not-a-time": translatable("“%(field)s” wants a day or a length of time, not “%(given)s”."),
     "needs-comparison": translatable("A length of time needs < or > before it."),
@@ -98,10 +104,8 @@ EXAMPLES: Final = (
         translatable("failed and high, in a unit, on machines where that port is open"),
     ),
     ("port:1..1023 reach:any,public", translatable("a port from 1 to 1023 that is open to others")),
-    (
-        "looked:<2026-11-01 -sample:true",
-        translatable("no report since that day: silent, or nothing changed; no sample data"),
-    ),
+    ("silent:true silent-since:>30d", translatable("machines not heard from for longer than 30 days")),
+    ("score:<50 -sample:true", translatable("machines with less than 50 points; no sample data")),
 )
 """A search, and what it finds."""
 

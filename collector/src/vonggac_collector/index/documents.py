@@ -25,6 +25,8 @@ from vonggac_collector.ledger.rows import (
     System,
     Unit,
 )
+from vonggac_collector.ledger.standings import HostStanding
+from vonggac_collector.score.values import POINT
 from vonggac_collector.search.fields import OWN, VERSION_ORDER
 from vonggac_collector.search.query import Kind
 from vonggac_collector.search.versions import order_of
@@ -46,7 +48,10 @@ _WEIGHT: Final[dict[str, int]] = {severity: len(SEVERITIES) - n for n, severity 
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """A host with where it belongs. `path`: its unit and every unit above it, the root first."""
+    """A host with where it belongs. `path`: its unit and every unit above it, the root first.
+
+    `kept`: what the last round kept of it; None before its first.
+    """
 
     host: Host
     place: Placement
@@ -55,6 +60,7 @@ class Standing(msgspec.Struct, frozen=True):
     level: int
     agent: Agent | None
     look: Look | None
+    kept: HostStanding | None = None
 
 
 def host_state(
@@ -85,6 +91,7 @@ def host_state(
             schema.EPOCH: standing.look.epoch,
             schema.SEQUENCE: standing.look.sequence,
         }
+    own |= _of_round(standing)
     version = None if standing.agent is None else _text(standing.agent.agent_version)
     if version is not None:
         own |= {"agent.version": version, VERSION_ORDER: order_of(version)}
@@ -102,6 +109,18 @@ def host_state(
     # A machine may name a thing twice; the last one counts.
     once = tuple({i.key: i for i in items}.values())
     return HostState(host.id, ticket, common, own, text, once, inventory=inventory, same=same)
+
+
+def _of_round(standing: Standing) -> Fields:
+    """What time changes: as the last round kept it, which tells the index when that differs (`standings.told`)."""
+    kept = standing.kept
+    if kept is None:
+        return {}
+    found: Fields = {"vonggac.silent": kept.silent}
+    if kept.silent:
+        found["vonggac.silent_since"] = iso(kept.looked_at or standing.host.expected_since)
+    _put(found, "vonggac.score", None if kept.score is None else kept.score * 10 // POINT)
+    return found
 
 
 def _common(standing: Standing) -> Fields:

@@ -104,6 +104,7 @@ class _Standings:
         theirs = sorted({place.unit for _, place in self._located.values()})
         self._systems = {s.id: s for s in tx.tree.systems(now, theirs)}
         self._levels = Levels(self._systems.values())
+        self._kept = {h.host: h for h in tx.standings.hosts(agents)}
 
     def of(self, agent: str) -> Standing | None:
         """None for a host that has no place."""
@@ -114,7 +115,8 @@ class _Standings:
         look = self._tx.chain.newest_look(agent, self._now)
         path = path_of(self._units, place.unit)
         level = self._levels.of(place)
-        return Standing(host, place, path, system, level, self._tx.agents.get(agent), look)
+        kept = self._kept.get(agent)
+        return Standing(host, place, path, system, level, self._tx.agents.get(agent), look, kept)
 
 
 def _events(tx: Transaction, standing: Standing, after: tuple[int, int], texts: Texts) -> Iterable[Event]:

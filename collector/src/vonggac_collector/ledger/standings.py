@@ -61,7 +61,9 @@ class Standing(Head, frozen=True):
 
 
 class HostStanding(msgspec.Struct, frozen=True):
-    """A host as lists show it. `looked_at`: of its newest look, heartbeats left aside. `score` before freshness."""
+    """A host as lists show it. `looked_at`: of its newest look, heartbeats left aside; of a silent one when it was last
+    heard. `score` before freshness.
+    """
 
     host: str
     unit: str

@@ -170,7 +170,11 @@ def _row(about: Sought, kind: Kind, row: Row) -> FoundRow:
         hostname=str(said.get("host.name", "")),
         unit=link_within(about.units, _unit(about, said.get("organization.id"))),
         sample=bool(said.get("vonggac.sample")),
-        fields={f.name: said[f.path] for f in FIELDS[kind].values() if f.path in said},
+        fields={
+            f.name: said[f.path] / 10 if f.tenths else said[f.path]
+            for f in FIELDS[kind].values()
+            if f.path in said
+        },
         title_vi=str(said.get("rule.name", "")),
         title_en=str(said.get("vonggac.rule.name_en", "")),
         system_vi=str(said.get("vonggac.system.name", "")),

@@ -22,7 +22,8 @@ says."""
 class Field(msgspec.Struct, frozen=True):
     """`name` as people write it, `path` as documents have it. `facet`: counted by value beside the results; `sorts`:
     may be sorted by. `values`: every value it can have, if these are few and fixed. `order`: the path of what it is
-    ordered by, where that is not the value itself.
+    ordered by, where that is not the value itself. `tenths`: people write a number with a decimal, documents have its
+    tenths.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Field(msgspec.Struct, frozen=True):
     sorts: bool = False
     values: tuple[str, ...] = ()
     order: str = ""
+    tenths: bool = False
 
     @property
     def sort_path(self) -> str:
@@ -71,6 +73,9 @@ _OWN: Final[dict[Kind, tuple[Field, ...]]] = {
         Field("critical", "vonggac.critical", "number", sorts=True),
         Field("unknown", "vonggac.unknown", "number", sorts=True),
         Field("looked", "vonggac.looked", "time", sorts=True),
+        Field("silent", "vonggac.silent", "flag", facet=True),
+        Field("silent-since", "vonggac.silent_since", "time", sorts=True),
+        Field("score", "vonggac.score", "number", sorts=True, tenths=True),
         Field("address", "host.ip", "name"),
         Field("agent-version", "agent.version", "version", facet=True, sorts=True, order=VERSION_ORDER),
     ),

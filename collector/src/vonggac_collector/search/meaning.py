@@ -31,6 +31,7 @@ _HOURS: Final = {"h": 1, "d": 24, "w": 168, "y": 8_760}
 _DAY: Final = re.compile(r"([0-9]{4})-([0-9]{1,2})(?:-([0-9]{1,2}))?", re.ASCII)
 _DAY_VI: Final = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})", re.ASCII)
 _NUMBER: Final = re.compile(r"-?[0-9]{1,15}", re.ASCII)
+_TENTHS: Final = re.compile(r"([0-9]{1,14})(?:\.([0-9]))?", re.ASCII)
 
 
 MAX_OTHERS: Final = 5
@@ -128,14 +129,14 @@ class _Meaning:
         if not part.relation:
             return Is(field.name, tuple(self._value(field, v) for v in part.values), part.negated)
         if field.type == "number":
-            return _between(part, *(self._number(v) for v in part.values))
+            return _between(part, *(self._number(field, v) for v in part.values))
         if field.type == "version":
             return _between(part, *part.values)
         raise self._unfit("not-compared")
 
     def _value(self, field: Field, text: str) -> str | int | bool:
         if field.type == "number":
-            return self._number(text)
+            return self._number(field, text)
         plain = text.casefold()
         if field.type == "flag":
             if plain not in _FLAGS:
@@ -147,7 +148,12 @@ class _Meaning:
             raise self._unfit("not-a-value", text, nearest(plain, field.values))
         return plain
 
-    def _number(self, text: str) -> int:
+    def _number(self, field: Field, text: str) -> int:
+        if field.tenths:
+            found = _TENTHS.fullmatch(text)
+            if found is None:
+                raise self._unfit("not-tenths", text)
+            return int(found[1]) * 10 + int(found[2] or 0)
         if _NUMBER.fullmatch(text) is None:
             raise self._unfit("not-a-number", text)
         return int(text)

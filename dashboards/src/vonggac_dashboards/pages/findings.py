@@ -49,6 +49,8 @@ _FACET_WORDS: Final = {
     "password": "password",
 }
 
+_FLAG_WORDS: Final = {"true": "yes", "false": "no"}
+
 
 class Choice(msgspec.Struct, frozen=True):
     """A link with its word and count, or as far as was counted; None says that there is nothing to count."""
@@ -104,6 +106,8 @@ def _choice(language: Language, view: SearchPage, facet: Facet, value: FacetValu
         name = named_within(language, value.unit)
     elif facet.field in _FACET_WORDS:
         name = inert_name(word(language, _FACET_WORDS[facet.field], value.value))
+    elif value.value in _FLAG_WORDS and FIELDS[view.kind][facet.field].type == "flag":
+        name = Markup.escape(language.gettext(_FLAG_WORDS[value.value]))
     return Choice(name, address(q=value.text, kind=view.kind, sort=view.sort), value.count, value.chosen)
 
 
@@ -184,7 +188,7 @@ def help_rows(language: Language, kind: Kind) -> list[tuple[str, str, str]]:
         (
             f.name,
             language.gettext(FIELD_WORDS[f.name]),
-            ", ".join(f.values) or _KINDS_OF_VALUE.get(f.type, ""),
+            ", ".join(f.values) or _KINDS_OF_VALUE["tenths" if f.tenths else f.type],
         )
         for f in FIELDS[kind].values()
         if f.name != "weight"
@@ -193,6 +197,7 @@ def help_rows(language: Language, kind: Kind) -> list[tuple[str, str, str]]:
 
 _KINDS_OF_VALUE: Final = {
     "number": "1 · >1 · 1..9",
+    "tenths": "<50 · 57.3..80",
     "time": ">30d · <2026-11-30",
     "flag": "true, false",
     "version": "3.0.9-1 · <3.0",

@@ -35,6 +35,7 @@ COLUMNS: Final[dict[Kind, tuple[tuple[str, str], ...]]] = {
         ("os", ""),
         ("system", ""),
         ("level", "level"),
+        ("score", "score"),
         ("failing", "failing"),
         ("critical", "critical"),
         ("looked", "looked"),
@@ -99,6 +100,8 @@ def _cell(language: Language, kind: Kind, name: str, row: FoundRow) -> Cell:
         return Cell(Markup.escape(NOTHING), kind != "ports" and name in _NUMBERS)
     if isinstance(value, bool):
         return Cell(Markup.escape(language.gettext("yes") if value else language.gettext("no")))
+    if isinstance(value, float):
+        return Cell(Markup.escape(number(language, value, 1)), numeric=True)
     if isinstance(value, int):
         text = str(value) if name in ("port", "uid") else number(language, value)
         return Cell(Markup.escape(text), numeric=name in _NUMBERS)
@@ -155,6 +158,13 @@ def _time(name: str) -> Callable[[Language, FoundRow], Markup]:
     return shown
 
 
+def _looked(language: Language, row: FoundRow) -> Markup:
+    looked = _time("looked")(language, row)
+    if not row.fields.get("silent"):
+        return looked
+    return mark(language, "unknown", language.gettext("Silent")) + Markup(" ") + looked
+
+
 def _reach(language: Language, row: FoundRow) -> Markup:
     return inert_name(word(language, "scope", str(row.fields.get("reach", ""))) or NOTHING)
 
@@ -180,7 +190,7 @@ _SPECIAL: Final[dict[str, Callable[[Language, FoundRow], Markup]]] = {
     "unit": _unit,
     "system": _system,
     "since": _time("since"),
-    "looked": _time("looked"),
+    "looked": _looked,
     "expires": _time("expires"),
     "reach": _reach,
     "port": _port,
@@ -188,4 +198,4 @@ _SPECIAL: Final[dict[str, Callable[[Language, FoundRow], Markup]]] = {
     "password": _password,
 }
 _WIDE: Final = frozenset({"host", "unit", "since", "looked", "expires", "os", "system", "issuer"})
-_NUMBERS: Final = frozenset({"level", "failing", "critical", "uid"})
+_NUMBERS: Final = frozenset({"level", "score", "failing", "critical", "uid"})

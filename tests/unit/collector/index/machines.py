@@ -10,6 +10,8 @@ from typing import Any
 from vonggac_collector.index.documents import Standing, host_state
 from vonggac_collector.index.interface import HostState
 from vonggac_collector.ledger.rows import Agent, Failing, Host, Look, Placement, System, Unit
+from vonggac_collector.ledger.standings import HostStanding
+from vonggac_collector.score.values import POINT
 from vonggac_collector.search.fields import FIELDS, OUTCOMES, Field
 from vonggac_collector.search.query import KINDS, Having, Is, Kind, Query, Range, Sort, Starts, Term, Word
 from vonggac_contract.finding import DOMAINS, SEVERITIES
@@ -69,6 +71,7 @@ def a_state(
     sections: dict[str, Any] | None = None,
     hostname: str = "may-1",
     level: int = 3,
+    kept: HostStanding | None = None,
 ) -> HostState:
     """The state of host `number`."""
     identifier, unit = agent_id(number), path[-1].code
@@ -85,11 +88,19 @@ def a_state(
             level,
             Agent(identifier, "active", 1, 1, "d" * 64, "c" * 64, "0.1.0", NOW),
             a_look(identifier, NOW - number * DAY),
+            kept,
         ),
         failing,
         (sections or {}).get,
         rule_of,
     )
+
+
+def a_standing(score: int | None, silent_since: datetime | None = None) -> HostStanding:
+    """What a round kept of a host, as far as documents have something of it. `score`: in points."""
+    points = None if score is None else score * POINT
+    silent = silent_since is not None
+    return HostStanding("", "", None, "", "", False, points, silent, 0, 0, silent_since)
 
 
 def a_look(agent: str, looked_at: datetime) -> Look:
@@ -144,6 +155,9 @@ def a_random_state(rng: random.Random, number: int, ticket: int, tree: Sequence[
         sections=some_sections(rng),
         hostname=rng.choice(NAMES) + rng.choice(("", "-2")),
         level=rng.randrange(1, 6),
+        kept=rng.choice(
+            (None, a_standing(rng.randrange(101)), a_standing(None, NOW - rng.randrange(14, 99) * DAY))
+        ),
     )
 
 
@@ -256,7 +270,7 @@ def _an_end(rng: random.Random, field: Field) -> Any:
     if field.type == "time":
         return NOW + rng.randrange(-300, 300) * DAY
     ends: Sequence[Any] = (
-        ("0.1", "0.1.0", "1", "1.1-z", "2.1~") if field.type == "version" else (0, 1, 2, 22, 1_024)
+        ("0.1", "0.1.0", "1", "1.1-z", "2.1~") if field.type == "version" else (0, 1, 2, 22, 500, 1_024)
     )
     return rng.choice(ends)
 
@@ -267,5 +281,5 @@ def _a_value(rng: random.Random, field: Field, tree: Sequence[Unit]) -> Any:
     if field.type == "flag":
         return rng.random() < 0.5
     if field.type == "number":
-        return rng.choice((1, 2, 3, 22, 443, 3389))
+        return rng.choice((1, 2, 3, 22, 443, 500, 3389))
     return rng.choice(_VALUES.get(field.name, field.values or ["x", "hsyt", "0.1.0", "amd64"]))

@@ -12,6 +12,7 @@ from tests.unit.collector.index.machines import (
     ROOT,
     a_random_query,
     a_random_state,
+    a_standing,
     a_state,
     a_tree,
     agent_id,
@@ -20,7 +21,7 @@ from tests.unit.collector.index.machines import (
 )
 
 from vonggac_collector.errors import Invalid
-from vonggac_collector.index.interface import HostState, Index, Page, Row
+from vonggac_collector.index.interface import Count, HostState, Index, Page, Row
 from vonggac_collector.index.memory import MemoryIndex
 from vonggac_collector.search.query import KINDS, Having, Is, Query, Range, Scope, Sort, Starts, Term, Word
 
@@ -147,6 +148,14 @@ TERMS: list[tuple[Term, list[str]]] = [
     (Starts("id", agent_id(2)), ["Duong-2"]),
     (Is("system", ("hsyt",), negated=True), []),
     (Word("suc khoe"), ["đường-1", "Duong-2", "web-đo"]),
+    (Is("silent", (True,)), ["web-đo"]),
+    (Is("silent", (False,)), ["Duong-2"]),
+    (Is("silent", (True,), negated=True), ["đường-1", "Duong-2"]),
+    (Range("silent-since", None, NOW - timedelta(days=30)), ["web-đo"]),
+    (Range("silent-since", NOW - timedelta(days=30), None), []),
+    (Range("score", None, 573), ["Duong-2"]),
+    (Range("score", None, 573, below=True), []),
+    (Is("score", (573,)), ["Duong-2"]),
 ]
 
 
@@ -154,11 +163,25 @@ def test_terms_find_what_they_say(index: Index) -> None:
     put(
         index,
         a_state(1, hostname="đường-1", level=3),
-        a_state(2, hostname="Duong-2", level=4),
-        a_state(3, hostname="web-đo", level=5),
+        a_state(2, hostname="Duong-2", level=4, kept=msgspec.structs.replace(a_standing(57), score=573_999)),
+        a_state(3, hostname="web-đo", level=5, kept=a_standing(58, NOW - timedelta(days=31))),
     )
     for term, expected in TERMS:
         assert (term, sorted(found(index, term, kind="hosts"))) == (term, sorted(expected))
+
+
+def test_silent_machines_are_counted_and_scores_sorted(index: Index) -> None:
+    put(
+        index,
+        a_state(1, hostname="a", kept=a_standing(9)),
+        a_state(2, hostname="b", kept=a_standing(10)),
+        a_state(3, hostname="c", kept=a_standing(100, NOW - timedelta(days=31))),
+        a_state(4, hostname="d"),
+    )
+    page = index.search(Query("hosts", (), Sort("score", descending=True)), Scope("vn"))
+    assert [r.fields["host.name"] for r in page.rows] == ["c", "b", "a", "d"]
+    assert page.facets["silent"] == [Count(False, 2), Count(True, 1)]
+    assert all(type(c.value) is bool for c in page.facets["silent"])
 
 
 SOCKETS = {

@@ -12,6 +12,7 @@ from tests.unit.collector.conftest import NOW, Desk
 from tests.unit.collector.machines import Machine, a_rulebook
 
 from vonggac_collector import rulebooks
+from vonggac_collector.board import BoardMaker
 from vonggac_collector.errors import IndexFailed
 from vonggac_collector.index.consumer import FEW, LATE, WAY, Consumer
 from vonggac_collector.index.interface import HostState, Index, Row, Taken
@@ -21,8 +22,10 @@ from vonggac_collector.index.rebuild import rebuild
 from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.ledger.rows import Lag
 from vonggac_collector.rollup import day_of, publish_day
+from vonggac_collector.rounds import Keeper
 from vonggac_collector.rulebooks import Shelf
-from vonggac_collector.search.query import KINDS, Query, Scope, Word
+from vonggac_collector.score.parameters import load_parameters
+from vonggac_collector.search.query import KINDS, Is, Query, Range, Scope, Word
 from vonggac_contract.report import Section, section_digest
 
 ALL = Scope("vn")
@@ -345,14 +348,62 @@ def test_what_went_missing_unseen_is_back_within_a_day(desk: Desk, machine: Mach
     assert everything(index) == whole
 
 
+def keeper_of(ledger: Ledger, clock: Clock) -> Keeper:
+    return Keeper(ledger, BoardMaker(ledger, Shelf(ledger), load_parameters()), clock.now)
+
+
+def test_a_machine_that_falls_silent_is_found_so_and_is_told_of_when_that_begins_and_ends(
+    desk: Desk, clock: Clock
+) -> None:
+    def hosts(*terms: Is | Range) -> list[str]:
+        drain(consumer)
+        return [r.fields["host.name"] for r in index.search(Query("hosts", terms), ALL).rows]
+
+    def announced() -> int:
+        keeper.round(clock.moment)
+        return lag(desk.ledger).waiting
+
+    index = MemoryIndex()
+    consumer, keeper = make(desk.ledger, index, clock), keeper_of(desk.ledger, clock)
+    quiet, other = (desk.enrol(Machine(f"may-{n}", seed=n)) for n in (1, 2))
+    silent, loud = Is("silent", (True,)), Is("silent", (False,))
+    assert hosts(silent) == hosts(loud) == []
+    assert announced() == 2
+    assert hosts(silent, Range("silent-since", NOW, NOW)) == ["may-1", "may-2"]
+    for machine in (quiet, other):
+        desk.accept(machine.report(clock.moment, {1}), clock.moment)
+    assert announced() == 4
+    assert (hosts(silent), hosts(loud, Range("score", 1, 999))) == ([], ["may-1", "may-2"])
+    heard = clock.moment = clock.moment + timedelta(hours=1)
+    desk.accept(quiet.heartbeat(heard), heard)
+    for _ in range(14):
+        clock.moment += timedelta(days=1)
+        desk.accept(other.heartbeat(clock.moment), clock.moment)
+        # Both grow old and one is heard of: neither changes anything that search says.
+        assert announced() == (_ == 13)
+    quarter = heard.replace(minute=0, second=0)
+    assert hosts(silent, Range("silent-since", quarter, heard)) == ["may-1"]
+    clock.moment += timedelta(days=1)
+    desk.accept(other.heartbeat(clock.moment), clock.moment)
+    assert announced() == 0
+    desk.accept(quiet.heartbeat(clock.moment), clock.moment)
+    clock.moment += timedelta(minutes=31)
+    assert announced() == 1
+    assert (hosts(silent), hosts(loud)) == ([], ["may-1", "may-2"])
+    assert everything(index) == everything(rebuilt(desk.ledger, clock.now))
+
+
 def test_after_any_history_the_index_is_what_a_rebuild_makes_it(desk: Desk, clock: Clock) -> None:
     rng = random.Random(11)
     index = Failing()
     consumers = [make(desk.ledger, index, clock) for _ in range(2)]
+    keeper = keeper_of(desk.ledger, clock)
     machines = [desk.enrol(Machine(f"may-{n}", seed=n)) for n in range(1, 5)]
-    for _ in range(60):
-        clock.moment += timedelta(seconds=rng.randrange(1, 200))
-        machine = rng.choice(machines)
+    for step in range(60):
+        clock.moment += timedelta(seconds=rng.randrange(1, 200), days=rng.choice((0, 0, 0, 9)))
+        machine = rng.choice(machines[: 2 + step // 20])
+        if rng.random() < 0.3:
+            keeper.round(clock.moment)
         failing = set(rng.sample(range(14), rng.randrange(5)))
         sent = machine.report(
             clock.moment, failing, sections=packages(*rng.sample("abcdef", rng.randrange(6)))

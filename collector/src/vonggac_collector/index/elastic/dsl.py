@@ -139,7 +139,14 @@ def page_of(asked: Asked, answer: Mapping[str, Any]) -> Page:
         answer["hits"]["total"]["value"],
         [row_of(h) for h in rows],
         place(asked, rows[-1]["sort"][0], rows[-1]["sort"][1]) if more else "",
-        {f.name: [Count(b["key"], b["doc_count"]) for b in found[f.name]["buckets"]] for f in asked.facets},
+        {
+            # The key of a flag is 0 or 1.
+            f.name: [
+                Count(bool(b["key"]) if f.type == "flag" else b["key"], b["doc_count"])
+                for b in found[f.name]["buckets"]
+            ]
+            for f in asked.facets
+        },
     )
 
 

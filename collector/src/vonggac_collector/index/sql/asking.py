@@ -146,6 +146,9 @@ def _counts(asked: Asked, found: Iterable[Any]) -> tuple[int, Mapping[str, list[
     (_, _, total), *rest = found
     facets: dict[str, list[Count]] = {f.name: [] for f in asked.facets}
     numbers = {f.name for f in asked.facets if f.type == "number"}
+    flags = {f.name for f in asked.facets if f.type == "flag"}
     for name, value, number in rest:
-        facets[name].append(Count(int(value) if name in numbers else value, int(number)))
+        # As text a flag is 1 in SQLite, true in PostgreSQL.
+        read = int(value) if name in numbers else value in ("1", "true") if name in flags else value
+        facets[name].append(Count(read, int(number)))
     return int(total), facets
