@@ -55,9 +55,17 @@ rules() {
 }
 
 architecture() { run_tests architecture; }
-flow() { run_tests flow; }
+
+# Most of these wait for servers and disks, so several go on at once; tests/flow/conftest.py says which stay together.
+flow() {
+    local ended=0
+    python -m pytest --numprocesses=auto --dist=loadgroup --no-loadscope-reorder -m "not alone" tests/flow || ended=1
+    python -m pytest -m alone tests/flow || ended=1
+    return $ended
+}
+
 agreement() { run_tests agreement; }
-browser() { run_tests browser; }
+browser() { python -m pytest --numprocesses=auto --dist=worksteal tests/browser; }
 
 wanted=("$@")
 [ ${#wanted[@]} -gt 0 ] || wanted=(lint types imports unit properties rules architecture flow agreement browser)
