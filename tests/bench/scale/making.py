@@ -20,6 +20,7 @@ from tests.bench.ingest import checked
 from tests.load.agents import Agent
 
 from vonggac_collector import rulebooks
+from vonggac_collector.board import BoardMaker
 from vonggac_collector.desk import MAX_TOGETHER
 from vonggac_collector.enrolment import enrol, token_hash
 from vonggac_collector.index.interface import Index
@@ -33,6 +34,7 @@ from vonggac_collector.ledger.sql.ledger import open_ledger
 from vonggac_collector.people import add_user
 from vonggac_collector.reads.trends import CHANGE_DAYS
 from vonggac_collector.rollup import day_of
+from vonggac_collector.rounds import Keeper
 from vonggac_collector.rulebooks import Shelf
 from vonggac_collector.score.parameters import load_parameters
 from vonggac_collector.search.query import KINDS, Query, Scope
@@ -79,9 +81,12 @@ def make(place: Place, chosen: Options) -> Made:
         taken, cpu = time.monotonic() - began, time.process_time() - cpu
         empty_outbox(ledger, now)
         size = ledger_bytes(place)
+        shelf = Shelf(ledger)
+        # What rounds keep is in the index: without it the first one would have every host told once more.
+        Keeper(ledger, BoardMaker(ledger, shelf, load_parameters())).round(now)
+        empty_outbox(ledger, now)
         began = time.monotonic()
         with closing(make_index(place.settings)) as index:
-            shelf = Shelf(ledger)
             said = Progress("indexed", place.hosts)
             rebuild(
                 ledger,

@@ -95,6 +95,8 @@ def _rounds(found: World) -> list[Round]:
     key = load_key(found.place.state)
     with closing(open_ledger(found.place.url)) as ledger:
         maker = Keeper(ledger, BoardMaker(ledger, Shelf(ledger), load_parameters()))
+        with ledger.write() as tx:
+            tx.standings.drop(tx.standings.heads())
         first = _timed(lambda: publish_missing(ledger, maker, datetime.now(UTC)))
         for agent in found.agents[-ROUND_REPORTS:]:
             now = datetime.now(UTC)
