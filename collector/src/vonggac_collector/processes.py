@@ -28,7 +28,6 @@ METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 """prometheus_client's own name: https://prometheus.github.io/client_python/multiprocess/."""
 GRACE_S: Final = 20.0
 """What ends gets that long, under the 30 s of the service: requests have 5 s, then the writing thread finishes."""
-BACKLOG: Final = 2_048
 _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 60.0
 Start = Callable[[], SpawnProcess]
@@ -106,16 +105,12 @@ class _Post:
             log.info("process started", name=self.name, pid=self.process.pid)
 
 
-def run_crew(workers: int, address: tuple[str, int], web: Callable[..., None], work: Callable[..., None] | None,
+def run_crew(workers: int, listener: socket.socket, web: Callable[..., None], work: Callable[..., None] | None,
              *given: Any) -> None:  # fmt: skip
-    """`workers` times `web(socket, *given)` and once `work(*given)`, until SIGTERM or SIGINT. Both are functions of a
-    module, and what is given can be pickled. Raises OSError if the address cannot be listened on.
+    """`workers` times `web(listener, *given)` and once `work(*given)`, until SIGTERM or SIGINT. Both are functions of a
+    module, and what is given can be pickled.
     """
-    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-    with (
-        socket.create_server(address, family=family, backlog=BACKLOG) as listener,
-        tempfile.TemporaryDirectory(prefix="vonggac-metrics-") as folder,
-    ):
+    with tempfile.TemporaryDirectory(prefix="vonggac-metrics-") as folder:
         os.environ[METRICS_FOLDER] = folder
         starts = {f"web {n}": _starter(web, listener, *given) for n in range(1, workers + 1)}
         if work is not None:

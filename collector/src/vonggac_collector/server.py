@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import os
+import socket
+
 import uvicorn
 from fastapi import FastAPI
 
+from .errors import SettingsError
 from .http.body import MAX_HEAD_BYTES
 from .http.protocol import Gate, Limits, protocol_within
 from .settings import Settings
 
 KEEP_ALIVE_S = 5
+BACKLOG = 2_048
 _ONE_SOURCE_ONLY = 1 << 30
+
+
+def listening(settings: Settings) -> socket.socket:
+    """The socket on the address that is set. Raises SettingsError."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+    except OSError as e:
+        why = os.strerror(e.errno) if e.errno and e.errno > 0 else str(e)
+        raise SettingsError(
+            f"listen: {settings.listen} cannot be listened on: {why}; end the program that has it, or set another "
+            "address and port (example: VONGGAC_LISTEN=127.0.0.1:8441)"
+        ) from e
 
 
 def make_server(app: FastAPI, settings: Settings) -> uvicorn.Server:

@@ -27,7 +27,7 @@ from vonggac_collector.retention import Keeper, load_months
 from vonggac_collector.rollup import Worker
 from vonggac_collector.rulebooks import Shelf
 from vonggac_collector.score.parameters import load_parameters
-from vonggac_collector.server import make_server
+from vonggac_collector.server import listening, make_server
 from vonggac_collector.settings import MAX_WORKERS, Settings, load_settings, sources
 from vonggac_collector.state import alone_in, load_key, make_state, write_secret
 from vonggac_collector.structure import NewUnit, add_units
@@ -151,7 +151,9 @@ def _serve(args: argparse.Namespace) -> int:
         workers = args.workers or settings.workers
         key = load_key(settings.state_dir)
         if workers == 1:
-            make_server(create_app(settings, ledger, key, pages=not args.no_pages), settings).run()
+            with listening(settings) as listener:
+                app = create_app(settings, ledger, key, pages=not args.no_pages)
+                make_server(app, settings).run([listener])
             return GOOD
     if not settings.database_url.startswith("postgresql"):
         raise SettingsError(
@@ -159,7 +161,8 @@ def _serve(args: argparse.Namespace) -> int:
             "(example: postgresql://vonggac@db.example/vonggac?sslmode=verify-full), or workers to 1"
         )
     work = _work_in_crew if settings.role == "all" else None
-    run_crew(workers, (settings.host, settings.port), _web_in_crew, work, settings, not args.no_pages)
+    with listening(settings) as listener:
+        run_crew(workers, listener, _web_in_crew, work, settings, not args.no_pages)
     return GOOD
 
 

@@ -1,0 +1,28 @@
+"""The address that the collector listens on."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from vonggac_collector.errors import SettingsError
+from vonggac_collector.server import listening
+from vonggac_collector.settings import load_settings
+
+
+def test_an_address_that_is_taken_is_named_with_the_setting_that_changes_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        monkeypatch.setenv("VONGGAC_LISTEN", taken)
+        with pytest.raises(SettingsError, match=f"{taken} .*Address already in use.*VONGGAC_LISTEN="):
+            listening(load_settings(None))
+
+
+def test_an_address_of_another_machine_is_refused_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VONGGAC_BEHIND_PROXY", "true")
+    monkeypatch.setenv("VONGGAC_LISTEN", "192.0.2.1:8440")
+    with pytest.raises(SettingsError, match=r"192\.0\.2\.1:8440 .*VONGGAC_LISTEN="):
+        listening(load_settings(None))
