@@ -6,12 +6,13 @@ arithmetic is left to `score`, what counts of a look to `judging`, publishing to
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 import msgspec
 
+from .errors import LedgerDamaged
 from .ingest.outcomes import vectors_at
 from .ingest.quarters import newest_known
 from .instants import to_microseconds
@@ -22,10 +23,11 @@ from .levels import Levels
 from .rulebooks import Shelf
 from .score.parameters import Parameters
 from .score.system import agency_score, parent_score
-from .score.values import AgencyInput, AgencyScore, GroupScore, PlacedHost, SystemInput, SystemScore
+from .score.values import LEVELS, AgencyInput, AgencyScore, GroupScore, PlacedHost, SystemInput, SystemScore
 from .unit_tree import UnitTree
 
 _SECOND: Final = 1_000_000
+_CRITICALITIES: Final = frozenset({1, 2, 3})
 
 
 class HostAt(msgspec.Struct, frozen=True):
@@ -243,11 +245,24 @@ def structures(
 
 
 class Structure:
-    """Where hosts belonged at a moment, and by which profile they had to be judged."""
+    """Where hosts belonged at a moment, and by which profile they had to be judged.
+
+    Raises LedgerDamaged for a level or criticality that nothing here ever writes.
+    """
 
     def __init__(
-        self, systems: Iterable[System], places: dict[str, Placement], books: Books, shelf: Shelf
+        self, systems: Sequence[System], places: dict[str, Placement], books: Books, shelf: Shelf
     ) -> None:
+        odd = [f"system {s.id}: level {s.level} is not 1 to 5" for s in systems if s.level not in LEVELS]
+        odd += [
+            f"host {p.host}: criticality {p.criticality} is not 1, 2 or 3"
+            for p in places.values()
+            if p.criticality not in _CRITICALITIES
+        ]
+        if odd:
+            raise LedgerDamaged(
+                f"{odd[0]}: somebody wrote past the collector; `vonggac-collector ledger verify` names what was edited"
+            )
         self.places = places
         self._levels = Levels(systems)
         self._books = books

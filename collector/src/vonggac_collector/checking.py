@@ -1,11 +1,11 @@
-"""What is checked of envelopes and of what was made of them, row by row; in as many processes as there are. Pure."""
+"""What is checked of envelopes and of what was made of them, row by row; in as many processes as there are."""
 
 from __future__ import annotations
 
 import re
 import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import Final
 
@@ -17,12 +17,17 @@ from vonggac_contract.report import statement_from_envelope
 
 from .ingest.projection import unpack_raw
 from .ingest.reading import read_report
+from .ledger.interface import Ledger
 from .ledger.rows import Envelope as Row
 from .ledger.rows import Look
-from .remaking import Lists, Present, wrong_look, wrong_present, wrong_row
+from .present import Asked, read_present
+from .present import wrong as wrong_now
+from .remaking import Lists, wrong_look, wrong_row
 
 _AHEAD: Final = 3
 """Batches that wait for each process."""
+_AT_ONCE: Final = 50
+"""Agents read together, so that no transaction lasts."""
 _HEAD_BYTES: Final = 1_024
 _HEAD: Final = re.compile(
     rb'\{"schema":1,"agent_id":"([0-9a-f-]{36})","epoch":(\d{1,16}),"sequence":(\d{1,16}),'
@@ -46,36 +51,42 @@ class Batch(msgspec.Struct, frozen=True):
     """What is checked together: envelopes, and agents of which no more envelopes follow."""
 
     claims: list[Claim]
-    presents: list[Present]
+    ended: list[Asked]
 
 
-_lists = Lists({})
+Again = Callable[[], Ledger]
+"""Opens the ledger once more, in another process too."""
+_mine: list[tuple[Lists, Ledger]] = []
 """Of a process that checks."""
 
 
-def begin(packed: dict[str, bytes]) -> None:
-    """Of a process: with these lists of rules."""
-    global _lists
-    _lists = Lists(packed)
+def begin(packed: dict[str, bytes], again: Again) -> None:
+    """Of a process: with these lists of rules, and the ledger opened once more."""
+    _mine.append((Lists(packed), again()))
 
 
 def _check(batch: Batch) -> set[str]:
-    return suspects_of(batch, _lists)
+    ((lists, ledger),) = _mine
+    return suspects_of(batch, lists, ledger)
 
 
-def suspects_of(batch: Batch, lists: Lists) -> set[str]:
-    """The agents with which something is wrong. Pure."""
+def suspects_of(batch: Batch, lists: Lists, ledger: Ledger) -> set[str]:
+    """The agents with which something is wrong; what is kept of those that ended is read, some at one moment."""
     found = {c.row.agent for c in batch.claims if wrong(c, lists)}
-    return found | {p.agent.id for p in batch.presents if wrong_present(p, lists)}
+    for start in range(0, len(batch.ended), _AT_ONCE):
+        with ledger.read() as tx:
+            some = [(a.agent, read_present(tx, a)) for a in batch.ended[start : start + _AT_ONCE]]
+        found |= {agent for agent, present in some if present is None or wrong_now(present, lists)}
+    return found
 
 
 def checked(
-    batches: Iterator[Batch], lists: Lists, pool: ProcessPoolExecutor | None, processes: int
+    batches: Iterator[Batch], lists: Lists, ledger: Ledger, pool: ProcessPoolExecutor | None, processes: int
 ) -> Iterator[tuple[Batch, set[str]]]:
     """Batches with the agents with which something is wrong, in their order."""
     if pool is None:
         for batch in batches:
-            yield batch, suspects_of(batch, lists)
+            yield batch, suspects_of(batch, lists, ledger)
         return
     waiting: deque[tuple[Batch, Future[set[str]]]] = deque()
     for batch in batches:

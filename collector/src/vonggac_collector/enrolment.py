@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 import uuid
 from datetime import UTC, datetime
@@ -29,13 +30,16 @@ from .ingest.accept import refuse
 from .ingest.answer import Answer, sealed
 from .ingest.judgement import profile_for
 from .ledger.interface import Ledger, Transaction
-from .ledger.rows import Agent, Host, KeyHolder, Placement, Token
+from .ledger.rows import Agent, AuditRow, Host, KeyHolder, Placement, Token
 from .views import TokenRow, UnitLink
 
 PREFIX: Final = "vg1-"
 NOTED: Final = "enrolled"
 """The action of the audit row of an enrolment."""
-_KEY: Final = ", key "
+CREATED: Final = "token-created"
+_BY: Final = "token "
+_ENROLLED: Final = re.compile(r"epoch (\d{1,19}), key ([0-9a-f]{64})")
+_PLACE: Final = re.compile(r"unit ([^,]+)(, no system|, system ([^,]+))?, \d+ uses")
 _SECRET_BYTES: Final = 24
 MAX_USES: Final = 10_000
 _REFUSED: Final = "the token is unknown, expired, used up or revoked"
@@ -87,7 +91,9 @@ def create_token(
             revoked=False,
         )
         tx.tokens.add(token)
-        audit.record(tx, now, caller.name, "token-created", token.id, f"unit {unit}, {token.uses_left} uses")
+        of_system = f"system {system}" if system is not None else "no system"
+        said = f"unit {unit}, {of_system}, {token.uses_left} uses"
+        audit.record(tx, now, caller.name, CREATED, token.id, said)
     return text, token_row(token, UnitLink(of.code, of.name_vi, of.name_en, of.sample))
 
 
@@ -188,12 +194,31 @@ def _add(tx: Transaction, request: EnrolmentRequest, keyid: str, token: Token, n
         )
     tx.agents.add_key(keyid, agent_id, request.public_key, epoch, now)
     tx.outbox.add("host", [agent_id], now)
-    audit.record(tx, now, f"token {token.id}", NOTED, agent_id, f"epoch {epoch}{_KEY}{keyid}")
+    audit.record(tx, now, f"{_BY}{token.id}", NOTED, agent_id, f"epoch {epoch}, key {keyid}")
 
 
-def enrolled_key(detail: str) -> str:
-    """The key id in the detail of an audit row `NOTED`."""
-    return detail.rpartition(_KEY)[2]
+class Noted(msgspec.Struct, frozen=True):
+    """What an audit row `NOTED` says: an agent's key of an epoch from then on, and by which token."""
+
+    epoch: int
+    keyid: str
+    at: datetime
+    token: str
+
+
+def noted(row: AuditRow) -> Noted:
+    """What the row says of an enrolment."""
+    found = _ENROLLED.fullmatch(row.detail)
+    epoch, keyid = (int(found[1]), found[2]) if found is not None else (0, "")
+    return Noted(epoch, keyid, row.at, row.actor.removeprefix(_BY))
+
+
+def token_place(row: AuditRow) -> tuple[str, str | None, bool]:
+    """A token's unit and system in its audit row `CREATED`; whether it says the system, as earlier ones do not."""
+    found = _PLACE.fullmatch(row.detail)
+    if found is None:
+        return "", None, False
+    return found[1], found[3], found[2] is not None
 
 
 def _enrolled(holder: KeyHolder, collector_key: Ed25519PrivateKey) -> bytes:

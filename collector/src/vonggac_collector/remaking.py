@@ -23,7 +23,17 @@ from .ingest.projection import envelope_of, in_utc, project, unpack_json
 from .ingest.reading import Reading, read_report, rules_of
 from .ingest.report import flags_of
 from .ingest.vector import Asked, Vector, differences, unpack_rules, unpack_vector
-from .ledger.rows import WRONG, Agent, Change, Envelope, Failing, Look, Section
+from .ledger.rows import (
+    WRONG,
+    Agent,
+    Change,
+    Envelope,
+    Failing,
+    HeartbeatDay,
+    LateHeartbeat,
+    Look,
+    Section,
+)
 
 _RECEIPT: Final = msgspec.json.Decoder(Receipt)
 _MISSING_SECTION: Final = "section-missing"
@@ -68,12 +78,23 @@ class Lists:
         return self._asked[digest]
 
 
+class Epoch(msgspec.Struct, frozen=True):
+    """An agent's epoch as the audit log has it: its key, from when on, and when it was quarantined."""
+
+    number: int
+    keyid: str
+    since: datetime
+    quarantined_at: datetime | None = None
+
+
 class Present(msgspec.Struct, frozen=True):
     """An agent at one moment, with some of its newest looks, oldest first, and all that was made of them.
 
     `newest`: the newest look's envelope. `base`: the first look is there only for the second to differ from.
     `kept_since`: what was received from then on was not dropped; None if nothing ever was. `cuts`: behind which of its
     reports some are missing. `brought`: envelopes of looks at moments that sections say they are from, if anybody asks.
+    `epochs`: what the audit log says, if it is whole. `days`, `late`: heartbeats, newest first, some or all. `now`: by
+    the clock of whoever asks, if that counts.
     """
 
     agent: Agent
@@ -86,6 +107,11 @@ class Present(msgspec.Struct, frozen=True):
     failings: list[Failing]
     sections: list[Section]
     brought: list[Envelope] | None
+    epochs: list[Epoch] | None
+    keys: dict[str, bytes]
+    days: list[HeartbeatDay]
+    late: list[LateHeartbeat]
+    now: datetime | None
 
 
 def wrong_row(row: Envelope, size: int) -> str:

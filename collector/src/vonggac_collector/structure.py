@@ -14,7 +14,7 @@ import msgspec
 from . import audit
 from .errors import Invalid
 from .ledger.interface import Ledger, Transaction
-from .ledger.rows import System, Unit, UnitKind
+from .ledger.rows import Placement, System, Unit, UnitKind
 from .score.values import LEVELS
 
 CODE: Final = re.compile(r"[a-z0-9]+(?:[-/][a-z0-9]+)*")
@@ -23,6 +23,9 @@ MAX_NAME: Final = 300
 MAX_ROWS: Final = 20_000
 MAX_CSV_BYTES: Final = 8 * 1024 * 1024
 COLUMNS: Final = ("code", "parent", "kind", "name_vi", "name_en")
+ADDED: Final = "system-added"
+PLACED: Final = "host-placed"
+"""Actions in the audit log."""
 _KINDS: Final[dict[str, UnitKind]] = {"root": "root", "province": "province", "agency": "agency"}
 
 
@@ -121,8 +124,26 @@ def add_system(
     with ledger.write() as tx:
         _require(tx, unit, identifier, now)
         tx.tree.add_system(system)
-        audit.record(tx, now, actor, "system-added", identifier, f"level {level}, unit {unit}")
+        audit.record(tx, now, actor, ADDED, identifier, said_of_system(system))
     return system
+
+
+def place_host(tx: Transaction, place: Placement, actor: str) -> None:
+    """From its `since` on the host is there."""
+    tx.tree.place(place)
+    audit.record(tx, place.since, actor, PLACED, place.host, said_of(place))
+
+
+def said_of(place: Placement) -> str:
+    """What an audit row `PLACED` says of a host's place."""
+    system = f"system {place.system}" if place.system is not None else "no system"
+    profile = f"profile {place.profile}" if place.profile is not None else "no profile of its own"
+    return f"unit {place.unit}, {system}, criticality {place.criticality}, {profile}"
+
+
+def said_of_system(system: System) -> str:
+    """What an audit row `ADDED` says of a system."""
+    return f"level {system.level}, unit {system.unit}"
 
 
 def _require(tx: Transaction, unit: str, identifier: str, now: datetime) -> None:

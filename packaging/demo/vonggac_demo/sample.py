@@ -17,7 +17,7 @@ from vonggac_collector.auth import Caller
 from vonggac_collector.enrolment import create_token
 from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.ledger.rows import Placement
-from vonggac_collector.structure import NewUnit, add_system, add_units
+from vonggac_collector.structure import NewUnit, add_system, add_units, place_host
 from vonggac_rules.pack import load_pack
 from vonggac_rules.rulebook import Rulebook
 
@@ -124,7 +124,7 @@ def enrol_all(
     with ledger.batch(), ledger.write() as tx:
         for (host, unit, system), member in zip(places, members, strict=True):
             since = start + timedelta(seconds=1)
-            tx.tree.place(Placement(member.agent_id, unit, system, host.criticality, None, since))
+            place_host(tx, Placement(member.agent_id, unit, system, host.criticality, None, since), ACTOR)
         tx.outbox.add("host", [m.agent_id for m in members], since)
     return members
 

@@ -19,8 +19,9 @@ from vonggac_collector.ingest.accept import accept
 from vonggac_collector.ingest.answer import Answer
 from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.ledger.memory import MemoryLedger
-from vonggac_collector.ledger.rows import System, Unit
+from vonggac_collector.ledger.rows import Unit
 from vonggac_collector.ledger.sql.ledger import open_ledger
+from vonggac_collector.structure import add_system
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 KEY = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32)
@@ -39,8 +40,8 @@ def plant(ledger: Ledger, now: datetime = NOW) -> None:
             ("hue/so-y-te", "hue", "agency"),
         ):
             tx.tree.add_unit(Unit(code, parent, kind, code.title(), code, False, now))  # type: ignore[arg-type]
-        tx.tree.add_system(System("hsyt", "ha-noi/so-y-te", "Hồ sơ", "Records", 3, False, now))
-        tx.tree.add_system(System("hue-portal", "hue/so-y-te", "Cổng", "Portal", 1, False, now))
+    add_system(ledger, "hsyt", "ha-noi/so-y-te", 3, "Hồ sơ", "Records", now=now, actor="test")
+    add_system(ledger, "hue-portal", "hue/so-y-te", 1, "Cổng", "Portal", now=now, actor="test")
     rulebooks.publish(ledger, a_rulebook(), now=now, actor="test")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -73,6 +74,36 @@ def test_from_the_first_unit_to_a_score(state: Path, capsys: Run) -> None:
     assert "web-1" in listed
     assert "\x1b" not in listed
     assert "1 reports of 1 agents" in run(capsys, "ledger", "verify")
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("UPDATE placements SET criticality = 9", "criticality 9 is not 1, 2 or 3"),
+        ("UPDATE placements SET criticality = 'x'", "criticality x is not 1, 2 or 3"),
+        ("UPDATE system_levels SET level = 0", "system hsyt: level 0 is not 1 to 5"),
+    ],
+)
+def test_scores_of_a_ledger_edited_to_nonsense_are_refused_in_one_sentence(
+    statement: str, told: str, state: Path, capsys: Run
+) -> None:
+    run(capsys, "unit", "add", "--code", "so-y-te", "--name-vi", "Sở Y tế", "--name-en", "Health")
+    run(capsys, "system", "add", "--id", "hsyt", "--unit", "so-y-te", "--level", "3", "--name-vi", "Hồ sơ")
+    token = msgspec.json.decode(
+        run(capsys, "token", "create", "--agency", "so-y-te", "--system", "hsyt", "--json")
+    )
+    now = datetime.now(UTC)
+    ledger = open_ledger(f"sqlite:///{state}/ledger.db")
+    enrol(ledger, Machine().request(token["token"], now), now=now, collector_key=KEY)
+    ledger.close()
+    with closing(sqlite3.connect(state / "ledger.db")) as connection, connection:
+        connection.execute(statement)
+    assert cli.main(["score"]) != 0
+    said = capsys.readouterr().err
+    assert told in said
+    assert "ledger verify" in said
+    assert said.count("\n") == 1
+    assert cli.main(["ledger", "verify"]) == 1
 
 
 def test_a_unit_that_does_not_fit_is_refused_with_its_reason(state: Path, capsys: Run) -> None:

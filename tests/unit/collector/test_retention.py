@@ -35,6 +35,7 @@ from vonggac_collector.retention import (
 from vonggac_collector.rulebooks import Shelf
 from vonggac_collector.score.parameters import load_parameters
 from vonggac_collector.settings import load_settings
+from vonggac_collector.structure import place_host
 from vonggac_collector.verification import verify_ledger
 
 DAY = timedelta(days=1)
@@ -246,7 +247,8 @@ def test_a_hold_follows_the_machines_that_were_there_wherever_they_are_now(
     monthly(desk, machine, range(1, 3))
     with desk.ledger.write() as tx:
         place = tx.tree.placements(at(3))[0]
-        tx.tree.place(msgspec.structs.replace(place, unit="hue/so-y-te", system="hue-portal", since=at(3)))
+        moved = msgspec.structs.replace(place, unit="hue/so-y-te", system="hue-portal", since=at(3))
+        place_host(tx, moved, "test")
     add_hold(desk.ledger, "unit", "ha-noi", "x", until=at(3), now=at(4), actor="test")
     add_hold(desk.ledger, "unit", "ha-noi", "x", since=at(3, 16), now=at(4), actor="test")
     with desk.ledger.read() as tx:

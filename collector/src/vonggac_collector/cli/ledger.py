@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from contextlib import closing
+from functools import partial
 from typing import Final
 
 from vonggac_collector.holds import BEGINNING, add_hold, release_hold
@@ -16,7 +17,19 @@ from vonggac_collector.retention import foresee, load_months, retain
 from vonggac_collector.verification import Progress, verify_ledger
 
 from . import missing
-from .common import GOOD, REFUSED, Commands, actor, inert, opened, parse_time, show_json, show_table, utc_now
+from .common import (
+    GOOD,
+    REFUSED,
+    Commands,
+    actor,
+    inert,
+    open_by,
+    opened,
+    parse_time,
+    show_json,
+    show_table,
+    utc_now,
+)
 
 _TOLD_EVERY_S: Final = 1.0
 
@@ -101,9 +114,17 @@ def _add_holds(holds: Commands) -> None:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    with opened(args) as (_, ledger):
+    with opened(args) as (settings, ledger):
         told = _progress() if args.progress or sys.stderr.isatty() else None
-        found = verify_ledger(ledger, processes=args.processes, progress=told, whole=args.whole)
+        again = partial(open_by, settings)
+        found = verify_ledger(
+            ledger,
+            processes=args.processes,
+            again=again,
+            progress=told,
+            whole=args.whole,
+            now=utc_now(),
+        )
     if args.json:
         show_json(found)
     else:
@@ -111,6 +132,10 @@ def _verify(args: argparse.Namespace) -> int:
             print(f"{inert(fault.where)}: {inert(fault.what)}")
         if found.begin_later:
             print(f"{found.begin_later} chains begin, or go on, after reports that retention dropped")
+        if found.unproven:
+            print(
+                f"{found.unproven} agents were heard last by a late heartbeat, of which no envelope is kept"
+            )
         print(
             f"{found.envelopes} reports of {found.agents} agents and {found.audit_rows} audit rows checked, "
             f"{len(found.faults)} faults"

@@ -23,6 +23,8 @@ from .outcomes import list_at, vector_at
 from .reading import Reading, content_of, read_report, rules_of
 from .vector import Vector, differences
 
+QUARANTINED: Final = "quarantined"
+"""The action of the audit row; also the status."""
 MAX_PENDING: Final = 1_000
 """Reports of one agent that may wait for an earlier one; the project's own figure, ten days of a changing host."""
 CLOCK_AHEAD: Final = timedelta(minutes=5)
@@ -219,7 +221,7 @@ def _fork(tx: Transaction, row: EnvelopeRow, agent: Agent, why: str, now: dateti
 
 def _quarantine(tx: Transaction, row: EnvelopeRow, agent: Agent, why: str, now: datetime) -> None:
     tx.agents.put(replace(agent, status="quarantined"))
-    audit.record(tx, now, "collector", "quarantined", row.agent, f"report {row.sequence} {row.digest}: {why}")
+    audit.record(tx, now, "collector", QUARANTINED, row.agent, f"report {row.sequence} {row.digest}: {why}")
     tx.outbox.add("host", [row.agent], now)
 
 

@@ -58,6 +58,12 @@ class Tree(Protocol):
     def moved(self, since: datetime, as_of: datetime) -> list[rows.Placement]:
         """The places of hosts that had another one before, and have theirs from `since` or later."""
 
+    def placed_ever(self) -> list[tuple[rows.Placement, datetime | None]]:
+        """Every place that hosts ever had, with its end, by host and time."""
+
+    def levels_ever(self) -> list[tuple[rows.System, datetime, datetime | None]]:
+        """Every level that systems ever had, with its beginning and end, by system and time."""
+
 
 class Agents(Protocol):
     """Agents and their keys."""
@@ -178,6 +184,10 @@ class Heartbeats(Protocol):
     def newest(self, agent: str, as_of: datetime) -> datetime | None:
         """The newest look of the heartbeats received by then, as exactly as it is kept."""
 
+    def days(self, agent: str, limit: int) -> list[rows.HeartbeatDay]: ...
+    def late(self, agent: str, limit: int) -> list[rows.LateHeartbeat]:
+        """Like `days`, those of the newest looks first."""
+
 
 class Tokens(Protocol):
     """Enrolment tokens."""
@@ -219,6 +229,7 @@ class Scores(Protocol):
         """Those of the units, or all, of systems as well."""
 
     def newest_day(self) -> date | None: ...
+    def days(self) -> list[date]: ...
 
 
 class People(Protocol):

@@ -174,3 +174,11 @@ class MemoryHeartbeats:
         every += self._store.late.values()
         times = [r.looked_at for r in every if r.agent == agent and r.received_at <= as_of]
         return max(times, default=None)
+
+    def days(self, agent: str, limit: int) -> list[rows.HeartbeatDay]:
+        found = [r for r in self._store.heartbeats.values() if r.agent == agent]
+        return sorted(found, key=lambda r: r.day, reverse=True)[:limit]
+
+    def late(self, agent: str, limit: int) -> list[rows.LateHeartbeat]:
+        found = [r for r in self._store.late.values() if r.agent == agent]
+        return sorted(found, key=lambda r: r.looked_at, reverse=True)[:limit]

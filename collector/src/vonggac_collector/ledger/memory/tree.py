@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from itertools import pairwise
 
 import msgspec
 
@@ -84,6 +85,23 @@ class MemoryTree:
         had = Counter(p.host for p in self._store.placements if p.since <= as_of)
         return [p for p in self.placements(as_of) if p.since >= since and had[p.host] > 1]
 
+    def placed_ever(self) -> list[tuple[rows.Placement, datetime | None]]:
+        found = {(p.host, p.since): p for p in self._store.placements}
+        return [(found[key], end) for key, end in _ends(found)]
+
+    def levels_ever(self) -> list[tuple[rows.System, datetime, datetime | None]]:
+        found = {(s, since): level for s, since, level in self._store.levels}
+        return [
+            (msgspec.structs.replace(self._store.systems[key[0]], level=found[key]), key[1], end)
+            for key, end in _ends(found)
+        ]
+
+
+def _ends(found: Iterable[tuple[str, datetime]]) -> list[tuple[tuple[str, datetime], datetime | None]]:
+    keys = sorted(found)
+    after = {a: b[1] for a, b in pairwise(keys) if a[0] == b[0]}
+    return [(key, after.get(key)) for key in keys]
+
 
 class MemoryRulebooks:
     """See interface.Rulebooks."""
@@ -126,3 +144,6 @@ class MemoryScores:
 
     def newest_day(self) -> date | None:
         return max((s.day for s in self._store.scores.values()), default=None)
+
+    def days(self) -> list[date]:
+        return sorted({s.day for s in self._store.scores.values()})

@@ -89,3 +89,12 @@ class SqlHeartbeats:
             for t in (heartbeats, late_heartbeats)
         ]
         return max((t for t in times if t is not None), default=None)
+
+    def days(self, agent: str, limit: int) -> list[rows.HeartbeatDay]:
+        query = sa.select(heartbeats).where(heartbeats.c.agent == agent).order_by(heartbeats.c.day.desc())
+        return [rows.HeartbeatDay(*r) for r in self._connection.execute(query.limit(limit))]
+
+    def late(self, agent: str, limit: int) -> list[rows.LateHeartbeat]:
+        query = sa.select(late_heartbeats).where(late_heartbeats.c.agent == agent)
+        newest = query.order_by(late_heartbeats.c.looked_at.desc(), *late_heartbeats.primary_key.columns)
+        return [rows.LateHeartbeat(*r) for r in self._connection.execute(newest.limit(limit))]

@@ -25,6 +25,15 @@ _PLACEMENT: Final = (
     placements.c.profile,
     placements.c.since,
 )
+_SYSTEM: Final = (
+    systems.c.id,
+    systems.c.unit,
+    systems.c.name_vi,
+    systems.c.name_en,
+    system_levels.c.level,
+    systems.c.sample,
+    systems.c.created_at,
+)
 _LOCATED: Final = sa.select(*hosts.c, *_PLACEMENT).join(placements, placements.c.host == hosts.c.id)
 
 
@@ -106,15 +115,7 @@ class SqlTree:
 
     def systems(self, as_of: datetime, units: Sequence[str] | None = None) -> list[rows.System]:
         query = (
-            sa.select(
-                systems.c.id,
-                systems.c.unit,
-                systems.c.name_vi,
-                systems.c.name_en,
-                system_levels.c.level,
-                systems.c.sample,
-                systems.c.created_at,
-            )
+            sa.select(*_SYSTEM)
             .join(system_levels, system_levels.c.system == systems.c.id)
             .where(_valid(system_levels, as_of))
             .order_by(systems.c.id)
@@ -163,6 +164,18 @@ class SqlTree:
         earlier = sa.exists().where(before.c.host == placements.c.host, before.c.since < placements.c.since)
         query = sa.select(*_PLACEMENT).where(_valid(placements, as_of), placements.c.since >= since, earlier)
         return [rows.Placement(*r) for r in self._connection.execute(query)]
+
+    def placed_ever(self) -> list[tuple[rows.Placement, datetime | None]]:
+        query = sa.select(*_PLACEMENT, placements.c.until).order_by(placements.c.host, placements.c.since)
+        return [(rows.Placement(*r[:-1]), r[-1]) for r in self._connection.execute(query)]
+
+    def levels_ever(self) -> list[tuple[rows.System, datetime, datetime | None]]:
+        query = (
+            sa.select(*_SYSTEM, system_levels.c.since, system_levels.c.until)
+            .join(system_levels, system_levels.c.system == systems.c.id)
+            .order_by(systems.c.id, system_levels.c.since)
+        )
+        return [(rows.System(*r[:-2]), r[-2], r[-1]) for r in self._connection.execute(query)]
 
 
 def _located(row: Sequence[Any]) -> tuple[rows.Host, rows.Placement]:
@@ -287,3 +300,7 @@ class SqlScores:
 
     def newest_day(self) -> date | None:
         return self._connection.execute(sa.select(sa.func.max(scores_daily.c.day))).scalar()
+
+    def days(self) -> list[date]:
+        query = sa.select(scores_daily.c.day).distinct().order_by(scores_daily.c.day)
+        return list(self._connection.execute(query).scalars())

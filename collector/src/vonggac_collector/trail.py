@@ -1,0 +1,192 @@
+"""The audit log as far as it was read: whether it is whole, and what other rows of the ledger are held against in it.
+
+People's own actions, enrolments, quarantine and retention are no machine's report: what came of them is vouched for by
+the row that was written with them, in the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from vonggac_contract.envelope import keyid_of
+
+from . import audit
+from .enrolment import CREATED, NOTED, Noted, noted, token_place
+from .holds import ADDED, RELEASED, odd_holds
+from .ingest.report import QUARANTINED
+from .ledger.interface import Transaction
+from .ledger.rows import AuditRow, Placement
+from .remaking import Epoch
+from .retention import DROPPED, DROPPING, all_cuts, cuts_digest, month_after
+from .structure import ADDED as SYSTEM_ADDED
+from .structure import PLACED, said_of, said_of_system
+
+_TOGETHER: Final = 500
+FAR: Final = datetime(9999, 1, 1, tzinfo=UTC)
+"""Behind every moment."""
+_FIRST: Final = 2
+"""The criticality that an enrolment gives."""
+Odd = tuple[str, str]
+"""Where something is not as it was written, and what."""
+
+
+class Trail:
+    """What was read of the audit log."""
+
+    def __init__(self) -> None:
+        self.number, self._hash = 0, audit.NO_HASH
+        self.fault: Odd | None = None
+        self.dropping: set[str] = set()
+        self.kept_since: datetime | None = None
+        """What was received from then on was not dropped; None if nothing ever was."""
+        self._epochs: dict[str, list[Epoch]] = {}
+        self._enrolled: dict[str, str] = {}
+        self._held: dict[str, str] = {}
+        self._released: set[str] = set()
+        self._cuts = cuts_digest(())
+        self._tokens: dict[str, tuple[str, str | None, bool]] = {}
+        self._systems: dict[str, tuple[datetime, str]] = {}
+        self._places: dict[str, dict[datetime, str | Noted]] = {}
+        self._reads: dict[str, Callable[[AuditRow], None]] = {
+            DROPPING: self._dropping,
+            DROPPED: lambda row: self.dropping.discard(row.subject),
+            NOTED: self._noted,
+            QUARANTINED: self._quarantined,
+            CREATED: lambda row: self._tokens.update({row.subject: token_place(row)}),
+            ADDED: lambda row: self._held.update({row.subject: row.detail}),
+            RELEASED: lambda row: self._released.add(row.subject),
+            SYSTEM_ADDED: lambda row: self._systems.update({row.subject: (row.at, row.detail)}),
+            PLACED: lambda row: self._places.setdefault(row.subject, {}).update({row.at: row.detail}),
+        }
+
+    def read_on(self, tx: Transaction) -> None:
+        """To its end."""
+        while self.fault is None and (rows := tx.trail.walk(self.number, _TOGETHER)):
+            damaged = audit.first_damaged(rows, self.number, self._hash)
+            if damaged is not None:
+                self.fault = (f"audit row {damaged}", "was changed, or rows before it are missing")
+                return
+            for row in rows:
+                if row.action in self._reads:
+                    self._reads[row.action](row)
+            self.number, self._hash = rows[-1].number, rows[-1].hash
+
+    def epochs(self, agent: str) -> list[Epoch] | None:
+        """The agent's, oldest first; None if the log is not whole itself."""
+        return self._epochs.get(agent, []) if self.fault is None else None
+
+    def _dropping(self, row: AuditRow) -> None:
+        self.dropping.add(row.subject)
+        if (month := month_after(row.subject)) is not None:
+            self.kept_since = max(month, self.kept_since or month)
+        self._cuts = str(msgspec.json.decode(row.detail).get("cuts"))
+
+    def _noted(self, row: AuditRow) -> None:
+        said = noted(row)
+        self._enrolled[said.keyid] = row.subject
+        self._epochs.setdefault(row.subject, []).append(Epoch(said.epoch, said.keyid, said.at))
+        if row.subject not in self._places:
+            self._places[row.subject] = {said.at: said}
+
+    def _quarantined(self, row: AuditRow) -> None:
+        epochs = self._epochs.get(row.subject)
+        if epochs and epochs[-1].quarantined_at is None:
+            epochs[-1] = msgspec.structs.replace(epochs[-1], quarantined_at=row.at)
+
+    def odd(self, tx: Transaction) -> list[Odd]:
+        """What is not as the log says. Of the moment that was read to; nothing if the log is not whole itself."""
+        if self.fault is not None:
+            return []
+        return [
+            *self._odd_cuts(tx),
+            *self._odd_keys(tx),
+            *self._odd_holds(tx),
+            *_first("system {}", self._odd_systems(tx)),
+            *_first("host {}", self._odd_hosts(tx)),
+        ]
+
+    def _odd_cuts(self, tx: Transaction) -> list[Odd]:
+        if cuts_digest(all_cuts(tx)) == self._cuts:
+            return []
+        return [("the record of cuts", "is not what the audit log says that retention left")]
+
+    def _odd_holds(self, tx: Transaction) -> list[Odd]:
+        """Legal holds are those that people added, as they added them."""
+        odd = odd_holds(tx, self._held, self._released)
+        return [(f"legal hold {identifier}", odd[identifier]) for identifier in sorted(odd)]
+
+    def _odd_keys(self, tx: Transaction) -> list[Odd]:
+        """Every key is its agent's by an enrolment, and every enrolment's key is there.
+
+        So an agent that was deleted with all it had is missed, as are reports signed anew with a key put beside theirs,
+        and an audit log that lost its end with an enrolment in it.
+        """
+        held = tx.agents.every_key()
+        sound = {keyid: agent for keyid, (agent, key) in held.items() if keyid_of(key) == keyid}
+        faults: list[Odd] = []
+        for here, there, what in (
+            (sound, self._enrolled, "is not enrolled by any row of the audit log"),
+            (self._enrolled, sound, "was enrolled, says the audit log, and is not there as it was"),
+        ):
+            odd = {f"{here[k]} {k}": f"its key {k[:16]}… {what}" for k in here if there.get(k) != here[k]}
+            faults += [(where.rpartition(" ")[0], told) for where, told in _first("agent {}", odd)]
+        return faults
+
+    def _odd_systems(self, tx: Transaction) -> dict[str, str]:
+        """Every system is where it was added, and has the level that it was added with: nothing changes one so far."""
+        odd: dict[str, str] = {}
+        left = dict(self._systems)
+        for system, since, until in tx.tree.levels_ever():
+            found = (system.created_at, said_of_system(system))
+            if left.pop(system.id, None) != found or since != system.created_at or until is not None:
+                odd[system.id] = f"its {found[1]} from {since.isoformat()} on is by no row of the audit log"
+        return odd | dict.fromkeys(left.keys() - odd, "was added, says the audit log, and has no level")
+
+    def _odd_hosts(self, tx: Transaction) -> dict[str, str]:
+        """Every host was always where an enrolment or a person put it, and is expected since it was enrolled."""
+        odd: dict[str, str] = {}
+        left = {host: dict(places) for host, places in self._places.items()}
+        ends: dict[str, datetime | None] = {}
+        for place, until in tx.tree.placed_ever():
+            host = place.host
+            follows = ends.get(host, place.since) == place.since
+            ends[host] = until
+            said = left.get(host, {}).pop(place.since, None)
+            if said is None or not self._says(said, place) or not follows:
+                when = place.since.isoformat()
+                odd.setdefault(
+                    host, f"its place from {when} on ({said_of(place)}) is by no row of the audit log"
+                )
+        for host, places in left.items():
+            if places:
+                when = min(places).isoformat()
+                odd.setdefault(host, f"its place from {when} on, which the audit log names, is missing")
+            elif ends.get(host) is not None:
+                odd.setdefault(host, "its newest place was ended by no row of the audit log")
+        for known in tx.tree.hosts(FAR):
+            first = self._epochs.get(known.id)
+            if first and first[0].since != known.expected_since:
+                odd.setdefault(
+                    known.id, f"was enrolled at {first[0].since.isoformat()}, its row says otherwise"
+                )
+        return odd
+
+    def _says(self, said: str | Noted, place: Placement) -> bool:
+        if isinstance(said, str):
+            return said == said_of(place)
+        unit, system, known = self._tokens.get(said.token, ("", None, False))
+        if (place.unit, place.criticality, place.profile) != (unit, _FIRST, None):
+            return False
+        return place.system == system or not known
+
+
+def _first(where: str, odd: Mapping[str, str]) -> Iterable[Odd]:
+    """The first of them, with how many more there are."""
+    if odd:
+        first = min(odd)
+        more = f"; so are {len(odd) - 1} more" if len(odd) > 1 else ""
+        yield where.format(first), odd[first] + more

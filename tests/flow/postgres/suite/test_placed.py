@@ -1,0 +1,3 @@
+"""tests/unit/collector/test_placed.py on PostgreSQL."""
+
+from tests.unit.collector.test_placed import *  # noqa: F403

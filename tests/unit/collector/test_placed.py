@@ -1,0 +1,141 @@
+"""Whoever edits where hosts belong, or a system's level, past the commands that are audited is named."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from tests.unit.collector.conftest import NOW, Desk
+from tests.unit.collector.machines import Machine
+from tests.unit.collector.test_verification import edit
+
+from vonggac_collector import audit
+from vonggac_collector.ledger.memory import MemoryLedger
+from vonggac_collector.ledger.rows import Placement
+from vonggac_collector.structure import place_host
+from vonggac_collector.verification import Fault, verify_ledger
+
+HOUR = timedelta(hours=1)
+
+
+def faults(desk: Desk) -> list[Fault]:
+    return verify_ledger(desk.ledger).faults
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"criticality": 1},
+        {"criticality": 9},
+        {"unit": "hue/so-y-te"},
+        {"system": None},
+        {"system": "hue-portal"},
+        {"profile": "level-1"},
+        {"since": NOW + HOUR},
+        None,
+    ],
+    ids=str,
+)
+def test_a_place_that_was_edited_or_deleted_is_named(
+    change: dict[str, Any] | None, desk: Desk, machine: Machine
+) -> None:
+    assert faults(desk) == []
+    edit(desk.ledger, "placements", {"host": machine.agent_id}, change)
+    (fault,) = faults(desk)
+    assert fault.where == f"host {machine.agent_id}"
+    assert "the audit log" in fault.what
+
+
+def test_a_host_that_was_moved_or_ended_by_sql_is_named(desk: Desk, machine: Machine) -> None:
+    place = Placement(machine.agent_id, "hue/so-y-te", None, 1, None, NOW + HOUR)
+    with desk.ledger.write() as tx:
+        tx.tree.place(place)
+    (fault,) = faults(desk)
+    assert "(unit hue/so-y-te, no system, criticality 1, no profile of its own)" in fault.what
+    with desk.ledger.write() as tx:
+        audit.record(tx, place.since, "test", "host-placed", place.host, "unit hue/so-y-te, and so on")
+    assert faults(desk) == [fault]
+    if not isinstance(desk.ledger, MemoryLedger):
+        desk.enrol(Machine(seed=2))
+        with desk.ledger.read() as tx:
+            (other,) = {p.host for p in tx.tree.placements(NOW)} - {machine.agent_id}
+        edit(desk.ledger, "placements", {"host": other}, {"until": NOW + HOUR})
+        assert sum("so are 1 more" in f.what for f in faults(desk)) == 1
+
+
+def test_a_host_that_a_person_moved_is_no_fault_and_is_held_against_that(
+    desk: Desk, machine: Machine
+) -> None:
+    place = Placement(machine.agent_id, "hue/so-y-te", "hue-portal", 3, "level-3", NOW + HOUR)
+    with desk.ledger.write() as tx:
+        place_host(tx, place, "test")
+    assert faults(desk) == []
+    edit(desk.ledger, "placements", {"host": machine.agent_id, "since": place.since}, {"criticality": 1})
+    (fault,) = faults(desk)
+    assert "criticality 1, profile level-3" in fault.what
+
+
+def test_a_host_that_is_said_to_be_expected_only_later_is_named(desk: Desk, machine: Machine) -> None:
+    edit(desk.ledger, "hosts", {"id": machine.agent_id}, {"expected_since": NOW + 1_000 * HOUR})
+    (fault,) = faults(desk)
+    assert fault.what == f"was enrolled at {NOW.isoformat()}, its row says otherwise"
+
+
+def test_tokens_of_an_earlier_release_say_no_system(desk: Desk, machine: Machine) -> None:
+    with desk.ledger.read() as tx:
+        before = next(r for r in tx.trail.walk(0, 100) if r.action == "token-created")
+    assert ", system hsyt, " in before.detail
+    rewrite(desk.ledger, before.number, before.detail.replace("system hsyt, ", ""))
+    assert faults(desk) == []
+    edit(desk.ledger, "placements", {"host": machine.agent_id}, {"unit": "ha-noi/so-noi-vu"})
+    assert len(faults(desk)) == 1
+
+
+def rewrite(ledger: Any, number: int, detail: str) -> None:
+    """The log from that row on anew, with another detail there."""
+    with ledger.read() as tx:
+        rows = tx.trail.walk(0, 1_000)
+    previous = rows[number - 2].hash
+    for row in rows[number - 1 :]:
+        said = detail if row.number == number else row.detail
+        made = audit.row_hash(row.number, row.at, row.actor, row.action, row.subject, said, previous)
+        edit(ledger, "audit", {"number": row.number}, {"detail": said, "previous": previous, "hash": made})
+        previous = made
+
+
+@pytest.mark.parametrize("change", [{"level": 1}, {"level": 9}, {"since": NOW - HOUR}, None], ids=str)
+def test_a_level_that_was_edited_or_deleted_is_named(
+    change: dict[str, Any] | None, desk: Desk, machine: Machine
+) -> None:
+    ledger = desk.ledger
+    if isinstance(ledger, MemoryLedger):
+        system, since, level = ledger._store.levels[0]
+        put = change or {}
+        new = (system, put.get("since", since), put.get("level", level))
+        ledger._store.levels[:1] = [] if change is None else [new]
+    else:
+        edit(ledger, "system_levels", {"system": "hsyt"}, change)
+    (fault,) = faults(desk)
+    assert fault.where == "system hsyt"
+    assert "the audit log" in fault.what
+
+
+def test_a_level_that_was_ended_or_followed_by_another_is_named(desk: Desk) -> None:
+    with desk.ledger.write() as tx:
+        tx.tree.set_level("hsyt", 1, NOW + HOUR)
+    (fault,) = faults(desk)
+    assert fault.where == "system hsyt"
+
+
+def test_a_system_that_was_moved_or_put_there_by_sql_is_named(desk: Desk) -> None:
+    edit(desk.ledger, "systems", {"id": "hsyt"}, {"unit": "hue/so-y-te"})
+    (fault,) = faults(desk)
+    assert "its level 3, unit hue/so-y-te from" in fault.what
+    edit(desk.ledger, "systems", {"id": "hsyt"}, {"unit": "ha-noi/so-y-te"})
+    with desk.ledger.write() as tx:
+        (first, *_) = tx.tree.systems(NOW)
+        tx.tree.add_system(msgspec.structs.replace(first, id="another"))
+    (fault,) = faults(desk)
+    assert fault.where == "system another"
