@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -26,16 +27,25 @@ def misfits(connection: sa.Connection) -> list[tuple[str, str]]:
     """Table and key of rows with such a value, with the column. Nothing on PostgreSQL."""
     if connection.dialect.name != "sqlite":
         return []
-    return [found for table in METADATA.sorted_tables for found in _of_table(connection, table)]
+    return [found for name, query in _queries() for found in _of_table(connection, name, query)]
 
 
-def _of_table(connection: sa.Connection, table: sa.Table) -> Iterator[tuple[str, str]]:
+def _of_table(connection: sa.Connection, name: str, query: sa.Select[Any]) -> Iterator[tuple[str, str]]:
+    for column, *values in connection.execute(query):
+        yield f"table {name}, row {' '.join(str(v)[:80] for v in values)}", column
+
+
+@functools.cache
+def _queries() -> list[tuple[str, sa.Select[Any]]]:
+    """By table. Making them takes longer than asking them of a small ledger."""
+    return [(table.name, _query(table)) for table in METADATA.sorted_tables]
+
+
+def _query(table: sa.Table) -> sa.Select[Any]:
     odd = {c.name: sa.func.typeof(c).not_in(_kinds(c)) for c in table.columns}
     named = sa.case(*((o, name) for name, o in odd.items()))
     key = [sa.cast(c, sa.Text) for c in table.primary_key.columns]
-    query = sa.select(named, *key).where(sa.or_(*odd.values())).limit(_MOST)
-    for column, *values in connection.execute(query):
-        yield f"table {table.name}, row {' '.join(str(v)[:80] for v in values)}", column
+    return sa.select(named, *key).where(sa.or_(*odd.values())).limit(_MOST)
 
 
 def _kinds(column: sa.Column[Any]) -> list[str]:
