@@ -59,7 +59,7 @@ architecture() { run_tests architecture; }
 # Most of these wait for servers and disks, so several go on at once; tests/flow/conftest.py says which stay together.
 flow() {
     local ended=0
-    python -m pytest --numprocesses=auto --dist=loadgroup --no-loadscope-reorder -m "not alone" tests/flow || ended=1
+    python -m pytest --numprocesses=auto --dist=loadfile -m "not alone" tests/flow || ended=1
     python -m pytest -m alone tests/flow || ended=1
     return $ended
 }

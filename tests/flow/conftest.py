@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.services.elasticsearch import elasticsearch
 from tests.services.postgres import postgres
+from xdist.scheduler import LoadFileScheduling
 
 __all__ = ["elasticsearch", "postgres"]
 
-HERE = Path(__file__).parent
-TOGETHER = ("systemd", "elasticsearch")
-"""Tests that ask for one installed system or for one server of a gigabyte: the longest, so they begin."""
+TOGETHER = {
+    "tests/flow/systemd/": "systemd",
+    "tests/flow/elasticsearch/": "elasticsearch",
+    "tests/flow/postgres/test_chaos.py": "elasticsearch",
+}
+"""Where tests share what takes long to make, an installed system or a server of a gigabyte."""
 
 
-@pytest.hookimpl(tryfirst=True)
+def together(nodeid: str) -> str:
+    """The name of those that a test runs with, one after the other; empty if these are only the others of its file."""
+    return next((name for beginning, name in TOGETHER.items() if nodeid.startswith(beginning)), "")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A worker takes a file of tests at a time, or all that stay together; in the order of the next function."""
+    config.option.loadscopereorder = False
+    made = LoadFileScheduling(config, log)
+    made._split_scope = lambda nodeid: together(nodeid) or nodeid.partition("::")[0]
+    return made
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A worker of `--dist=loadgroup` takes a file of tests at a time, or all that share what takes long to make."""
-    here = [item for item in items if HERE in item.path.parents]
-    for item in here:
-        item.add_marker(pytest.mark.xdist_group(group(item)))
-    others = [item for item in items if HERE not in item.path.parents]
-    items[:] = [*others, *sorted(here, key=lambda item: group(item) not in TOGETHER)]
-
-
-def group(item: pytest.Item) -> str:
-    """The name of those that this test runs with, one after the other."""
-    path = item.path.relative_to(HERE)
-    asks = {path.parts[0], *getattr(item, "fixturenames", ())}
-    return next((name for name in TOGETHER if name in asks), path.as_posix())
+    """What stays together takes longest, so it comes first."""
+    items.sort(key=lambda item: not together(item.nodeid))
