@@ -158,6 +158,7 @@ def test_what_many_machines_send_in_turns_is_written_in_the_order_of_each(ledger
         assert day.counter == machine.counter
 
 
+@pytest.mark.worlds
 @given(STEPS)
 def test_whatever_arrives_the_ledger_keeps_what_the_envelopes_say(
     steps: list[tuple[str, list[Finding]]],
@@ -169,6 +170,7 @@ def test_whatever_arrives_the_ledger_keeps_what_the_envelopes_say(
         assert_consistent(ledger, road.machine.agent_id)
 
 
+@pytest.mark.worlds
 @given(STEPS, st.integers(0, 12))
 def test_scores_of_any_past_moment_are_those_of_the_envelopes_committed_by_then(
     steps: list[tuple[str, list[Finding]]], hours: int

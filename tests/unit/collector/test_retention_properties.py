@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.collector.conftest import Desk, plant, sqlite_ledger
@@ -140,6 +141,7 @@ def test_retention_takes_nothing_that_is_needed_or_held(
     run([Side(MemoryLedger(), retains=True)], steps)
 
 
+@pytest.mark.worlds
 @settings(max_examples=5)
 @given(STEPS)
 def test_both_ledgers_keep_the_same(steps: list[tuple[int, tuple[str, int, Any]]]) -> None:

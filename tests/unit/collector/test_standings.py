@@ -191,6 +191,7 @@ class Life:
                 tx.tree.set_level(["hsyt", "hue-portal"][number % 2], number % 5 + 1, self.now)
 
 
+@pytest.mark.worlds
 @settings(max_examples=40)
 @given(STEPS)
 def test_what_is_kept_is_what_the_whole_board_says_after_any_history(
@@ -261,6 +262,48 @@ def test_a_machine_enrolled_since_the_last_round_is_on_the_page_that_waits_for_i
     asked = Queries(desk.ledger, Shelf(desk.ledger), load_parameters(), lambda: NOW, live_hosts=-1)
     assert [h.id for h in asked.enrol(ADMIN).recent] == [machine.agent_id]
     assert asked.host(ADMIN, machine.agent_id).agent_state == "active"
+
+
+def test_a_machine_that_moved_is_at_once_where_it_is_and_nowhere_else(desk: Desk) -> None:
+    moved, stays = (
+        desk.enrol(Machine(f"may-{n}", seed=n), desk.token("ha-noi/so-y-te", "hsyt")) for n in (1, 2)
+    )
+    for machine in (moved, stays):
+        desk.accept(machine.report(NOW, {1}))
+    Keeper(desk.ledger, maker_of(desk.ledger)).round(NOW)
+    later = NOW + HOUR
+    with desk.ledger.write() as tx:
+        tx.tree.place(Placement(moved.agent_id, "hue/so-y-te", "hue-portal", 2, None, later))
+    asked = Queries(desk.ledger, Shelf(desk.ledger), load_parameters(), lambda: later, live_hosts=-1)
+    hanoi, hue = (Caller(f"u-{unit}", unit, "officer", unit) for unit in ("ha-noi", "hue"))
+    assert [h.hostname for h in asked.unit(ADMIN, "ha-noi/so-y-te").hosts] == ["may-2"]
+    found = asked.unit(hue, "hue/so-y-te").hosts
+    assert [(h.hostname, h.system, h.unit.code if h.unit else "") for h in found] == [
+        ("may-1", "hue-portal", "hue/so-y-te")
+    ]
+    for caller, names in ((ADMIN, ["may-1", "may-2"]), (hanoi, ["may-2"]), (hue, ["may-1"])):
+        assert sorted(h.hostname for h in asked.search_hosts(caller, "MAY", 9)) == names
+        assert [h.hostname for h in asked.search_hosts(caller, names[-1], 1)] == names[-1:]
+        named = [h.hostname for f in asked.rule(caller, "linux.test.rule-01").failures for h in f.hosts]
+        assert set(named) <= set(names)
+
+
+def test_what_a_unit_has_itself_stands_beside_the_units_beneath_it(desk: Desk) -> None:
+    desk.accept(desk.enrol(Machine("may-1", seed=1)).report(NOW, {1}))
+    above = desk.enrol(Machine("may-2", seed=2), desk.token("ha-noi", None))
+    for live_hosts in (-1, 500):
+        Keeper(desk.ledger, maker_of(desk.ledger)).round(NOW)
+        asked = Queries(
+            desk.ledger, Shelf(desk.ledger), load_parameters(), lambda: NOW, live_hosts=live_hosts
+        )
+        page = asked.unit(ADMIN, "ha-noi")
+        seen = asked.overview(Caller("u-2", "hanoi", "officer", "ha-noi"))
+        assert page.own == seen.own
+        assert page.own is not None
+        assert (page.own.hosts, page.own.silent, page.own.standing.score, page.own.own) == (1, 1, 0, True)
+        assert page.hosts_total == page.own.hosts + sum(c.hosts for c in page.children)
+        assert asked.overview(ADMIN).own is asked.unit(ADMIN, "ha-noi/so-y-te").own is None
+        assert above.agent_id in {h.id for h in page.hosts}
 
 
 def test_beneath_a_unit_with_many_a_rule_fails_in_the_units_below_it_which_lead_on(

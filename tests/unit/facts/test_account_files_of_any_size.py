@@ -47,6 +47,7 @@ def looked_at(folder: Path, file: str, piece: bytes, size: int) -> Iterator[tupl
 
 
 @pytest.mark.hostile
+@pytest.mark.parser
 @pytest.mark.parametrize("piece", PIECES.values(), ids=PIECES)
 @pytest.mark.parametrize(
     ("file", "size"),

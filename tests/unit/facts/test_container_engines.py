@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted
 from tests.unit.properties import thorough
@@ -194,7 +194,7 @@ TREES = st.recursive(
 
 
 @pytest.mark.hostile
-@settings(max_examples=500, deadline=None)
+@thorough
 @given(st.dictionaries(KEYS, TREES, max_size=3), st.text(max_size=80))
 def test_nothing_makes_a_parser_raise_anything_but_value_error(tree: dict[str, Any], text: str) -> None:
     containerd_config.describe([tree], {"x": tree})

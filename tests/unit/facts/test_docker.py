@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import FIXTURES, Link, mounted
 from tests.unit.properties import thorough
@@ -319,7 +319,7 @@ JSON = st.recursive(
 
 
 @pytest.mark.hostile
-@settings(max_examples=500, deadline=None)
+@thorough
 @given(JSON, JSON)
 def test_no_json_makes_a_container_raise_anything_but_value_error(config: Any, host: Any) -> None:
     try:

@@ -235,6 +235,7 @@ def test_rules_are_found_by_their_titles_in_both_languages(index: Index) -> None
     assert found(index, Starts("rule", "linux.t")) == ["linux.tls.expired"]
 
 
+@pytest.mark.worlds
 def test_an_index_answers_every_question_as_the_twin_does(index: Index) -> None:
     rng = random.Random(6)
     tree = a_tree(6)
@@ -299,6 +300,7 @@ def test_rows_that_do_not_change_are_neither_lost_nor_doubled_while_others_do(
     assert sorted(stayed) == [agent_id(n) for n in range(10, 40)]
 
 
+@pytest.mark.worlds
 def test_nobody_finds_a_row_outside_their_subtree(index: Index) -> None:
     for seed in range(3):
         rng = random.Random(seed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.collector.index.machines import NOW, a_state, agent_id, fails
@@ -55,6 +56,7 @@ _PYTHON: dict[str, tuple[type, ...]] = {
 }
 
 
+@pytest.mark.worlds
 @given(st.dictionaries(st.sampled_from(("host", "packages", "sockets", "tls", "accounts")), _SECTION))
 def test_whatever_a_machine_sends_its_documents_have_the_fields_and_types_of_the_schema(
     sections: dict[str, Any],

@@ -50,6 +50,7 @@ def test_what_many_hosts_have_alike_is_stored_once_and_gone_with_the_last_of_the
     assert [rows(index, t) for t in ("hosts", "packages", "held_packages", "findings")] == [0, 0, 0, 0]
 
 
+@pytest.mark.worlds
 def test_rows_that_are_looked_for_piece_by_piece_are_those_that_are_sorted_at_once(
     index: SqlIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
