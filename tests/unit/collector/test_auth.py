@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.unit.collector.conftest import NOW, Desk
 
+from vonggac_collector import people
 from vonggac_collector.auth import sessions
 from vonggac_collector.auth.caller import ROLES, Caller, require
 from vonggac_collector.auth.passwords import fits, hash_password, make_password
@@ -20,8 +22,12 @@ from vonggac_collector.people import add_user, set_password
 PASSWORD = "mot-mat-khau-du-dai"
 
 
+hash_once = functools.cache(hash_password)
+
+
 @pytest.fixture
-def lan(desk: Desk) -> Ledger:
+def lan(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Ledger:
+    monkeypatch.setattr(people, "hash_password", hash_once)
     add_user(desk.ledger, "Lan", "officer", "hue", PASSWORD, now=NOW, actor="test")
     return desk.ledger
 
