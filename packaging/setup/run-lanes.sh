@@ -5,6 +5,8 @@ set -uo pipefail
 here=$(dirname "$(readlink -f "$0")")
 cd "$(dirname "$(dirname "$here")")" || exit 2
 export PATH="$PWD/.venv/bin:$PATH"
+# What every process of a test imports is compiled once, not by each anew.
+unset PYTHONDONTWRITEBYTECODE
 
 has_tests() { [ -n "$(find "tests/$1" -name 'test_*.py' -print -quit 2>/dev/null)" ]; }
 
