@@ -25,7 +25,8 @@ s.sendto(b'READY=1', os.environ['NOTIFY_SOCKET']); time.sleep(600)"
 def left_of(pid: int) -> list[str]:
     """Processes, mounts and control groups on this machine that should be gone with the system."""
     left = [f"process {pid}"] if Path(f"/proc/{pid}").exists() else []
-    left += [line for line in Path("/proc/self/mounts").read_text().splitlines() if "vonggac" in line]
+    mounted = Path("/proc/self/mounts").read_text().splitlines()
+    left += [line for line in mounted if line.startswith("vonggac ")]
     return left + [str(path) for path in Path("/sys/fs/cgroup").glob("**/vonggac-test-*")]
 
 
