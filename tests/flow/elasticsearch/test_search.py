@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import msgspec
 import pytest
+from elastic_transport import Transport
 from tests.unit.collector.index.machines import a_random_state, a_state, a_tree, fails
 from tests.unit.collector.search.test_search import seen_from
 
 from vonggac_collector.index.asked import TooMany
 from vonggac_collector.index.elastic import dsl
 from vonggac_collector.index.elastic import index as index_module
+from vonggac_collector.index.elastic.index import ElasticIndex
 from vonggac_collector.index.interface import Index
 from vonggac_collector.index.memory import MemoryIndex
 from vonggac_collector.reads.search import Sought, export, search
@@ -42,6 +45,9 @@ TEXTS = (
     "port:443 port:22 -user:root",
     "-rule:linux.tls.expired failing:>1",
     "id:00000000*",
+    "silent:true silent-since:>20d",
+    "-silent:true outcome:fail",
+    "score:<50",
     "\u202e \u0000 * ( [ {{ ${jndi}",
 )
 
@@ -98,4 +104,26 @@ def test_hosts_that_have_something_else_are_read_to_the_last_one_and_not_more_th
             index.count(query, Scope("vn"))
     with pytest.raises(TooMany), index.export(query, Scope("vn")):
         pass
+    assert index.counts([query, Query("ports", query.terms[0].terms), query], Scope("vn")) == [None, 30, None]  # type: ignore[union-attr]
     assert index.count(Query("ports", (Is("port", (22,)),)), Scope("vn")) == 30
+
+
+def test_a_page_asks_the_cluster_few_times_however_many_kinds_are_counted(
+    index: ElasticIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng, tree = random.Random(8), a_tree(8)
+    index.put([a_random_state(rng, n, 1, tree) for n in range(9)])
+    index.refresh()
+    asked: list[str] = []
+    real = Transport.perform_request
+
+    def perform_request(self: Transport, method: str, target: str, **more: Any) -> Any:
+        asked.append(target)
+        return real(self, method, target, **more)
+
+    monkeypatch.setattr(Transport, "perform_request", perform_request)
+    # Rows, counts, aliases and notes; and once for those counts, once for the rows, who has such a finding.
+    for text, kind, most in (("may", "", 4), ("outcome:fail", "", 5), ("outcome:fail", "packages", 6)):
+        asked.clear()
+        search(index, seen_from(tree, "vn"), Asking(text, kind))  # type: ignore[arg-type]
+        assert len(asked) <= most, asked

@@ -18,6 +18,7 @@ Value = str | int | float | bool | list[str]
 Fields = dict[str, Value]
 """Values by their path in a document; times are ISO 8601 in UTC with milliseconds."""
 Room = Literal["findings", "hosts", "inventory"]
+State = Literal["ready", "rebuilding", "missing"]
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -124,7 +125,7 @@ class IndexHealth(msgspec.Struct, frozen=True):
     something is not there or not as it should be. `ticket`: the highest marked.
     """
 
-    state: Literal["ready", "rebuilding", "missing"]
+    state: State
     ticket: int
     generation: int
     detail: str = ""
@@ -175,6 +176,9 @@ class Index(Protocol):
     def count(self, query: Query, scope: Scope, *, most: int = 0) -> int:
         """How many documents fit, exact up to `most`, where counting ends; 0: all. Raises errors.Invalid."""
 
+    def counts(self, queries: Sequence[Query], scope: Scope, *, most: int = 0) -> list[int | None]:
+        """`count` of each, asked together; None where more than asked.MAX_HOSTS hosts have what else is asked for."""
+
     def export(self, query: Query, scope: Scope) -> AbstractContextManager[Export]:
         """Everything that fits, in the query's order. Raises errors.Invalid."""
 
@@ -183,6 +187,9 @@ class Index(Protocol):
 
     def mark(self, ticket: int) -> None:
         """Everything told under that ticket is here; a lower one than marked before changes nothing."""
+
+    def state(self) -> State:
+        """`health` at a glance, for pages: of months and templates, which searches do without, nothing is said."""
 
     def health(self) -> IndexHealth: ...
     def building(self) -> AbstractContextManager[Build]:

@@ -25,13 +25,14 @@ from .asked import (
     OneOf,
     OnHosts,
     Phrases,
+    TooMany,
     Under,
     ask,
     found_on,
     place,
 )
 from .document import Document, documents, plain
-from .interface import Count, Event, HostState, IndexHealth, Noted, Page, Row, Score, Taken
+from .interface import Count, Event, HostState, IndexHealth, Noted, Page, Row, Score, State, Taken
 
 _Store = dict[str, tuple[HostState, list[Document]]]
 REFUSED: Final = "refused by the twin"
@@ -124,6 +125,15 @@ class MemoryIndex:
             found = len(self._fitting(ask(query), scope))
         return min(found, most) if most else found
 
+    def counts(self, queries: Sequence[Query], scope: Scope, *, most: int = 0) -> list[int | None]:
+        found: list[int | None] = []
+        for query in queries:
+            try:
+                found.append(self.count(query, scope, most=most))
+            except TooMany:
+                found.append(None)
+        return found
+
     @contextmanager
     def export(self, query: Query, scope: Scope) -> Iterator[_Export]:
         rows: list[Row] = []
@@ -141,9 +151,11 @@ class MemoryIndex:
     def mark(self, ticket: int) -> None:
         self._ticket = max(ticket, self._ticket)
 
+    def state(self) -> State:
+        return "ready" if len(self._stores) == 1 else "rebuilding"
+
     def health(self) -> IndexHealth:
-        state = "ready" if len(self._stores) == 1 else "rebuilding"
-        return IndexHealth(state, self._ticket, self._generation)  # type: ignore[arg-type]
+        return IndexHealth(self.state(), self._ticket, self._generation)
 
     @contextmanager
     def building(self) -> Iterator[_Build]:

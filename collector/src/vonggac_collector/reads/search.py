@@ -7,7 +7,7 @@ name, in rows, counts and exports alike; and an index that answers with a unit f
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -79,8 +79,7 @@ def sought(tx: Transaction, tree: UnitTree, caller: Caller, now: datetime) -> So
 def search(index: Index, about: Sought, asking: Asking) -> SearchPage:
     """One page. Raises Unfit for a text that cannot be read, Invalid for another sort or place, IndexFailed."""
     placed = read(asking.text)
-    counts = _counts(index, about, _queries(about, placed))
-    kind = asking.kind or _first(placed, counts)
+    kind, counts = _kind(index, about, asking, placed)
     query = _query(about, placed, kind, asking.sort)
     with _narrow_enough(placed, kind):
         page = index.search(query, Scope(about.caller.unit), after=asking.after, limit=asking.limit)
@@ -97,7 +96,7 @@ def search(index: Index, about: Sought, asking: Asking) -> SearchPage:
         page.after,
         kinds,
         [_facet(about, parts, name, values) for name, values in page.facets.items() if values],
-        Behind(about.lag.waiting, about.lag.oldest, about.lag.dead, index.health().state),
+        Behind(about.lag.waiting, about.lag.oldest, about.lag.dead, index.state()),
         _without(parts) if not page.total else [],
         [Beside(o.kind, write([p.part for p in o.terms]), o.negated) for o in divided(placed, kind)[1]],
     )
@@ -107,7 +106,7 @@ def search(index: Index, about: Sought, asking: Asking) -> SearchPage:
 def export(index: Index, about: Sought, asking: Asking) -> Iterator[Found]:
     """All of what `search` shows on its pages, in that order. Raises as `search`."""
     placed = read(asking.text)
-    kind = asking.kind or _first(placed, _counts(index, about, _queries(about, placed)))
+    kind, _ = _kind(index, about, asking, placed)
     query = _query(about, placed, kind, asking.sort)
     with _narrow_enough(placed, kind), index.export(query, Scope(about.caller.unit)) as found:
         yield Found(found.total, (_row(about, kind, r) for r in found), kind)
@@ -134,22 +133,24 @@ def _query(about: Sought, placed: list[Placed], kind: Kind, sort: str) -> Query:
     return msgspec.structs.replace(query, terms=(*query.terms, *left))
 
 
-def _counts(index: Index, about: Sought, queries: Mapping[Kind, Query]) -> dict[Kind, int]:
-    counted = {}
-    for kind, query in queries.items():
-        with suppress(TooMany):
-            counted[kind] = index.count(query, Scope(about.caller.unit), most=MOST)
-    return counted
+def _kind(
+    index: Index, about: Sought, asking: Asking, placed: list[Placed]
+) -> tuple[Kind, dict[Kind, int | None]]:
+    """The kind that is shown, and how many fit of the others; of that one too, if that had to be found out first."""
+    queries = _queries(about, placed)
+    likely = [asking.kind] if asking.kind else _likely(placed)
+    others = {k: q for k, q in queries.items() if [k] != likely}
+    found = index.counts(list(others.values()), Scope(about.caller.unit), most=MOST)
+    counts = dict(zip(others, found, strict=True))
+    return next((k for k in likely if counts.get(k)), likely[0]), counts
 
 
-def _first(placed: list[Placed], counts: Mapping[Kind, int]) -> Kind:
-    """Findings if a field of theirs is named; else, of the kinds that have most of the fields, the first that has
+def _likely(placed: list[Placed]) -> list[Kind]:
+    """Findings if a field of theirs is named; else the kinds that have most of the fields: the first that has
     anything."""
     named = {p.part.field for p in placed}
     fields = {kind: len(named & {f.name for f in OWN[kind]}) for kind in KINDS}
-    most = [k for k in KINDS if fields[k] == max(fields.values())]
-    likely: list[Kind] = ["findings"] if fields["findings"] else most
-    return next((k for k in likely if counts.get(k)), likely[0])
+    return ["findings"] if fields["findings"] else [k for k in KINDS if fields[k] == max(fields.values())]
 
 
 @contextmanager

@@ -247,11 +247,13 @@ def test_an_index_answers_every_question_as_the_twin_does(index: Index) -> None:
         for each in (index, twin):
             put(each, *states[start : start + 25])
     fitting = 0
-    for _ in range(150):
-        query, scope = a_random_query(rng, tree), Scope(rng.choice(tree).code)
-        expected = twin.search(query, scope, limit=20)
-        assert index.search(query, scope, limit=20) == expected, (query, scope)
-        fitting += bool(expected.rows)
+    for _ in range(50):
+        scope, queries = Scope(rng.choice(tree).code), [a_random_query(rng, tree) for _ in range(3)]
+        for query in queries:
+            expected = twin.search(query, scope, limit=20)
+            assert index.search(query, scope, limit=20) == expected, (query, scope)
+            fitting += bool(expected.rows)
+        assert index.counts(queries, scope, most=9) == twin.counts(queries, scope, most=9), (queries, scope)
     assert fitting > 40
 
 
@@ -364,8 +366,9 @@ def test_a_place_counts_in_its_own_order_only(index: Index) -> None:
 def test_while_a_generation_is_made_the_old_one_answers_and_what_changes_is_in_both(index: Index) -> None:
     put(index, a_state(1, 1, failing=fails("linux.a")), a_state(2, 2, failing=fails("linux.b")))
     before = index.health()
+    assert index.state() == before.state == "ready"
     with index.building() as build:
-        assert index.health().state == "rebuilding"
+        assert index.health().state == index.state() == "rebuilding"
         assert sorted(found(index)) == ["linux.a", "linux.b"]
         # The second changes after the rebuild has read it and before it is written there.
         read = a_state(2, 4, failing=fails("linux.b"))

@@ -107,6 +107,25 @@ def index_errors() -> Iterator[None]:
         raise IndexFailed(f"the cluster does not answer: {e.message[:_MAX_REASON]}") from e
 
 
+def search_together(client: Elasticsearch, searches: Sequence[tuple[str, dict[str, Any]]]) -> Sequence[Any]:
+    """The answers to several searches, each of an alias, in one request. Raises IndexFailed, IndexMissing."""
+    if not searches:
+        return []
+    with index_errors():
+        answer = client.msearch(
+            searches=[part for alias, body in searches for part in ({"index": alias}, body)]
+        )
+    return checked(answer["responses"])
+
+
+def checked(answers: Sequence[Any]) -> Sequence[Any]:
+    """The parts of an answer to several questions, of which each may be an error. Raises IndexFailed, IndexMissing."""
+    for error in (each["error"] for each in answers if each.get("error")):
+        why = str(error.get("reason") or error.get("type", ""))[:_MAX_REASON]
+        raise IndexMissing(why) if error.get("type") in _GONE else IndexFailed(why)
+    return answers
+
+
 def send(
     client: Elasticsearch, operations: Sequence[Operation], *, sleep: Callable[[float], None] = time.sleep
 ) -> Written:

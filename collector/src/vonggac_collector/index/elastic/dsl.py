@@ -23,8 +23,6 @@ from vonggac_collector.index.interface import Count, Page, Row
 from vonggac_collector.search.query import Scope
 
 HOSTS_PAGE: Final = 10_000
-_SHARD_SIZE: Final = 10_000
-"""More than any facet has values (units: 3,355), so that what a shard leaves out makes no count wrong."""
 _TYPES: Final = {
     "keyword": {"type": "keyword"},
     "long": {"type": "long"},
@@ -69,11 +67,15 @@ def search_body(asked: Asked, scope: Scope, *, size: int) -> dict[str, Any]:
     if asked.after is not None:
         body["search_after"] = list(asked.after)
     if asked.facets:
-        body["aggs"] = {
-            f.name: {"terms": {"field": f.path, "size": FACET_SIZE, "shard_size": _SHARD_SIZE}}
-            for f in asked.facets
-        }
+        # There is one shard (`layout`), so what it leaves out makes no count wrong: it keeps no more than is shown.
+        terms = {"size": FACET_SIZE, "shard_size": FACET_SIZE}
+        body["aggs"] = {f.name: {"terms": {"field": f.path, **terms}} for f in asked.facets}
     return body
+
+
+def count_body(asked: Asked, scope: Scope, most: int) -> dict[str, Any]:
+    """The request for how many fit, exact up to `most`; 0: all."""
+    return {"query": query_of(asked, scope), "size": 0, "track_total_hits": most or True}
 
 
 def hosts_body(asked: Asked, scope: Scope, after: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache, partial
 from typing import Any, Final
 
 import msgspec
 from elasticsearch import Elasticsearch
 
-from vonggac_collector.errors import IndexMissing
 from vonggac_collector.index import schema
 from vonggac_collector.index.asked import MAX_HOSTS, Asked, TooMany, ask, found_on
 from vonggac_collector.index.document import Document, documents
@@ -28,12 +28,14 @@ from vonggac_collector.index.interface import (
     Room,
     Row,
     Score,
+    State,
     Taken,
 )
 from vonggac_collector.search.query import Kind, Query, Scope
 
-from .client import Access, Operation, Written, connect, index_errors, send
-from .dsl import hosts_body, page_of, query_of, row_of, search_body
+from . import dsl
+from .client import Access, Operation, Written, checked, connect, index_errors, search_together, send
+from .dsl import count_body, hosts_body, page_of, query_of, row_of, search_body
 from .layout import NEXT, WRITTEN, Layout
 
 _LISTED: Final = 10_000
@@ -126,8 +128,7 @@ class ElasticIndex:
             answer = self._client.mget(
                 index=heads, ids=list(agents), source=[schema.SETTLED, schema.EPOCH, schema.SEQUENCE]
             )
-        _raise_missing(answer["docs"])
-        return {d["_id"]: d["_source"] for d in answer["docs"] if d.get("found")}
+        return {d["_id"]: d["_source"] for d in checked(answer["docs"]) if d.get("found")}
 
     def _held(self, alias: str, agents: Sequence[str]) -> dict[str, dict[str, str]]:
         """What is there of these hosts: digests by id, by host."""
@@ -217,6 +218,19 @@ class ElasticIndex:
             )
         return min(int(answer["count"]), most) if most else int(answer["count"])
 
+    def counts(self, queries: Sequence[Query], scope: Scope, *, most: int = 0) -> list[int | None]:
+        hosts = cache(partial(self._hosts, scope=scope))
+        found: list[int | None] = [None] * len(queries)
+        asked: dict[int, Asked] = {}
+        for n, query in enumerate(queries):
+            with suppress(TooMany):
+                asked[n] = found_on(ask(query), hosts)
+        searches = [(self._alias(a.kind), count_body(a, scope, most)) for a in asked.values()]
+        for n, answer in zip(asked, search_together(self._client, searches), strict=True):
+            number = int(answer["hits"]["total"]["value"])
+            found[n] = min(number, most) if most else number
+        return found
+
     @contextmanager
     def export(self, query: Query, scope: Scope) -> Iterator[_Export]:
         asked = self._found(ask(query), scope)
@@ -235,6 +249,9 @@ class ElasticIndex:
 
     def mark(self, ticket: int) -> None:
         self._layout.note("ticket", {"ticket": ticket}, version=ticket)
+
+    def state(self) -> State:
+        return self._layout.seen().state
 
     def health(self) -> IndexHealth:
         return self._layout.health()
@@ -272,7 +289,7 @@ class ElasticIndex:
             if len(found) > MAX_HOSTS or made.get("about", {"value": 0})["value"] > 2 * MAX_HOSTS:
                 raise TooMany(asked.kind)
             after = made["hosts"].get("after_key")
-            if after is None:
+            if after is None or len(made["hosts"]["buckets"]) < dsl.HOSTS_PAGE:
                 return found
 
     def _alias(self, kind: Kind) -> str:
@@ -336,10 +353,3 @@ def _head(alias: str, state: HostState, made: Sequence[Document], settled: str) 
         return Operation("delete", alias, state.agent, state.agent, state.ticket)
     fields = made[0].fields | {schema.SETTLED: settled}
     return Operation("index", alias, state.agent, state.agent, state.ticket, msgspec.json.encode(fields))
-
-
-def _raise_missing(found: Sequence[Mapping[str, Any]]) -> None:
-    for item in found:
-        error = item.get("error")
-        if error:
-            raise IndexMissing(str(error.get("reason", error.get("type", "")))[:300])

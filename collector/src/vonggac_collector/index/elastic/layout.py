@@ -20,7 +20,7 @@ from vonggac_collector.errors import IndexMissing
 from vonggac_collector.index import schema
 from vonggac_collector.index.interface import IndexHealth
 
-from .client import index_errors
+from .client import checked, index_errors
 from .dsl import mappings
 
 NEXT: Final = "-next"
@@ -31,6 +31,7 @@ STALLED_S: Final = 120.0
 """A build that was not heard of for so long was left halfway."""
 _GENERATION: Final = re.compile(r"-(\d{6})$")
 _SETTINGS: Final = {
+    # Facets count on it being one (`dsl.search_body`).
     "number_of_shards": 1,
     "auto_expand_replicas": "0-1",
     # How long a deletion is remembered against an older writer; above a request's time limit and its retries.
@@ -86,13 +87,26 @@ class Layout:
         return found
 
     def health(self) -> IndexHealth:
-        """Compares what is there with what has to be."""
+        """Compares what is there with what has to be, and puts right what a rebuild is not needed for."""
+        found = self.seen()
+        if found.state != "ready":
+            return found
+        lost = sorted(self._months() - set(self._existing(self.month("*"))))
+        if lost:
+            return msgspec.structs.replace(found, state="missing", detail=f"there is no {', '.join(lost)}")
+        self.ensure_templates()
+        if time.time() - float(self._notes("layout")["layout"].get("since", 0)) > GRACE_S:
+            self.drop_others()
+        return found
+
+    def seen(self) -> IndexHealth:
+        """What aliases and notes tell of it."""
         aliases = self.serving().aliases
-        ticket = int((self._note("ticket") or {}).get("ticket", 0))
-        layout = self._note("layout") or {}
+        notes = self._notes("ticket", "layout", "build")
+        ticket, layout = int(notes["ticket"].get("ticket", 0)), notes["layout"]
         generation = int(layout.get("generation", 0))
         if any(name + NEXT in aliases for name in self.aliases):
-            beat = float((self._note("build") or {}).get("beat", 0))
+            beat = float(notes["build"].get("beat", 0))
             if time.time() - beat <= STALLED_S:
                 return IndexHealth("rebuilding", ticket, generation)
             return IndexHealth("missing", ticket, generation, "a rebuild was left halfway")
@@ -101,12 +115,6 @@ class Layout:
             return IndexHealth("missing", ticket, generation, f"there is no {', '.join(absent)}")
         if layout.get("schema") != schema.DIGEST:
             return IndexHealth("missing", ticket, generation, "it is of another release's schema")
-        lost = sorted(self._months() - set(self._existing(self.month("*"))))
-        if lost:
-            return IndexHealth("missing", ticket, generation, f"there is no {', '.join(lost)}")
-        self.ensure_templates()
-        if time.time() - float(layout.get("since", 0)) > GRACE_S:
-            self.drop_others()
         return IndexHealth("ready", ticket, generation)
 
     def ensure_templates(self) -> None:
@@ -207,11 +215,14 @@ class Layout:
             if not (isinstance(e.__cause__, ApiError) and e.__cause__.status_code == 409):
                 raise
 
-    def _note(self, name: str) -> dict[str, Any] | None:
+    def _notes(self, *names: str) -> dict[str, dict[str, Any]]:
+        """By their names; empty ones for those that are not there."""
         with index_errors():
-            answer = self._client.options(ignore_status=404).get(index=self.state, id=name)
-        found: dict[str, Any] | None = answer.get("_source")
-        return found
+            answer = self._client.mget(index=self.state, ids=list(names))
+        try:
+            return {d["_id"]: d.get("_source", {}) for d in checked(answer["docs"])}
+        except IndexMissing:
+            return {name: {} for name in names}
 
     def _months(self) -> set[str]:
         with index_errors():

@@ -25,6 +25,7 @@ from vonggac_collector.index.interface import (
     Page,
     Row,
     Score,
+    State,
     Taken,
 )
 from vonggac_collector.ledger.sql import postgres
@@ -99,6 +100,10 @@ class SqlIndex:
         with self._reading() as connection:
             return question(connection, ask(query), scope).count(most)
 
+    def counts(self, queries: Sequence[Query], scope: Scope, *, most: int = 0) -> list[int | None]:
+        with self._reading() as connection:
+            return [question(connection, ask(q), scope).count(most) for q in queries]
+
     @contextmanager
     def export(self, query: Query, scope: Scope) -> Iterator[_Export]:
         with self._reading() as connection:
@@ -110,6 +115,9 @@ class SqlIndex:
     def mark(self, ticket: int) -> None:
         with self._noting() as noted:
             noted["ticket"] = str(max(ticket, int(noted.get("ticket", "0"))))
+
+    def state(self) -> State:
+        return self.health().state
 
     def health(self) -> IndexHealth:
         try:
