@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -15,6 +16,7 @@ from vonggac_contract.envelope import REPORT, Envelope, envelope_from_bytes, ver
 from vonggac_contract.errors import ContractError
 from vonggac_contract.report import statement_from_envelope
 
+from .board import BoardMaker
 from .ingest.projection import unpack_raw
 from .ingest.reading import read_report
 from .ledger.interface import Ledger
@@ -22,6 +24,7 @@ from .ledger.rows import Envelope as Row
 from .ledger.rows import Look
 from .present import Asked, read_present
 from .present import wrong as wrong_now
+from .published import Done, Job, maker_of, work_out
 from .remaking import Lists, wrong_look, wrong_row
 
 _AHEAD: Final = 3
@@ -56,17 +59,18 @@ class Batch(msgspec.Struct, frozen=True):
 
 Again = Callable[[], Ledger]
 """Opens the ledger once more, in another process too."""
-_mine: list[tuple[Lists, Ledger]] = []
+_mine: list[tuple[Lists, Ledger, BoardMaker]] = []
 """Of a process that checks."""
 
 
 def begin(packed: dict[str, bytes], again: Again) -> None:
     """Of a process: with these lists of rules, and the ledger opened once more."""
-    _mine.append((Lists(packed), again()))
+    ledger = again()
+    _mine.append((Lists(packed), ledger, maker_of(ledger)))
 
 
 def _check(batch: Batch) -> set[str]:
-    ((lists, ledger),) = _mine
+    ((lists, ledger, _),) = _mine
     return suspects_of(batch, lists, ledger)
 
 
@@ -96,6 +100,22 @@ def checked(
             yield first, future.result()
     for batch, future in waiting:
         yield batch, future.result()
+
+
+def _work_out(job: Job, kept_since: datetime | None) -> Done:
+    ((_, ledger, maker),) = _mine
+    return work_out(ledger, maker, job, kept_since)
+
+
+def worked_out(
+    jobs: Sequence[Job], kept_since: datetime | None, ledger: Ledger, pool: ProcessPoolExecutor | None
+) -> Iterator[Done]:
+    """Published scores worked out again, in the order of the jobs."""
+    if pool is None:
+        maker = maker_of(ledger)
+        yield from (work_out(ledger, maker, job, kept_since) for job in jobs)
+    else:
+        yield from pool.map(_work_out, jobs, [kept_since] * len(jobs))
 
 
 def wrong(claim: Claim, lists: Lists) -> str:

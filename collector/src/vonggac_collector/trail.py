@@ -105,8 +105,8 @@ class Trail:
             *self._odd_cuts(tx),
             *self._odd_keys(tx),
             *self._odd_holds(tx),
-            *_first("system {}", self._odd_systems(tx)),
-            *_first("host {}", self._odd_hosts(tx)),
+            *first_of("system {}", self._odd_systems(tx)),
+            *first_of("host {}", self._odd_hosts(tx)),
         ]
 
     def _odd_cuts(self, tx: Transaction) -> list[Odd]:
@@ -133,7 +133,7 @@ class Trail:
             (self._enrolled, sound, "was enrolled, says the audit log, and is not there as it was"),
         ):
             odd = {f"{here[k]} {k}": f"its key {k[:16]}… {what}" for k in here if there.get(k) != here[k]}
-            faults += [(where.rpartition(" ")[0], told) for where, told in _first("agent {}", odd)]
+            faults += [(where.rpartition(" ")[0], told) for where, told in first_of("agent {}", odd)]
         return faults
 
     def _odd_systems(self, tx: Transaction) -> dict[str, str]:
@@ -184,7 +184,7 @@ class Trail:
         return place.system == system or not known
 
 
-def _first(where: str, odd: Mapping[str, str]) -> Iterable[Odd]:
+def first_of(where: str, odd: Mapping[str, str]) -> Iterable[Odd]:
     """The first of them, with how many more there are."""
     if odd:
         first = min(odd)

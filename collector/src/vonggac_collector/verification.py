@@ -17,16 +17,17 @@ from typing import Final
 
 import msgspec
 
-from .checking import Again, Batch, Claim, begin, checked, wrong
+from .checking import Again, Batch, Claim, begin, checked, worked_out, wrong
 from .ingest.quarters import QUARTER, newest_known
 from .ledger.interface import Ledger, Transaction
 from .ledger.rows import Envelope as Row
 from .ledger.rows import Look
 from .present import Asked, read_present
 from .present import wrong as wrong_now
+from .published import Done, Job, gaps, plan, wrong_above
 from .remaking import Lists, Place
 from .retention import all_cuts
-from .trail import FAR, Trail
+from .trail import FAR, Trail, first_of
 
 _TOGETHER: Final = 200
 """Envelopes read and checked together: 3 to 4 MB."""
@@ -66,8 +67,10 @@ def verify_ledger(
     progress: Progress | None = None,
     whole: bool = False,
     now: datetime | None = None,
+    seed: int = 0,
 ) -> Verified:
-    """Check everything. `whole`: make every look again, not only the newest; every day's heartbeats, not three.
+    """Check everything. `whole`: make every look again, not only the newest; every day's heartbeats, not three; every
+    day's scores, not the newest's and one that `seed` draws.
 
     `again` opens the ledger in the other ones of `processes`; without it there are none. `now`: nothing is of later.
     The chains are read in bulk while reports come in and shelves go; those that seem to have a fault are read again,
@@ -85,6 +88,9 @@ def verify_ledger(
         before += [Fault(f"list of rules {digest}", "was changed") for digest in lists.changed()]
         walk = _Walk(tx, trail, whole, now)
         total, unproven = tx.chain.total(), len(_unproven(tx))
+        jobs = [] if trail.fault else plan(tx, trail.kept_since, whole=whole, seed=seed)
+        absent = {str(day): "are missing" for day in gaps(tx.scores.days())}
+        before += [Fault(*odd) for odd in first_of("scores of {}", absent)]
     pool = None
     if processes > 1 and again is not None and total >= _WORTH:
         pool = ProcessPoolExecutor(processes, get_context("spawn"), begin, (lists.packed, again))
@@ -95,6 +101,7 @@ def verify_ledger(
             done += len(batch.claims)
             if progress is not None and batch.claims:
                 progress(done, max(done, total))
+        scores = _scores(ledger, jobs, list(worked_out(jobs, trail.kept_since, ledger, pool)))
     finally:
         if pool is not None:
             pool.shutdown(cancel_futures=True)
@@ -105,8 +112,21 @@ def verify_ledger(
     ]
     with ledger.read() as tx:
         trail.read_on(tx)
+    faults += scores
     faults += before if trail.fault is None else [*before, Fault(*trail.fault)]
     return Verified(len(walk.heads), done, walk.begin_later, trail.number, faults, unproven)
+
+
+def _scores(ledger: Ledger, jobs: list[Job], done: list[Done]) -> list[Fault]:
+    """What is wrong with published scores: of each day the first, with how many more there are."""
+    found: list[Fault] = []
+    for day in sorted({job.day for job in jobs}):
+        of_day = [d for job, d in zip(jobs, done, strict=True) if job.day == day]
+        odd = {f"{kind} {i}": what for d in of_day for (kind, i), what in d.odd.items()}
+        with ledger.read() as tx:
+            odd |= {f"{kind} {i}": what for (kind, i), what in wrong_above(tx, day, of_day).items()}
+        found += [Fault(*first) for first in first_of("{}", odd)]
+    return found
 
 
 def _unproven(tx: Transaction) -> set[str]:

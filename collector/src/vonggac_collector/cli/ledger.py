@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import secrets
 import sys
 import time
 from contextlib import closing
@@ -124,6 +125,7 @@ def _verify(args: argparse.Namespace) -> int:
             progress=told,
             whole=args.whole,
             now=utc_now(),
+            seed=secrets.randbits(32),
         )
     if args.json:
         show_json(found)

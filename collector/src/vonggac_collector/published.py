@@ -1,0 +1,204 @@
+"""Published daily scores, worked out once more from the record and compared.
+
+A publication leaves a row as it is while its figures stay what they are: so all rows of a day are those of its newest
+moment, and of its end once the next day has begun. Days of other parameters than this release's, and those of which
+retention let something go, cannot be worked out again.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from itertools import chain
+from typing import Final, Literal
+
+import msgspec
+
+from .board import BoardMaker
+from .errors import Busy, CollectorError, StoreFailed
+from .ledger.interface import Ledger, Transaction
+from .ledger.rows import DailyScore
+from .remaking import UNREADABLE
+from .rollup import end_of
+from .rounds import portions
+from .rulebooks import Shelf
+from .score.coverage import merged
+from .score.parameters import load_parameters
+from .score.system import mean_points
+from .score.values import AgencyScore, Coverage
+from .unit_tree import UnitTree
+
+_PORTIONS: Final = 10
+"""Of `rounds.portions` in a job: the rows of its day are read once for all of them."""
+_UNSETTLED: Final = timedelta(minutes=1)
+"""What was on its way into the ledger at a moment may have been missed by a publication of then: a transaction's time,
+and clocks of several processes; the project's own figure.
+"""
+Key = tuple[Literal["unit", "system", "host"], str]
+"""Kind and id of a published score."""
+
+
+class Job(msgspec.Struct, frozen=True):
+    """Scores of these units and their systems, as published under `day`. `over`: the next day has been published."""
+
+    day: date
+    units: list[str]
+    over: bool
+
+
+class Part(msgspec.Struct, frozen=True):
+    """What a unit has itself, as worked out again. `settled`: nothing was on its way at that moment."""
+
+    weight: int
+    score: int | None
+    coverage: Coverage
+    settled: bool
+
+
+class Done(msgspec.Struct, frozen=True):
+    """What is wrong, by kind and id, of figures of `as_of`. `parts`: of those units that have something themselves,
+    what that is; None if it was not worked out.
+    """
+
+    as_of: datetime
+    odd: dict[Key, str]
+    parts: dict[str, Part] | None
+
+
+def plan(tx: Transaction, kept_since: datetime | None, *, whole: bool, seed: int) -> list[Job]:
+    """What to work out again: every day of which everything is kept, or the newest and one more, drawn by `seed`."""
+    days = tx.scores.days()
+    if not days:
+        return []
+    known = [d for d in days[:-1] if kept_since is None or end_of(d) >= kept_since]
+    if known and not whole:
+        known = [random.Random(seed).choice(known)]  # noqa: S311  a sample, no secret
+    places = Counter(p.unit for p in tx.tree.placements(end_of(days[-1])))
+    units = [u.code for u in tx.tree.units(end_of(days[-1]))]
+    some = list(portions(units, lambda code: places[code]))
+    groups = [[*chain(*some[n : n + _PORTIONS])] for n in range(0, len(some), _PORTIONS)]
+    return [Job(day, group, day != days[-1]) for day in (*known, days[-1]) for group in groups]
+
+
+def gaps(days: Sequence[date]) -> list[date]:
+    """Days that nothing was published under, between others: a worker that was away publishes what it missed."""
+    there = set(days)
+    span = (days[-1] - days[0]).days if days else 0
+    return [d for d in (days[0] + timedelta(days=n) for n in range(span)) if d not in there]
+
+
+def maker_of(ledger: Ledger) -> BoardMaker:
+    """What works them out, by this release's parameters."""
+    return BoardMaker(ledger, Shelf(ledger), load_parameters())
+
+
+def work_out(ledger: Ledger, maker: BoardMaker, job: Job, kept_since: datetime | None) -> Done:
+    """Do it: score by score, as far as their moment is still whole."""
+    with ledger.read() as tx:
+        rows = {(r.kind, r.id): r for r in tx.scores.day(job.day)}
+        as_of = max((r.as_of for r in rows.values()), default=end_of(job.day))
+        tree = UnitTree(tx.tree.units(as_of))
+        here = [tree.units[c] for c in job.units if c in tree.units]
+        codes = [u.code for u in here]
+        systems = [s.id for s in tx.tree.systems(as_of, codes)]
+        places = Counter(p.unit for p in tx.tree.placements(as_of, codes))
+    ((version, _),) = Counter(r.parameters for r in rows.values()).most_common(1) or [(0, 0)]
+    mine: list[Key] = [*(("unit", c) for c in codes), *(("system", s) for s in systems)]
+    odd = {key: what for key in mine if (what := _wrong_row(rows.get(key), version, job))}
+    if odd or version != maker.parameters.version or (kept_since is not None and as_of < kept_since):
+        return Done(as_of, odd, None)
+    parts: dict[str, Part] = {}
+    for some in portions(here, lambda u: places[u.code]):
+        try:
+            board = maker.at(as_of, some)
+        except (*UNREADABLE, CollectorError) as e:
+            if isinstance(e, Busy | StoreFailed):
+                raise
+            what = f"its score of {job.day} cannot be worked out again: {e}"
+            return Done(as_of, odd | {("unit", some[0].code): what}, None)
+        for code, agency in board.agencies.items():
+            made = _made(agency, tree, code)
+            differs = {k: w for k, (s, c) in made.items() if (w := _differs(rows[k], s, c, as_of))}
+            # What a unit with others beneath it has itself is published with them only.
+            settled = not (differs or code in tree.children) or _settled(ledger, as_of, code)
+            odd |= differs if settled else {}
+            parts[code] = Part(agency.weight, agency.score, agency.coverage, settled)
+    return Done(as_of, odd, parts)
+
+
+def _wrong_row(row: DailyScore | None, version: int, job: Job) -> str:
+    if row is None:
+        return f"its score of {job.day} is missing"
+    if row.as_of > end_of(job.day) or (job.over and row.as_of != end_of(job.day)):
+        return (
+            f"its score of {job.day} is of {row.as_of.isoformat(timespec='seconds')}, not of that day's end"
+        )
+    return "" if row.parameters == version else f"its score of {job.day} is by other parameters than the rest"
+
+
+def _made(agency: AgencyScore, tree: UnitTree, code: str) -> dict[Key, tuple[int | None, Coverage]]:
+    found: dict[Key, tuple[int | None, Coverage]] = {
+        ("system", s.system): (s.score, s.coverage) for s in agency.systems
+    }
+    if code not in tree.children:
+        found["unit", code] = (agency.score, agency.coverage)
+    return found
+
+
+def _differs(row: DailyScore, score: int | None, coverage: Coverage | None, as_of: datetime) -> str:
+    made: list[tuple[str, object, object]] = [
+        ("score", row.score, score),
+        ("score with waivers", row.with_waivers, score),
+    ]
+    if coverage is not None:
+        made.append(("coverage", row.coverage, coverage.share))
+    if coverage is not None and row.as_of == as_of:
+        made.append(("freshness", row.freshness, coverage.freshness_s))
+    odd = [f"{name} {said}, worked out {found}" for name, said, found in made if said != found]
+    return f"its published {', '.join(odd)} on {row.day}" if odd else ""
+
+
+def _settled(ledger: Ledger, as_of: datetime, code: str) -> bool:
+    """Whether nothing that the unit's figures stand on came in the last minute before that moment."""
+    with ledger.read() as tx:
+        return _stood(tx, as_of, code) == _stood(tx, as_of - _UNSETTLED, code)
+
+
+def _stood(tx: Transaction, as_of: datetime, code: str) -> tuple[object, ...]:
+    places = sorted(tx.tree.placements(as_of, [code]), key=lambda p: p.host)
+    hosts = [p.host for p in places]
+    looks = sorted((x.agent, x.digest) for x in tx.chain.newest_looks(as_of, hosts))
+    late = tx.heartbeats.newest_late(as_of, hosts)
+    return places, looks, late, tx.tree.systems(as_of, [code]), tx.rulebooks.published(as_of)
+
+
+def wrong_above(tx: Transaction, day: date, done: Sequence[Done]) -> dict[Key, str]:
+    """Units with others beneath them, once all that the day's scores stand on was worked out for its one moment.
+
+    Their scores are the mean of those that are published of the units beneath: so what an agency missed by a moment is
+    not looked for up to the root.
+    """
+    rows = {r.id: r for r in tx.scores.day(day) if r.kind == "unit"}
+    as_of = max((r.as_of for r in rows.values()), default=end_of(day))
+    parts: dict[str, Part] = {}
+    for one in done:
+        if one.parts is None or one.as_of != as_of:
+            return {}
+        parts |= one.parts
+    tree = UnitTree(tx.tree.units(as_of))
+    odd: dict[Key, str] = {}
+    for code in tree.units:
+        if code in parts and code not in tree.children:
+            continue
+        beneath = [c for c in tree.subtree(code) if c in parts]
+        if any(not parts[c].settled for c in beneath if c in tree.children):
+            continue
+        said = [(parts[c].weight, parts[c].score if c in tree.children else rows[c].score) for c in beneath]
+        score = mean_points((weight, points) for weight, points in said if points is not None)
+        covered = merged(parts[c].coverage for c in beneath)
+        settled = all(parts[c].settled for c in beneath)
+        what = _differs(rows[code], score, covered if settled else None, as_of)
+        odd |= {("unit", code): what} if what else {}
+    return odd
