@@ -165,7 +165,7 @@ class Queries:
         last = tx.standings.round()
         if last is None:
             raise Busy("scores are worked out for the first time")
-        return Kept(tx, last.as_of, self._tree.at(tx, last.as_of))
+        return Kept(tx, last.as_of, self._tree.at(tx, last.as_of), self._now())
 
     def _texts(self, tx: Transaction, as_of: datetime) -> Texts:
         return Texts(self._shelf, [digest for digest, _ in tx.rulebooks.published(as_of)])

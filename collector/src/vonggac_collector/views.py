@@ -70,6 +70,8 @@ class UnitRow(msgspec.Struct, frozen=True):
     kind: Literal["root", "province", "agency"] = "agency"
     weight: int = 0
     """Its part in the score of the unit above (docs/scoring.md)."""
+    own: bool = False
+    """Only what the unit has itself, without those beneath it; then without trend and change."""
 
 
 class DeductionRow(msgspec.Struct, frozen=True):
@@ -153,6 +155,8 @@ class Overview(msgspec.Struct, frozen=True):
     fallen: UnitRow | None
     sample: bool
     """Some of what is shown is sample data."""
+    own: UnitRow | None = None
+    """Machines that the root has itself beside the units beneath it."""
 
 
 class ProfileChangeRow(msgspec.Struct, frozen=True):
@@ -218,6 +222,8 @@ class UnitPage(msgspec.Struct, frozen=True):
     """Local profiles that hosts here are judged by."""
     unknown: list[UnknownRow] = []
     """What is not known of the hosts' last looks, by reason; what concerns most hosts first."""
+    own: UnitRow | None = None
+    """Machines that the unit has itself beside the units beneath it."""
 
 
 class LookRow(msgspec.Struct, frozen=True):

@@ -117,7 +117,14 @@ def overview() -> Overview:
         risen=changed[-1],
         fallen=changed[0],
         sample=True,
+        own=own_row(chance, ROOT),
     )
+
+
+def own_row(chance: random.Random, link: UnitLink) -> UnitRow:
+    row = unit_row(chance, link)
+    standing = msgspec.structs.replace(row.standing, change=None)
+    return msgspec.structs.replace(row, trend=[], standing=standing, weight=6, own=True)
 
 
 def ranked_row(row: UnitRow, rank: int, change: int) -> UnitRow:
@@ -294,6 +301,7 @@ def unit() -> UnitPage:
             UnknownRow("permission-denied", 4, 6, rules()[:3]),
             UnknownRow("no-value", 1, 1, [LONG_RULE]),
         ],
+        own=own_row(chance, link),
     )
 
 

@@ -671,7 +671,7 @@ def test_a_collector_that_has_heard_nothing_leads_to_the_first_machine() -> None
     empty = sample.overview().insufficient[0]
     standing = msgspec.structs.replace(empty.standing, score=None)
     empty = msgspec.structs.replace(empty, standing=standing, hosts=0)
-    none: dict[str, object] = {"ranked": [], "tiles": [], "risen": None, "fallen": None}
+    none: dict[str, object] = {"ranked": [], "tiles": [], "risen": None, "fallen": None, "own": None}
     queries.overview_page = msgspec.structs.replace(sample.overview(), insufficient=[empty], **none)
     page = signed_in(make_app(queries)).get("/?lang=en").text
     assert '<a class="button" href="/enrol">' in page

@@ -6,8 +6,9 @@ number of hosts, and is as old as the last round.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Protocol
 
 import msgspec
@@ -40,6 +41,9 @@ class Source(Protocol):
     def figures(self, codes: Sequence[str]) -> dict[str, Head]:
         """Of units with all beneath them."""
 
+    def own(self, code: str) -> Head | None:
+        """Of what a unit has itself, if there are others beneath it."""
+
     def tally(self, code: str) -> Tally:
         """What lies behind those figures."""
 
@@ -69,6 +73,11 @@ class Live:
     def figures(self, codes: Sequence[str]) -> dict[str, Head]:
         """See Source."""
         return {code: self._account(code).head for code in codes}
+
+    def own(self, code: str) -> Head | None:
+        """See Source."""
+        has = code in self.tree.children and code in self.board.agencies
+        return self._own(code).head if has else None
 
     def tally(self, code: str) -> Tally:
         """See Source."""
@@ -129,17 +138,22 @@ class Live:
 
 
 class Kept:
-    """See Source. From what the last round kept, within one transaction."""
+    """See Source. From what the last round kept, within one transaction; hosts that moved since are where they are."""
 
-    def __init__(self, tx: Transaction, as_of: datetime, tree: UnitTree) -> None:
+    def __init__(self, tx: Transaction, as_of: datetime, tree: UnitTree, now: datetime) -> None:
         self.as_of = as_of
         self.tree = tree
         self._tx = tx
+        self._now = now
 
     def figures(self, codes: Sequence[str]) -> dict[str, Head]:
         """See Source. A unit made since the last round has nothing yet."""
         found = {h.id: h for h in self._tx.standings.heads(codes) if h.kind == "unit"}
         return {code: found.get(code, _NOTHING) for code in codes}
+
+    def own(self, code: str) -> Head | None:
+        """See Source."""
+        return next((h for h in self._tx.standings.heads([code]) if h.kind == "own"), None)
 
     def tally(self, code: str) -> Tally:
         """See Source."""
@@ -160,18 +174,37 @@ class Kept:
 
     def hosts(self, ids: Sequence[str]) -> dict[str, HostStanding]:
         """See Source."""
-        return {h.host: h for h in self._heard(self._tx.standings.hosts(ids))}
+        return {h.host: h for h in self._heard(self._placed(self._tx.standings.hosts(ids)))}
 
     def find_hosts(self, code: str, text: str, limit: int) -> list[HostStanding]:
         """See Source."""
         units = None if self.tree.units[code].parent is None else self.tree.subtree(code)
-        return self._heard(self._tx.standings.find_hosts(units, text, limit))
+        found = self._tx.standings.find_hosts(units, text, limit + len(self._moved))
+        others = self._moved.keys() - {h.host for h in found}
+        came = [
+            h
+            for h in self._tx.standings.hosts(sorted(others))
+            if text in h.hostname.casefold() or h.host.startswith(text)
+        ]
+        here = [h for h in self._placed([*found, *came]) if units is None or h.unit in units]
+        return self._heard(in_order(here)[:limit])
 
     def newest_hosts(self, code: str, since: datetime, limit: int) -> list[HostStanding]:
         """See Source. Hosts enrolled since the last round are among them."""
         found = self._tx.tree.newest_hosts(code, since, self.as_of, limit)
         kept = self.hosts([h.id for h, _ in found])
         return [kept.get(h.id) or _unheard(h, place) for h, place in found]
+
+    @cached_property
+    def _moved(self) -> dict[str, Placement]:
+        return {p.host: p for p in self._tx.tree.moved(self.as_of, self._now)}
+
+    def _placed(self, hosts: Iterable[HostStanding]) -> Iterator[HostStanding]:
+        for host in hosts:
+            place = self._moved.get(host.host)
+            yield (
+                host if place is None else msgspec.structs.replace(host, unit=place.unit, system=place.system)
+            )
 
     def _heard(self, hosts: Iterable[HostStanding]) -> list[HostStanding]:
         found = list(hosts)

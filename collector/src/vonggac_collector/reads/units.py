@@ -47,6 +47,7 @@ def overview(sight: Sight, trends: Trends) -> views.Overview:
         risen=risen if risen is not None and (risen.standing.change or 0) > 0 else None,
         fallen=fallen if fallen is not None and (fallen.standing.change or 0) < 0 else None,
         sample=any(u.sample for u in sight.units.values()),
+        own=own_row(sight, root, trends),
     )
 
 
@@ -90,6 +91,17 @@ def unit_row(sight: Sight, unit: Unit, head: Head, trends: Trends) -> views.Unit
     )
 
 
+def own_row(sight: Sight, unit: Unit, trends: Trends) -> views.UnitRow | None:
+    """What the unit has itself beside those beneath it; None if that is no machine. Nothing is published of it."""
+    head = sight.source.own(unit.code)
+    if head is None or not head.expected:
+        return None
+    row = unit_row(sight, unit, head, trends)
+    return msgspec.structs.replace(
+        row, trend=[], standing=msgspec.structs.replace(row.standing, change=None), own=True
+    )
+
+
 def unit_page(sight: Sight, code: str, trends: Trends, texts: Texts) -> views.UnitPage:
     """Where a unit stands, why, and what to do first. Raises NotFound."""
     unit, children = sight.unit(code), sight.children(code)
@@ -113,6 +125,7 @@ def unit_page(sight: Sight, code: str, trends: Trends, texts: Texts) -> views.Un
         unassigned=_unassigned(tally.unassigned, sample=unit.sample),
         local=local_of_judges(tally.judges, texts),
         unknown=unknown_rows(tally.unknown, rules),
+        own=own_row(sight, unit, trends),
     )
 
 

@@ -64,7 +64,8 @@ def context(
     language: Language, view: Overview, path: str, query: list[tuple[str, str]], find: str, sort: str
 ) -> dict[str, Any]:
     """What the template needs beside the read model."""
-    everybody = [*view.ranked, *view.insufficient]
+    own = [view.own] if view.own is not None else []
+    everybody = [*view.ranked, *view.insufficient, *own]
     many = len(everybody) > MOVERS * 2
     return {
         "view": view,
@@ -75,8 +76,8 @@ def context(
         "movers_up": movers(view.ranked, up=True) if many else [],
         "movers_down": movers(view.ranked, up=False) if many else [],
         "attention": attention(everybody) if many else [],
-        "ranked": sorted_units(found_units(view.ranked, find), sort),
-        "charts": sparklines(language, everybody),
+        "ranked": [*sorted_units(found_units(view.ranked, find), sort), *found_units(own, find)],
+        "charts": sparklines(language, [r for r in everybody if not r.own]),
         "sorting": sorting_of(sort, path, query),
         "find": find,
     }
