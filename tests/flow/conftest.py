@@ -28,7 +28,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """A worker takes a file of tests at a time, or all that stay together; in the order of the next function."""
     config.option.loadscopereorder = False
     made = LoadFileScheduling(config, log)
-    made._split_scope = lambda nodeid: together(nodeid) or nodeid.partition("::")[0]
+    by_file = made._split_scope
+    made._split_scope = lambda nodeid: together(nodeid) or by_file(nodeid)
     return made
 
 
