@@ -10,8 +10,9 @@ import pytest
 from tests.unit.collector.conftest import NOW, Desk
 from tests.unit.collector.machines import Machine
 from tests.unit.collector.test_retention import MONTHS, at, monthly
-from tests.unit.collector.test_verification import edit
+from tests.unit.collector.test_verification import again, edit
 
+from vonggac_collector import verification
 from vonggac_collector.ledger.memory import MemoryLedger
 from vonggac_collector.ledger.rows import DailyScore
 from vonggac_collector.published import gaps, maker_of
@@ -134,6 +135,14 @@ def test_a_day_of_which_all_scores_were_deleted_is_missed(country: Country) -> N
     for row in rows:
         country.edit(row, None)
     assert country.faults() == [Fault(f"scores of {FIRST + DAY}", "are missing")]
+
+
+def test_several_processes_name_the_same_scores(country: Country, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verification, "_WORTH", 1)
+    country.edit(country.row("unit", "hue/so-y-te", 4), {"score": 999_999})
+    found = verify_ledger(country.ledger, processes=2, again=again(country.ledger))
+    assert [f.where for f in found.faults] == ["unit hue"]
+    assert found == verify_ledger(country.ledger)
 
 
 def test_only_days_between_others_are_missing() -> None:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from tests.unit.collector.conftest import NOW, Desk
 from tests.unit.collector.machines import Machine, a_rulebook, findings
 from tests.unit.collector.test_retention import MONTHS, at
-from tests.unit.collector.test_verification import edit
+from tests.unit.collector.test_verification import again, edit
 
 from vonggac_collector import checking, rulebooks, verification
 from vonggac_collector.ingest.vector import Said, pack_vector, unpack_rules, unpack_vector
@@ -270,11 +270,12 @@ def test_several_processes_find_the_same_of_what_was_made(
     monkeypatch.setattr(verification, "_WORTH", 1)
     monkeypatch.setattr(verification, "_TOGETHER", 2)
     record.edit("looks", record.rows("looks")[2], {"platform": "windows"})
-    found = verify_ledger(record.desk.ledger, processes=2, whole=True)
+    ledger = record.desk.ledger
+    found = verify_ledger(ledger, processes=2, again=again(ledger), whole=True)
     assert [f.where for f in found.faults] == [f"agent {record.one} epoch 1 report 3"]
     assert found == verify_ledger(record.desk.ledger, whole=True)
     record.edit("agents", record.rows("agents")[0], {"vector": zlib.compress(b"")})
-    found = verify_ledger(record.desk.ledger, processes=2)
+    found = verify_ledger(ledger, processes=2, again=again(ledger))
     assert [f.where for f in found.faults] == [f"agent {record.one}"]
 
 

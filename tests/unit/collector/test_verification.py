@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -14,13 +15,14 @@ from tests.unit.collector.machines import Machine
 from tests.unit.collector.test_retention import MONTHS, at, monthly
 
 from vonggac_collector import verification
-from vonggac_collector.checking import said_by
+from vonggac_collector.checking import Again, said_by
 from vonggac_collector.holds import add_hold, release_hold
 from vonggac_collector.ingest.projection import unpack_raw
 from vonggac_collector.ledger import tables
 from vonggac_collector.ledger.interface import Ledger, Transaction
 from vonggac_collector.ledger.memory import MemoryLedger
 from vonggac_collector.ledger.rows import Envelope
+from vonggac_collector.ledger.sql.ledger import open_ledger
 from vonggac_collector.retention import retain
 from vonggac_collector.verification import Fault, verify_ledger
 from vonggac_contract.envelope import REPORT, keyid_of, seal
@@ -255,6 +257,13 @@ def test_a_record_of_cuts_that_was_edited_is_named_with_the_chain(
     ]
 
 
+def again(ledger: Any) -> Again | None:
+    """Opens it in another process; None for one that is in memory."""
+    if isinstance(ledger, MemoryLedger):
+        return None
+    return partial(open_ledger, ledger._reader.url.render_as_string(hide_password=False))
+
+
 def test_several_processes_find_the_same(
     desk: Desk, machine: Machine, reports: list[Envelope], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,7 +271,12 @@ def test_several_processes_find_the_same(
     monkeypatch.setattr(verification, "_TOGETHER", 1)
     edit(desk.ledger, "envelopes", {"digest": reports[3].digest}, {"raw": flipped(reports[3].raw)})
     told: list[tuple[int, int]] = []
-    found = verify_ledger(desk.ledger, processes=2, progress=lambda done, total: told.append((done, total)))
+    found = verify_ledger(
+        desk.ledger,
+        processes=2,
+        again=again(desk.ledger),
+        progress=lambda done, total: told.append((done, total)),
+    )
     assert [f.where for f in found.faults] == [f"agent {machine.agent_id} epoch 1 report 4"]
     assert told == [(n, 12) for n in range(1, 13)]
     assert found == verify_ledger(desk.ledger)
