@@ -47,6 +47,15 @@ class BadSignature(ContractError):
     hint = "Check that the machine still holds the key it enrolled with."
 
 
+class BadProof(ContractError):
+    """A proof that does not prove what it says."""
+
+    code = "bad-proof"
+    hint = (
+        "Ask for the proof again; if it still fails, what it is about is not in the record that was signed."
+    )
+
+
 class UnknownFact(ContractError):
     """A topic, selector or field that nobody declared."""
 
