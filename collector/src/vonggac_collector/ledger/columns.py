@@ -1,4 +1,4 @@
-"""Types of columns that SQLite and PostgreSQL have alike."""
+"""What tables are made of: types of columns that SQLite and PostgreSQL have alike."""
 
 from __future__ import annotations
 
@@ -32,3 +32,19 @@ class Instant(TypeDecorator[datetime]):
 def in_order(length: int) -> sa.types.TypeEngine[str]:
     """Text that sorts by code points in every database, as in Python."""
     return sa.String(length, collation="C").with_variant(sa.String(length), "sqlite")
+
+
+METADATA: Final = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+
+def table(name: str, *items: Any, **options: Any) -> sa.Table:
+    """One of the ledger's tables."""
+    return sa.Table(name, METADATA, *items, **options)

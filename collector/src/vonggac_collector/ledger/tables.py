@@ -7,26 +7,16 @@ so that a score of the past can be computed again.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 
+from .columns import METADATA as METADATA
 from .columns import NUMBER, Instant, in_order
-
-METADATA: Final = sa.MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-    }
-)
-
-
-def _table(name: str, *items: Any, **options: Any) -> sa.Table:
-    return sa.Table(name, METADATA, *items, **options)
-
+from .columns import table as _table
+from .leaf_tables import checkpoints as checkpoints
+from .leaf_tables import leaves as leaves
+from .leaf_tables import tiles as tiles
 
 _Column = sa.Column
 _HOST: Final = sa.String(36)
