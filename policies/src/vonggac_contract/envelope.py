@@ -29,7 +29,8 @@ HEARTBEAT: Final = "application/vnd.vonggac.heartbeat.v1+json"
 RECEIPT: Final = "application/vnd.vonggac.receipt.v1+json"
 ENROLMENT: Final = "application/vnd.vonggac.enrolment.v1+json"
 ENROLLED: Final = "application/vnd.vonggac.enrolled.v1+json"
-KINDS: Final = frozenset({REPORT, HEARTBEAT, RECEIPT, ENROLMENT, ENROLLED})
+CHECKPOINT: Final = "application/vnd.vonggac.checkpoint.v1+json"
+KINDS: Final = frozenset({REPORT, HEARTBEAT, RECEIPT, ENROLMENT, ENROLLED, CHECKPOINT})
 """What a payload is: `payloadType` of the envelope around it."""
 
 ENVELOPE_MEDIA: Final = "application/vnd.dsse.envelope+json"
