@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+import psutil
 
 from vonggac_collector import rulebooks
 from vonggac_collector.auth.passwords import make_password
@@ -106,7 +107,7 @@ def show(said: Said, children: list[subprocess.Popen[bytes]]) -> None:
         said.line("an earlier run did not get to its end, or had another sample country; beginning anew")
         shutil.rmtree(FOLDER)
     port = memory.port if memory is not None else free_port()
-    require_free(port)
+    held = hold(port)
     collector_dir, agent_dir = FOLDER / "collector", FOLDER / "agent"
     make_state(collector_dir)
     ledger = open_ledger(f"sqlite:///{collector_dir}/ledger.db", upgrade=True)
@@ -121,6 +122,7 @@ def show(said: Said, children: list[subprocess.Popen[bytes]]) -> None:
     log = FOLDER / "collector.log"
     children.append(start("vonggac-collector", ["serve"], log, collector_environment(collector_dir, port)))
     wait_ready(port, children[0], log)
+    held.close()
     password = (FOLDER / "password").read_text().strip()
     said.line(f"the pages are up\n\n  Vọng Gác   {url}/\n  login      {LOGIN}   {password}\n")
     agent = {"VONGGAC_STATE_DIR": str(agent_dir)}
@@ -198,17 +200,22 @@ def free_port() -> int:
     raise RuntimeError("no port is free on 127.0.0.1")
 
 
-def require_free(port: int) -> None:
-    """The agent knows its collector by this port. Ends the program if another has it."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            raise SystemExit(
-                f"port {port} of 127.0.0.1 is taken, perhaps by another `make demo`; end that program, "
-                f"or remove {FOLDER} to begin anew on another port"
-            ) from None
+def hold(port: int) -> socket.socket:
+    """Keeps the port from others who look for one until it is closed; the collector may listen on it meanwhile.
+
+    The agent knows its collector by this port. Ends the program if another has it.
+    """
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        held.bind(("127.0.0.1", port))
+    except OSError:
+        held.close()
+        raise SystemExit(
+            f"port {port} of 127.0.0.1 is taken, perhaps by another `make demo`; end that program, "
+            f"or remove {FOLDER} to begin anew on another port"
+        ) from None
+    return held
 
 
 def start(program: str, arguments: list[str], log: Path, settings: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -235,20 +242,27 @@ def call(program: str, arguments: list[str], settings: dict[str, str], bad: tupl
 
 
 def wait_ready(port: int, child: subprocess.Popen[bytes], log: Path) -> None:
-    """Until the collector answers."""
+    """Until the collector answers: this one, whoever else may have taken the port meanwhile."""
     for _ in range(300):
         if child.poll() is not None:
             raise RuntimeError(f"the collector ended by itself:\n{log.read_text()[-2000:]}")
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
         try:
             connection.request("GET", "/readyz")
-            if connection.getresponse().status == 200:
+            if connection.getresponse().status == 200 and listens(child.pid, port):
                 return
-        except OSError:
-            time.sleep(0.1)
+        except (OSError, psutil.NoSuchProcess):
+            pass
         finally:
             connection.close()
+        time.sleep(0.1)
     raise RuntimeError(f"the collector does not answer; see {log}")
+
+
+def listens(pid: int, port: int) -> bool:
+    """Whether that process does, on that port."""
+    found = psutil.Process(pid).net_connections("tcp4")
+    return any(c.status == psutil.CONN_LISTEN and c.laddr.port == port for c in found)
 
 
 def end(children: list[subprocess.Popen[bytes]]) -> None:
