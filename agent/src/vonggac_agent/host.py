@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, Final, TypeVar
 
 from vonggac_contract import limits
 from vonggac_contract.facts import CouldNotLook, Reason
+from vonggac_contract.report import CommandRun
 
 from .notes import Notes
 from .untrusted import as_text
@@ -43,6 +44,8 @@ class Host:
         """`time.monotonic()` after which nothing more is read for the fact at hand; set by `facts.gather`."""
         self.notes = notes
         """Where a long look leaves where it is, to go on in the next one; None for a look by hand."""
+        self.commands: list[CommandRun] = []
+        """What was run of the owner's list of commands, for the report."""
         self._prefix = "" if self.live else os.fspath(self.root)
         self._once: dict[str, Any] = {}
 

@@ -48,6 +48,7 @@ def build_report(scan: Scan, *, withhold: tuple[str, ...] = (), notices: tuple[s
         facts_known=sum(isinstance(f, Known) for f in facts.values()),
         facts_unavailable=unavailable(facts),
         notices=[n[: limits.MAX_FACT_TEXT] for n in notices],
+        commands=scan.commands or msgspec.UNSET,
     )
 
 

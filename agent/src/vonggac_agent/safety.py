@@ -24,6 +24,12 @@ def check_path(path: Path, *, private: bool = False) -> None:
     allowed, because nobody can rename another's entry there.
     """
     absolute = Path(os.path.abspath(path))
+    check_above(absolute)
+    check_entry(absolute, private=private)
+
+
+def check_above(absolute: Path) -> None:
+    """As `check_path`, of the folders above only."""
     for folder in reversed(absolute.parents):
         found = folder.lstat()
         if stat.S_ISLNK(found.st_mode):
@@ -38,7 +44,6 @@ def check_path(path: Path, *, private: bool = False) -> None:
                 folder=folder,
                 mode=stat.S_IMODE(found.st_mode),
             )
-    check_entry(absolute, private=private)
 
 
 def check_entry(path: Path, *, private: bool = False) -> None:

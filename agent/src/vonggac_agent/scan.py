@@ -18,6 +18,7 @@ from vonggac_contract import limits
 from vonggac_contract.decode import bounded_json
 from vonggac_contract.facts import Fact, FactKey, Known, Reason, Unavailable
 from vonggac_contract.finding import SEVERITIES, Finding, Outcome, Severity
+from vonggac_contract.report import CommandRun
 from vonggac_contract.snapshot import Snapshot, snapshot_from_value
 from vonggac_rules.evaluate import decide
 from vonggac_rules.rulebook import Rulebook
@@ -40,6 +41,8 @@ class Scan(msgspec.Struct, frozen=True):
     started_at: datetime
     finished_at: datetime
     wall_s: float
+    commands: list[CommandRun] = []
+    """What was run of the owner's list of commands."""
 
 
 Gather = Callable[[Host, Iterable[FactKey]], dict[FactKey, Fact]]
@@ -67,9 +70,8 @@ def scan_host(
     snapshot = Snapshot(host.now, PLATFORM, found)
     findings = decide(rulebook, profile, snapshot)
     wall = time.monotonic() - started
-    return Scan(
-        snapshot, rulebook, profile, findings, host.now, host.now + timedelta(seconds=wall), round(wall, 6)
-    )
+    ended = host.now + timedelta(seconds=wall)
+    return Scan(snapshot, rulebook, profile, findings, host.now, ended, round(wall, 6), host.commands)
 
 
 def scan_saved(snapshot: Snapshot, rulebook: Rulebook, profile: str) -> Scan:
@@ -142,6 +144,7 @@ def scan_to_json(scan: Scan, timing: dict[str, float]) -> dict[str, Any]:
                 if isinstance(fact, Unavailable)
             ],
         },
+        "commands": msgspec.to_builtins(scan.commands),
         "timing": timing,
     }
 

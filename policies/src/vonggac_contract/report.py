@@ -64,6 +64,22 @@ class FactHealth(msgspec.Struct, frozen=True):
     detail: ShortText = ""
 
 
+class CommandRun(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One command of the owner's list that was run for this look (`command.output`)."""
+
+    name: ShortText
+    """The entry's name in the owner's list."""
+    argv: Digest
+    """SHA-256 of program and arguments as a JSON list: arguments may be nobody else's business."""
+    duration: float
+    """Seconds of a clock that cannot be set."""
+    exit_status: int | None = None
+    truncated: bool = False
+    """It wrote more than it may, and was ended."""
+    reason: ShortText = ""
+    """Why nothing came of it, as of a fact."""
+
+
 class Report(msgspec.Struct, frozen=True):
     """One look at one host. Times are UTC; `duration` is seconds of a clock that cannot be set."""
 
@@ -82,6 +98,8 @@ class Report(msgspec.Struct, frozen=True):
     facts_unavailable: list[FactHealth]
     notices: list[ShortText] = []
     """What the agent has to own up to: looks skipped for want of space, envelopes lost, and the like."""
+    commands: list[CommandRun] | msgspec.UnsetType = msgspec.UNSET
+    """Every command that was run; left out where there was none, so on machines whose owner allows none."""
 
 
 class Statement(msgspec.Struct, frozen=True):

@@ -21,6 +21,7 @@ from . import (
     access,
     backup,
     boot,
+    commands,
     containers,
     databases,
     desktop,
@@ -38,8 +39,8 @@ from . import (
 from .base import Gather
 
 SUBJECTS: Final = (
-    access, backup, boot, containers, databases, desktop, files, logs, mail, network, packages, protection, shares,
-    storage, system, web,
+    access, backup, boot, commands, containers, databases, desktop, files, logs, mail, network, packages, protection,
+    shares, storage, system, web,
 )  # fmt: skip
 GATHERERS: dict[str, Gather] = {
     topic: gatherer for subject in SUBJECTS for topic, gatherer in subject.GATHERERS.items()
