@@ -15,6 +15,7 @@ from .agents import MemoryAgents, MemoryTokens
 from .chain import MemoryChain, MemoryHeartbeats
 from .findings import MemoryFindings
 from .keeping import MemoryKeeping
+from .leaves import MemoryLeaves
 from .outbox import MemoryOutbox
 from .people import MemoryPeople, MemoryTrail
 from .standings import MemoryStandings
@@ -41,6 +42,7 @@ class MemoryTransaction:
         self.trail = MemoryTrail(store)
         self.outbox = MemoryOutbox(store)
         self.keeping = MemoryKeeping(store)
+        self.leaves = MemoryLeaves(store)
 
     def before_commit(self, work: Callable[[], None]) -> None:
         self._last.append(work)

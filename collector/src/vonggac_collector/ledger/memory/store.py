@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import rows
 from ..keeping import Cut, Hold
+from ..leaves import Leaf, Signed
 from ..standings import HostStanding, Round, Standing
 
 
@@ -44,6 +45,9 @@ class Store:
         self.dead: dict[int, rows.DeadLetter] = {}
         self.holds: dict[str, Hold] = {}
         self.cuts: dict[tuple[str, int, int], Cut] = {}
+        self.leaves: dict[int, Leaf] = {}
+        self.tiles: dict[tuple[int, int], bytes] = {}
+        self.checkpoints: dict[int, Signed] = {}
         self.numbers: dict[str, int] = {}
 
     def copy(self) -> dict[str, Any]:

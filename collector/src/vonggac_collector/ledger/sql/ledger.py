@@ -21,6 +21,7 @@ from .duty import SqlDuty
 from .findings import SqlFindings
 from .heartbeats import SqlHeartbeats
 from .keeping import SqlKeeping
+from .leaves import SqlLeaves
 from .misfits import misfits
 from .outbox import SqlOutbox
 from .people import SqlPeople, SqlTrail
@@ -50,6 +51,7 @@ class SqlTransaction:
         self.trail = SqlTrail(connection)
         self.outbox = SqlOutbox(connection)
         self.keeping = SqlKeeping(connection)
+        self.leaves = SqlLeaves(connection)
 
     def before_commit(self, work: Callable[[], None]) -> None:
         """See interface.Transaction."""
