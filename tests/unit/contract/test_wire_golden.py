@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from vonggac_contract.checkpoint import Checkpoint, open_checkpoint, seal_checkpoint
 from vonggac_contract.enrolment import Enrolled, EnrolmentRequest, open_enrolled, open_request
 from vonggac_contract.envelope import (
     ENROLLED,
@@ -74,6 +75,7 @@ REPORT_VALUE = Report(
 STATEMENT = Statement(1, AGENT_ID, 1, 1, None, NOW + timedelta(seconds=2), REPORT_VALUE)
 BEAT = Heartbeat(1, AGENT_ID, 1, 9, 1, REPORT_VALUE.content, NOW)
 REQUEST = EnrolmentRequest(1, "t" * 32, AGENT_PUBLIC, "máy-chủ", "", "linux", "0.1.0", NOW)
+CHECKPOINT = Checkpoint(1, 3, "5" * 64, NOW, "6" * 64)
 ANSWER = Enrolled(1, AGENT_ID, 1, AGENT_PUBLIC, COLLECTOR_PUBLIC, "01", "tcvn14423-level3", "d" * 64, NOW)
 
 
@@ -86,6 +88,7 @@ def golden() -> dict[str, bytes]:
         "receipt.v1.json": envelope_to_bytes(seal_receipt(receipt, COLLECTOR)),
         "enrolment.v1.json": envelope_to_bytes(seal(ENROLMENT, msgspec.json.encode(REQUEST), AGENT)),
         "enrolled.v1.json": envelope_to_bytes(seal(ENROLLED, msgspec.json.encode(ANSWER), COLLECTOR)),
+        "checkpoint.v1.json": envelope_to_bytes(seal_checkpoint(CHECKPOINT, COLLECTOR)),
     }
 
 
@@ -114,6 +117,10 @@ def test_the_golden_receipt_names_the_golden_report() -> None:
 def test_the_golden_enrolment_and_its_answer_open() -> None:
     assert open_request(envelope_from_bytes(read("enrolment.v1.json"))) == REQUEST
     assert open_enrolled(envelope_from_bytes(read("enrolled.v1.json")), AGENT_PUBLIC) == ANSWER
+
+
+def test_the_golden_checkpoint_opens() -> None:
+    assert open_checkpoint(envelope_from_bytes(read("checkpoint.v1.json")), COLLECTOR_PUBLIC) == CHECKPOINT
 
 
 def test_this_release_still_writes_the_golden_bytes() -> None:
