@@ -104,4 +104,6 @@ def _modest_disk(io_class: str) -> None:
     import psutil
 
     wanted = psutil.IOPRIO_CLASS_IDLE if io_class == "idle" else psutil.IOPRIO_CLASS_BE
-    psutil.Process().ionice(wanted, 7 if wanted == psutil.IOPRIO_CLASS_BE else None)
+    me = psutil.Process()
+    if me.ionice().ioclass != wanted:  # the service's unit has said so already, and lets nobody ask again
+        me.ionice(wanted, 7 if wanted == psutil.IOPRIO_CLASS_BE else None)

@@ -6,12 +6,14 @@ What the unit holds is in `systemd/vonggac-agent.service`; what runs in it, in `
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
+from . import owned
 from .errors import AgentError
 from .safety import check_path, sync_folder
 from .settings import DEFAULT_STATE_DIR, Settings
@@ -22,6 +24,11 @@ RUNNING: Final = Path("/run/systemd/system")
 """There if and only if systemd is the running init (sd_booted(3))."""
 SYSTEMCTL: Final = "systemctl"
 SECONDS: Final = 60.0
+FOR_COMMANDS: Final = (
+    "# The owner allows commands: each is run as another account, and ended with all it started.\n"
+    "CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_KILL"
+)
+"""What the service may do only where there is a list of commands (`owned`) when it is installed."""
 
 
 def unit_text(settings: Settings, config: Path | None) -> str:
@@ -39,8 +46,15 @@ def unit_text(settings: Settings, config: Path | None) -> str:
         state = f"StateDirectory={Path(folder).name}\nStateDirectoryMode=0700"
     else:
         state = f"ReadWritePaths={folder}\nEnvironment=VONGGAC_STATE_DIR={folder}"
+    values = {
+        "COMMAND": " ".join(command),
+        "STATE": state,
+        "NICE": str(settings.nice),
+        "IO_CLASS": settings.io_class,
+        "COMMANDS": FOR_COMMANDS if owned.PATH.exists() else "",
+    }
     template = (files("vonggac_agent") / "systemd" / UNIT).read_text(encoding="utf-8")
-    return template.replace("@COMMAND@", " ".join(command)).replace("@STATE@", state)
+    return re.sub("@([A-Z_]+)@", lambda found: values[found[1]], template)
 
 
 def install(settings: Settings, config: Path | None, *, path: Path = UNIT_PATH) -> None:

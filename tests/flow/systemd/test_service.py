@@ -30,9 +30,9 @@ WATCHED = (
     "/var/lib",
     "/var/spool",
 )
-CHANGES_THE_MACHINE = ~((1 << 2) | (1 << 12) | (1 << 19))
-"""All capabilities but CAP_DAC_READ_SEARCH, CAP_NET_ADMIN and CAP_SYS_PTRACE (linux/capability.h)."""
-EXPOSURE_AT_MOST = 4.0
+CHANGES_THE_MACHINE = ~((1 << 2) | (1 << 12) | (1 << 19) | (1 << 30))
+"""All but CAP_DAC_READ_SEARCH, CAP_NET_ADMIN, CAP_SYS_PTRACE and CAP_AUDIT_CONTROL (linux/capability.h)."""
+EXPOSURE_AT_MOST = 3.4
 """systemd-analyze(1) calls less than 5 "OK"; this bound is the project's own."""
 
 
@@ -85,7 +85,7 @@ def test_a_look_is_made_by_a_child_that_is_modest_and_bounded(reporting: Station
     wait_until(lambda: seen_of(child).limits["Max cpu time"] != "unlimited", seconds=10, pause=0.001)
     seen = seen_of(child)
     assert seen.argv.split(b"\0")[3:5] == [b"vonggac_agent.child", b"look"]
-    assert (seen.nice, seen_of(supervisor).nice) == (10, 5)
+    assert (seen.nice, seen_of(supervisor).nice) == (10, 10)
     assert psutil.Process(child).ionice().ioclass == psutil.IOPRIO_CLASS_IDLE
     assert seen.limits["Max address space"] == str(1024 * 1024 * 1024)
     assert seen.limits["Max cpu time"] == "60"
@@ -201,7 +201,7 @@ def test_a_service_that_is_installed_over_a_running_one_runs_by_the_new_unit(rep
     reporting.machine.run("sed", "--in-place", "s/^Nice=.*/Nice=19/", UNIT_FILE)
     reporting.install()
     assert reporting.supervisor() != pid
-    assert seen_of(reporting.supervisor()).nice == 5
+    assert seen_of(reporting.supervisor()).nice == 10
     assert reporting.machine.properties(UNIT, "NeedDaemonReload") == {"NeedDaemonReload": "no"}
 
 
