@@ -26,7 +26,9 @@ from .report import Digest, statement_from_envelope
 SCHEMA: Final = 1
 MAX_PROOF_BYTES: Final = MAX_WIRE_BYTES + 64 * KIB
 """One envelope of any size, and the few kilobytes around it."""
-MAX_KEY_BYTES: Final = 4 * KIB
+MAX_KEY_BYTES: Final = 16 * KIB
+"""Some hundred keys: an agent has one for each epoch."""
+_BEGIN: Final = b"-----BEGIN PUBLIC KEY-----"
 _Path = Annotated[list[Digest], msgspec.Meta(max_length=2 * MAX_PATH)]
 
 
@@ -220,12 +222,19 @@ def public_key_to_pem(key: bytes) -> bytes:
     )
 
 
-def public_key_from_pem(raw: bytes) -> bytes:
-    """The 32 bytes. Raises Malformed."""
+def public_keys_from_pem(raw: bytes) -> list[bytes]:
+    """The 32 bytes of each key in a file, one at least. Raises Malformed."""
     if len(raw) > MAX_KEY_BYTES:
         raise Malformed("a public key's file is smaller")
+    parts = raw.split(_BEGIN)[1:]
+    if not parts:
+        raise Malformed("not a public key's PEM file")
+    return [_key(_BEGIN + part) for part in parts]
+
+
+def _key(pem: bytes) -> bytes:
     try:
-        key = load_pem_public_key(raw)
+        key = load_pem_public_key(pem)
     except (ValueError, TypeError) as e:
         raise Malformed("not a public key's PEM file") from e
     if not isinstance(key, Ed25519PublicKey):

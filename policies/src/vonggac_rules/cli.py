@@ -1,4 +1,4 @@
-"""`vonggac-rules`: check, list, show, compile and eval. Prints; decides nothing itself.
+"""`vonggac-rules`: check, list, show, compile, eval and verify-proof. Prints; decides nothing itself.
 
 Exit codes: 0 good, 1 findings or refusals, 2 wrong use or environment.
 """
@@ -23,6 +23,7 @@ from vonggac_contract.finding import Outcome
 from vonggac_contract.rule import Direction, Rule, Text
 from vonggac_contract.snapshot import snapshot_from_value
 
+from . import proving
 from .builtin import default_rulebook_bytes
 from .errors import Place, RuleError
 from .evaluate import View, decide_rule
@@ -131,6 +132,14 @@ def parser() -> argparse.ArgumentParser:
         "--trace", action="store_true", help="every comparison: what was asked, found and decided"
     )
     decides.add_argument("--json", action="store_true", help="findings as JSON")
+
+    proving.add_arguments(
+        command(
+            "verify-proof", proving.verify_proof,
+            "Say what a proof file proves, offline and with public keys only; 1 with the first thing that fails.",
+            "vonggac-rules verify-proof proof.json --collector-key collector.pem --checkpoint kept.json",
+        )
+    )  # fmt: skip
     return top
 
 

@@ -32,8 +32,8 @@ from vonggac_contract.proof import (
     check_proof,
     proof_from_bytes,
     proof_to_bytes,
-    public_key_from_pem,
     public_key_to_pem,
+    public_keys_from_pem,
 )
 from vonggac_contract.receipt import Receipt, seal_receipt
 from vonggac_contract.report import statement_to_payload
@@ -201,12 +201,15 @@ def test_a_checkpoint_of_another_schema_is_refused_by_name(schema: int) -> None:
 def test_public_keys_are_files_that_others_read_too() -> None:
     pem = public_key_to_pem(AGENT_PUBLIC)
     assert pem == AGENT.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    assert public_key_from_pem(pem) == AGENT_PUBLIC
+    assert public_keys_from_pem(b"# whose\n" + pem + b"#\n" + public_key_to_pem(COLLECTOR_PUBLIC)) == [
+        AGENT_PUBLIC,
+        COLLECTOR_PUBLIC,
+    ]
     other = (
         generate_private_key(SECP256R1())
         .public_key()
         .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     )
-    for wrong in (b"", b"x", other, pem[:-40], pem + b" " * 5_000):
+    for wrong in (b"", b"x", other, pem[:-40], pem + b" " * 20_000):
         with pytest.raises(Malformed, match="key"):
-            public_key_from_pem(wrong)
+            public_keys_from_pem(wrong)

@@ -1,4 +1,4 @@
-"""ledger verify, ledger retention, ledger hold."""
+"""ledger verify, ledger retention, ledger hold; prove, checkpoint and missing have their modules."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vonggac_collector.ledger.keeping import Hold, HoldKind
 from vonggac_collector.retention import foresee, load_months, retain
 from vonggac_collector.verification import Progress, verify_ledger
 
-from . import missing
+from . import missing, proofs
 from .common import (
     GOOD,
     REFUSED,
@@ -71,6 +71,8 @@ def add_commands(commands: Commands) -> None:
     keep.add_argument("--dry-run", action="store_true", help="say what would be dropped, and leave it")
     keep.add_argument("--json", action="store_true", help="for programs")
     missing.add_command(room)
+    proofs.add_commands(room)
+    proofs.add_keys(commands)
     _add_holds(room.group("hold", "legal holds: what is not dropped, however old"))
 
 

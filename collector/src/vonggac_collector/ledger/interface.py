@@ -80,7 +80,7 @@ class Agents(Protocol):
         """Of each agent, the digest of its newest report; None if its epoch has none yet."""
 
     def keys(self, agent: str) -> dict[str, bytes]:
-        """Every key it ever had, by key id."""
+        """Every key it ever had, by key id, the oldest first."""
 
     def every_key(self) -> dict[str, tuple[str, bytes]]:
         """Agent and public key by key id."""

@@ -110,6 +110,7 @@ class SqlAgents:
 
     def keys(self, agent: str) -> dict[str, bytes]:
         query = sa.select(agent_keys.c.keyid, agent_keys.c.public_key).where(agent_keys.c.agent == agent)
+        query = query.order_by(agent_keys.c.epoch, agent_keys.c.since)
         return {r.keyid: r.public_key for r in self._connection.execute(query)}
 
     def every_key(self) -> dict[str, tuple[str, bytes]]:
