@@ -22,6 +22,7 @@ from .api import agent, health, people, search
 from .auth.throttle import Throttle
 from .background import Background
 from .board import BoardMaker
+from .checkpoints import Notary
 from .desk import Desk
 from .errors import Busy
 from .http.body import BodyLimits
@@ -83,6 +84,7 @@ def create_app(
             worker,
             make_consumer(ledger, searched, shelf, now, desk.busy),
             Keeper(ledger, searched, load_months(settings.keep_months), now),
+            Notary(ledger, key, now),
         ]
         app.state.handing = agent.Handing()
         desk.start()

@@ -64,6 +64,7 @@ _LAG: Final = {
 _ROUNDS: Final = {
     "vonggac_standings_age_seconds": "Since when the figures that pages show were last brought up to date"
 }
+_CHECKPOINT: Final = {"vonggac_checkpoint_age_seconds": "Since when the newest checkpoint is signed"}
 _DISK: Final = {
     "vonggac_disk_used_ratio": "Part of the disk of the ledger (or the state folder) that is used"
 }
@@ -83,7 +84,13 @@ def _gauges(ledger: Ledger, now: Callable[[], datetime], folder: Path) -> list[_
             newest = tx.standings.round()
         return [] if newest is None else [since(newest.as_of)]
 
-    return [_Gauges(_DISK, lambda: [disk_of(folder).used]), _Gauges(_LAG, lag), _Gauges(_ROUNDS, rounds)]
+    def checkpoint() -> list[float]:
+        with ledger.read() as tx:
+            newest = tx.leaves.newest()
+        return [] if newest is None else [since(newest.at)]
+
+    disk = _Gauges(_DISK, lambda: [disk_of(folder).used])
+    return [disk, _Gauges(_LAG, lag), _Gauges(_ROUNDS, rounds), _Gauges(_CHECKPOINT, checkpoint)]
 
 
 class Metrics:

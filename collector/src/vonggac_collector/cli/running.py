@@ -15,6 +15,7 @@ from vonggac_collector import rulebooks
 from vonggac_collector.app import create_app
 from vonggac_collector.auth.passwords import make_password
 from vonggac_collector.board import BoardMaker
+from vonggac_collector.checkpoints import Notary
 from vonggac_collector.errors import Busy, SettingsError
 from vonggac_collector.index.opening import make_consumer, make_index
 from vonggac_collector.index.reading import Reader
@@ -196,10 +197,11 @@ def _work_with(settings: Settings, ledger: Ledger) -> None:
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        for thread in (worker, consumer, keeper):
+        notary = Notary(ledger, load_key(settings.state_dir), utc_now)
+        for thread in (worker, consumer, keeper, notary):
             thread.start()
         stop.wait()
-        for thread in (keeper, consumer, worker):
+        for thread in (notary, keeper, consumer, worker):
             thread.stop()
 
 
