@@ -44,6 +44,13 @@ class WrongSetting(AgentError):
     hint = "See `vonggac-agent settings` for every setting with its value and source."
 
 
+class WrongList(AgentError):
+    """The owner's list of commands does not fit, so none of it is run."""
+
+    exit_code = UNSAFE
+    hint = "See docs/rules.md, Commands that the machine's owner allows."
+
+
 class UnsafePath(AgentError):
     """A file, or a folder above it, that somebody else could change or put in another's place."""
 

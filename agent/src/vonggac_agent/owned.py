@@ -15,10 +15,11 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
 
+from vonggac_contract.facts import CouldNotLook, Reason
 from vonggac_contract.facts.commands import ENTRY_NAME
 from vonggac_contract.limits import KIB, MIB
 
-from .errors import AgentError, UnsafePath, WrongSetting
+from .errors import AgentError, WrongList
 from .safety import OTHERS_WRITE, check_above, check_path
 
 PATH: Final = Path("/etc/vonggac/commands.yaml")
@@ -26,7 +27,6 @@ ACCOUNT: Final = "vonggac-command"
 """Who runs an entry of root's agent, unless it says otherwise: an account that owns nothing."""
 MAX_BYTES: Final = 64 * KIB
 MAX_ENTRIES: Final = 64
-HINT: Final = "See `docs/rules.md`, what the owner of a machine lets rules ask."
 
 Output = Literal["none", "line", "text", "json", "key-value"]
 
@@ -57,7 +57,7 @@ class Account(NamedTuple):
 
 
 def read_list(path: Path | None = None) -> dict[str, Entry] | None:
-    """The owner's list (`PATH`) by name; None if there is none. Raises UnsafePath, WrongSetting: then nothing is run.
+    """The owner's list (`PATH`) by name; None if there is none. Raises UnsafePath, WrongList: then nothing is run.
 
     Only root and the user of this process may be able to change the file or a folder above it.
     """
@@ -69,18 +69,16 @@ def read_list(path: Path | None = None) -> dict[str, Entry] | None:
         with path.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
     except OSError as error:
-        raise WrongSetting(
-            "cannot read {path}: {reason}", hint=HINT, path=path, reason=error.strerror
-        ) from error
+        raise WrongList("cannot read {path}: {reason}", path=path, reason=error.strerror) from error
     if len(raw) > MAX_BYTES:
-        raise WrongSetting("{path} has over {limit} bytes", hint=HINT, path=path, limit=MAX_BYTES)
+        raise WrongList("{path} has over {limit} bytes", path=path, limit=MAX_BYTES)
     from .formats.documents import parse_yaml
 
     try:
         found = msgspec.convert(parse_yaml(raw.decode("utf-8")) or {}, dict[str, Entry])
         _check(found)
     except (ValueError, UnicodeDecodeError) as error:  # msgspec.ValidationError is one
-        raise WrongSetting("{path}: {error}", hint=HINT, path=path, error=error) from error
+        raise WrongList("{path}: {error}", path=path, error=error) from error
     return found
 
 
@@ -101,21 +99,20 @@ def _check(entries: dict[str, Entry]) -> None:
 
 
 def open_program(path: str) -> int:
-    """A descriptor of the program, so that what was looked at is what is run. Close it. Raises UnsafePath, OSError.
+    """A descriptor of the program, so that what was looked at is what is run. Close it.
 
-    Refused: what others could change or put in its place, a link, and what would give its own rights (setuid, setgid,
-    capabilities(7) of the file).
+    Refused: what others could change or put in its place, a link, and what would give rights of its own (setuid,
+    setgid, capabilities(7) of the file). Raises UnsafePath, CouldNotLook(permission-denied), OSError.
     """
     check_above(Path(path))
-    if not stat.S_ISREG(
-        os.lstat(path).st_mode
-    ):  # asked before opening, because opening a device can already act
-        raise UnsafePath("{path} is no regular file; a link is not followed", hint=HINT, path=path)
+    # Asked before opening, because opening a device can already act.
+    if not stat.S_ISREG(os.lstat(path).st_mode):
+        raise CouldNotLook(Reason.PERMISSION_DENIED, f"{path} is no regular file; a link is not followed")
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
         wrong = _wrong_with(os.fstat(fd), capable=_has_capabilities(fd))
         if wrong:
-            raise UnsafePath("{path} {wrong}", hint=HINT, path=path, wrong=wrong)
+            raise CouldNotLook(Reason.PERMISSION_DENIED, f"{path} {wrong}")
     except BaseException:
         os.close(fd)
         raise
@@ -142,7 +139,7 @@ def _has_capabilities(fd: int) -> bool:
 
 
 def account_of(entry: Entry) -> Account | None:
-    """Who runs the entry; None: this very process's user, who is not root. Raises AgentError: no such account.
+    """Who runs the entry; None: this very process's user, who is not root. Raises CouldNotLook.
 
     Root's agent takes the account of the entry, else `ACCOUNT`; anybody else's can only run things as himself.
     """
@@ -154,15 +151,14 @@ def account_of(entry: Entry) -> Account | None:
     try:
         found = pwd.getpwnam(name)
     except KeyError:
-        raise AgentError(
-            "there is no account {account}",
-            hint="As root: useradd --system --shell /usr/sbin/nologin {account}",
-            account=name,
+        raise CouldNotLook(
+            Reason.PERMISSION_DENIED,
+            f"there is no account {name}; as root: useradd --system --shell /usr/sbin/nologin {name}",
         ) from None
     if os.geteuid() == 0:
         return Account(found.pw_uid, found.pw_gid)
     if found.pw_uid != os.geteuid():
-        raise AgentError("only root can run it as {account}", hint=HINT, account=name)
+        raise CouldNotLook(Reason.PERMISSION_DENIED, f"only root can run it as {name}")
     return None
 
 

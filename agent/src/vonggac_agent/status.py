@@ -14,7 +14,7 @@ import msgspec
 from vonggac_contract.envelope import envelope_from_bytes
 from vonggac_contract.report import statement_from_envelope
 
-from . import VERSION, identity, rulebooks, skipped
+from . import VERSION, identity, owned, rulebooks, skipped
 from .errors import NotEnrolled
 from .identity import Identity
 from .messages import Said
@@ -27,7 +27,12 @@ from .state import open_state
 
 def status(settings: Settings, now: datetime) -> dict[str, Any]:
     """The builtins of `status --json`. Raises UnsafePath, StateDamaged, SpoolFailing."""
-    told: dict[str, Any] = {"agent_version": VERSION, "now": now, "enrolled": False}
+    told: dict[str, Any] = {
+        "agent_version": VERSION,
+        "now": now,
+        "enrolled": False,
+        "command_facts": owned.standing(),
+    }
     folder = open_state(settings.state_dir)
     told["state_dir"] = str(folder)
     try:
@@ -169,6 +174,8 @@ def problems(told: dict[str, Any]) -> list[Said]:
     offset = told["clock_offset_s"]
     if offset is not None and abs(offset) > 300:
         found.append(Said("this clock and the collector's differ by {seconds:.0f} s", seconds=offset))
+    if told["command_facts"]["refused"]:
+        found.append(Said("the list of commands is not used: {why}", why=told["command_facts"]["refused"]))
     if not told["rulebook"]["at_hand"]:
         found.append(Said("the rulebook the collector named is not here yet"))
     return found

@@ -56,6 +56,9 @@ TEXTS: Final[dict[str, str]] = {
     "replaced": "đã thay bằng báo cáo mới hơn",
     "spool: {unsent} to send, {refused} refused, {used} of {limit} bytes": "hàng chờ: {unsent} chờ gửi, {refused} bị "
     "từ chối, {used} trên {limit} byte",
+    "commands that rules may ask: {entries}": "các lệnh mà quy tắc được hỏi: {entries}",
+    "commands that rules may ask: off": "các lệnh mà quy tắc được hỏi: tắt",
+    "the list of commands is not used: {why}": "danh sách lệnh không được dùng: {why}",
     "last receipt: {at}": "biên nhận gần nhất: {at}",
     "this machine was never looked at": "máy này chưa được kiểm tra lần nào",
     "quarantined since {at}: {why}": "bị cách ly từ {at}: {why}",
@@ -235,6 +238,9 @@ TEXTS: Final[dict[str, str]] = {
     "names no field of {section} that can be withheld ({fields})": "không nêu đúng trường nào của {section} có thể giữ "
     "lại ({fields})",
     "{path} has {size} bytes; at most {limit} are read": "{path} dài {size} byte; chỉ đọc tối đa {limit}",
+    "{path} has over {limit} bytes": "{path} dài hơn {limit} byte",
+    "See docs/rules.md, Commands that the machine's owner allows.": "Xem docs/rules.md, mục về các lệnh mà chủ máy "
+    "cho phép.",
     "{path} is not YAML: {error}": "{path} không phải YAML: {error}",
     "{path} is a mapping of settings. Example: interval_s: 900": "{path} phải gồm các dòng tên: giá trị. Ví dụ: "
     "interval_s: 900",

@@ -19,12 +19,12 @@ from tests.unit.facts.roots import NOW
 from tests.unit.properties import thorough
 
 from vonggac_agent import owned
-from vonggac_agent.errors import AgentError, UnsafePath, WrongSetting
+from vonggac_agent.errors import UnsafePath, WrongList
 from vonggac_agent.facts import gather
 from vonggac_agent.facts.commands.command_output import MAX_VALUES, read
 from vonggac_agent.host import Host
 from vonggac_contract.errors import ContractError
-from vonggac_contract.facts import Fact, FactKey, Known, Reason, Unavailable
+from vonggac_contract.facts import CouldNotLook, Fact, FactKey, Known, Reason, Unavailable
 from vonggac_contract.facts.commands import CommandOutput, CommandValue
 
 ROOT = os.geteuid() == 0
@@ -355,7 +355,7 @@ def test_a_list_that_is_no_file_of_the_owner_turns_commands_off(owner: Owner, ki
 )
 def test_a_list_that_does_not_fit_is_refused_as_a_whole(owner: Owner, text: str) -> None:
     owner.list.write_bytes(text.encode("latin-1"))
-    with pytest.raises(WrongSetting, match=str(owner.list)):
+    with pytest.raises(WrongList, match=str(owner.list)):
         owned.read_list(owner.list)
     assert owner.refused().reason is Reason.PERMISSION_DENIED
 
@@ -368,5 +368,5 @@ def test_an_empty_list_allows_nothing_and_is_on(owner: Owner) -> None:
 
 @pytest.mark.skipif(ROOT, reason="root may be anybody")
 def test_who_is_not_root_runs_things_only_as_himself() -> None:
-    with pytest.raises(AgentError, match="only root can run it as root"):
+    with pytest.raises(CouldNotLook, match="only root can run it as root"):
         owned.account_of(owned.Entry(["/bin/true"], run_as="root"))

@@ -107,6 +107,13 @@ def _standing(told: dict[str, Any]) -> list[Said]:
                 limit=spool["limit_bytes"],
             )
         )
+    commands = told["command_facts"]
+    allowed = ", ".join(commands["entries"]) or Said("none")
+    lines.append(
+        Said("commands that rules may ask: {entries}", entries=allowed)
+        if commands["on"]
+        else Said("commands that rules may ask: off")
+    )
     if told.get("last_contact"):
         lines.append(Said("last receipt: {at}", at=told["last_contact"]))
     return lines

@@ -92,7 +92,7 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[CommandOutput, str]:
     except FileNotFoundError:
         raise CouldNotLook(Reason.NOT_INSTALLED, f"{entry.argv[0]} is not installed") from None
     except AgentError as error:
-        raise CouldNotLook(Reason.PERMISSION_DENIED, f"{error}; {error.hint}") from None
+        raise CouldNotLook(Reason.PERMISSION_DENIED, str(error)) from None
     try:
         status, printed = _run(host, name, entry, program, account)
     finally:
