@@ -1,8 +1,9 @@
 """Walks the ledger and checks what it claims: every signature, every link of every chain, and the audit log.
 
-It needs the ledger alone: public keys are in it, no secret is asked for, and nothing is written; so an auditor runs it
-on a copy. A chain may begin, or go on after a gap, behind reports that retention dropped: then the record of cuts has
-the digest that the first report after them names, and the audit log vouches for that record.
+It needs the ledger alone: machines' public keys are in it, no secret is asked for, and nothing is written; so an
+auditor runs it on a copy, with the collector's public key for the signatures of its checkpoints (`logged`). A chain
+may begin, or go on after a gap, behind reports that retention dropped: then the record of cuts has the digest that the
+first report after them names, and the audit log vouches for that record.
 What was made from envelopes is made again (`remaking`): each agent's newest look and current state, or every look and
 all of the history.
 """
@@ -22,6 +23,7 @@ from .ingest.quarters import QUARTER, newest_known
 from .ledger.interface import Ledger, Transaction
 from .ledger.rows import Envelope as Row
 from .ledger.rows import Look
+from .logged import Logged
 from .present import Asked, read_present
 from .present import wrong as wrong_now
 from .published import Done, Job, gaps, plan, wrong_above
@@ -48,7 +50,7 @@ class Verified(msgspec.Struct, frozen=True):
     """How much was checked, and what was wrong: of each chain the first fault only.
 
     `begin_later`: how many times a chain begins, or goes on, after reports that retention dropped. `unproven`: how many
-    agents were heard last by a late heartbeat, of which no envelope is kept.
+    agents were heard last by a late heartbeat, of which no envelope is kept. `checkpoints`: how many there are.
     """
 
     agents: int
@@ -57,6 +59,7 @@ class Verified(msgspec.Struct, frozen=True):
     audit_rows: int
     faults: list[Fault]
     unproven: int = 0
+    checkpoints: int = 0
 
 
 def verify_ledger(
@@ -68,11 +71,13 @@ def verify_ledger(
     whole: bool = False,
     now: datetime | None = None,
     seed: int = 0,
+    collector_key: bytes | None = None,
 ) -> Verified:
     """Check everything. `whole`: make every look again, not only the newest; every day's heartbeats, not three; every
     day's scores, not the newest's and one that `seed` draws.
 
     `again` opens the ledger in the other ones of `processes`; without it there are none. `now`: nothing is of later.
+    `collector_key`: of checkpoints; None leaves their signatures out.
     The chains are read in bulk while reports come in and shelves go; those that seem to have a fault are read again,
     each as it was at one moment.
     """
@@ -110,11 +115,17 @@ def verify_ledger(
         for agent in sorted(walk.suspects)
         if (f := _verify_chain(ledger, agent, trail, whole, now)) is not None
     ]
+    logged = Logged()
+    logged.check(ledger, trail, _cuts_of, collector_key)
+    named = {f.where.split()[1] for f in faults}
+    faults += [Fault(where, what) for where, what in logged.odd if named.isdisjoint(where.split())]
     with ledger.read() as tx:
         trail.read_on(tx)
     faults += scores
     faults += before if trail.fault is None else [*before, Fault(*trail.fault)]
-    return Verified(len(walk.heads), done, walk.begin_later, trail.number, faults, unproven)
+    return Verified(
+        len(walk.heads), done, walk.begin_later, trail.number, faults, unproven, logged.checkpoints
+    )
 
 
 def _scores(ledger: Ledger, jobs: list[Job], done: list[Done]) -> list[Fault]:

@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from vonggac_collector.holds import BEGINNING, add_hold, release_hold
@@ -61,6 +62,12 @@ def add_commands(commands: Commands) -> None:
         default=len(os.sched_getaffinity(0)),
         metavar="N",
         help="how many check signatures at once (default: one for each processor)",
+    )
+    check.add_argument(
+        "--collector-key",
+        type=Path,
+        metavar="FILE",
+        help="the collector's public key, PEM, for the signatures of checkpoints (default: that of the state folder)",
     )
     keep = room.add(
         "retention",
@@ -120,6 +127,7 @@ def _verify(args: argparse.Namespace) -> int:
     with opened(args) as (settings, ledger):
         told = _progress() if args.progress or sys.stderr.isatty() else None
         again = partial(open_by, settings)
+        key = proofs.collector_key(args.collector_key, settings)
         found = verify_ledger(
             ledger,
             processes=args.processes,
@@ -128,6 +136,7 @@ def _verify(args: argparse.Namespace) -> int:
             whole=args.whole,
             now=utc_now(),
             seed=secrets.randbits(32),
+            collector_key=key,
         )
     if args.json:
         show_json(found)
@@ -140,8 +149,11 @@ def _verify(args: argparse.Namespace) -> int:
             print(
                 f"{found.unproven} agents were heard last by a late heartbeat, of which no envelope is kept"
             )
+        if found.checkpoints and key is None:
+            print("signatures of checkpoints were not checked: that takes --collector-key FILE")
         print(
             f"{found.envelopes} reports of {found.agents} agents and {found.audit_rows} audit rows checked, "
+            f"{found.checkpoints} checkpoints, "
             f"{len(found.faults)} faults"
         )
     return REFUSED if found.faults else GOOD

@@ -8,9 +8,18 @@ from pathlib import Path
 
 from vonggac_collector.errors import Invalid
 from vonggac_collector.proofs import prove_growth, prove_report
-from vonggac_collector.state import load_key
+from vonggac_collector.settings import Settings
+from vonggac_collector.state import KEY_FILE, load_key
 from vonggac_contract.envelope import keyid_of
-from vonggac_contract.proof import MAX_PROOF_BYTES, Proof, proof_from_bytes, proof_to_bytes, public_key_to_pem
+from vonggac_contract.proof import (
+    MAX_KEY_BYTES,
+    MAX_PROOF_BYTES,
+    Proof,
+    proof_from_bytes,
+    proof_to_bytes,
+    public_key_to_pem,
+    public_keys_from_pem,
+)
 
 from .common import GOOD, Commands, opened
 
@@ -89,6 +98,16 @@ def _write(path: Path | None, proof: Proof) -> int:
     else:
         path.write_bytes(raw)
     return GOOD
+
+
+def collector_key(given: Path | None, settings: Settings) -> bytes | None:
+    """The public key of a PEM file, or of the state folder; None if neither is there."""
+    if given is not None:
+        with given.open("rb") as stream:
+            return public_keys_from_pem(stream.read(MAX_KEY_BYTES + 1))[0]
+    if not (settings.state_dir / KEY_FILE).exists():
+        return None
+    return load_key(settings.state_dir).public_key().public_bytes_raw()
 
 
 def _keys(args: argparse.Namespace) -> int:
