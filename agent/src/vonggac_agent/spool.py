@@ -246,6 +246,15 @@ class Spool:
         )
         return (int(found[0][0]), bytes(found[0][1])) if found else None
 
+    def receipted(self, chain: Chain, sequence: int) -> tuple[str, bytes, bytes | None] | None:
+        """Digest, receipt envelope, and the report's as long as it is kept, of a receipted link; None if it is none."""
+        found = self._database.rows(
+            "SELECT digest, receipt, envelope FROM link"
+            " WHERE agent_id = ? AND epoch = ? AND sequence = ? AND state = 'received'",
+            (*chain, sequence),
+        )
+        return (str(found[0][0]), bytes(found[0][1]), found[0][2]) if found else None
+
     def _links(self, where: str, values: tuple[Any, ...] = ()) -> list[Link]:
         question = f"SELECT {LINK_COLUMNS} FROM link WHERE {where}"  # noqa: S608 - `where` is written in this class
         return [link_of(row) for row in self._database.rows(question, values)]

@@ -246,6 +246,11 @@ TEXTS: Final[dict[str, str]] = {
     "interval_s: 900",
     "{path}: {name!r} takes a value or a list of values": "{path}: {name!r} nhận một giá trị hoặc một danh "
     "sách giá trị",
+    # Receipts for an auditor
+    "no receipt for report {number} of epoch {epoch} is kept here": "ở đây không giữ biên nhận nào cho báo cáo "
+    "{number} của kỳ đăng ký {epoch}",
+    "The receipts of the newest {kept} reports are kept; `vonggac-agent status` names the last report.": "Máy giữ biên "
+    "nhận của {kept} báo cáo mới nhất; `vonggac-agent status` cho biết báo cáo gần nhất.",
     # The system's reasons, as strerror(3) words them
     "No such file or directory": "không có tệp hay thư mục này",
     "Permission denied": "không có quyền truy cập",
@@ -267,6 +272,8 @@ TEXTS: Final[dict[str, str]] = {
     "Upgrade the older of the two sides.": "Hãy nâng cấp bên dùng bản cũ hơn.",
     "Check that the machine still holds the key it enrolled with.": "Kiểm tra xem máy còn giữ đúng khóa đã dùng khi "
     "đăng ký không.",
+    "Ask for the proof again; if it still fails, what it is about is not in the record that was signed.": "Hãy xin lại "
+    "bằng chứng; nếu vẫn không đạt thì điều được nêu không có trong sổ đã được ký.",
     "See docs/reference/facts.md for every declared fact.": "Xem docs/reference/facts.md để biết mọi dữ kiện đã khai "
     "báo.",
     "Name one of the rulebook's profiles.": "Hãy chọn một hồ sơ có trong bộ quy tắc.",

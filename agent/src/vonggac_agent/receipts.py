@@ -1,0 +1,46 @@
+"""Receipts that the spool keeps, as proof files. Reads the state folder without the lock, like `status`."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from vonggac_contract.envelope import envelope_from_bytes
+from vonggac_contract.proof import SCHEMA, Proof
+
+from . import identity
+from .errors import AgentError
+from .seal import Chain
+from .settings import Settings
+from .spool import FILE, KEPT_LINKS, Spool
+from .state import open_state
+
+
+def receipt_proof(settings: Settings, sequence: int | None, epoch: int | None) -> Proof:
+    """Of that report, or of the newest received one, of that epoch or the present one.
+
+    Raises AgentError if no receipt is kept, NotEnrolled, UnsafePath, StateDamaged, SpoolFailing.
+    """
+    folder = open_state(settings.state_dir)
+    enrolled = identity.read_identity(folder).enrolled
+    chain = Chain(enrolled.agent_id, epoch or enrolled.epoch)
+    found = None
+    if (folder / FILE).exists():
+        with closing(Spool(folder, max_bytes=settings.spool_bytes, read_only=True)) as spool:
+            if sequence is None:
+                sequence = (spool.last_receipt(chain) or (None,))[0]
+            found = None if sequence is None else spool.receipted(chain, sequence)
+    if found is None:
+        raise AgentError(
+            "no receipt for report {number} of epoch {epoch} is kept here",
+            hint="The receipts of the newest {kept} reports are kept; `vonggac-agent status` names the last report.",
+            number=sequence or "-",
+            epoch=chain.epoch,
+            kept=KEPT_LINKS,
+        )
+    digest, receipt, report = found
+    return Proof(
+        SCHEMA,
+        digest=digest,
+        envelope=None if report is None else envelope_from_bytes(report),
+        receipt=envelope_from_bytes(receipt),
+    )
