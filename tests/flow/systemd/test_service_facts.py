@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from typing import TypeVar
 
 import msgspec
@@ -85,6 +86,26 @@ def test_the_cage_hides_no_fact_and_changes_none(enrolled: Station, caged: dict[
     inside, outside = lasting(caged), lasting(look_by(enrolled.machine, "[Service]\n"))
     assert inside.keys() == outside.keys()
     assert {key: (inside[key], outside[key]) for key in inside if inside[key] != outside[key]} == {}
+
+
+@pytest.mark.parametrize(
+    ("capability", "lost"),
+    [
+        ("CAP_DAC_READ_SEARCH", "file.walk"),
+        ("CAP_SYS_PTRACE", "socket.listening"),
+        ("CAP_NET_ADMIN", "firewall.rules"),
+    ],
+)
+def test_each_capability_is_needed_to_see_something(
+    enrolled: Station, caged: dict[FactKey, Fact], capability: str, lost: str
+) -> None:
+    # What CAP_AUDIT_CONTROL is for, the kernel tells nobody in namespaces (netlink(7), NETLINK_AUDIT).
+    unit = enrolled.machine.run(AGENT, "service", "install", "--print").stdout
+    without = lasting(look_by(enrolled.machine, only_once(re.sub(rf"\b{capability}\b", "", unit))))
+    before = lasting(caged)
+    differ = {str(key) for key in before if before[key] != without[key]}
+    sys.stdout.write(f"{capability}: {sorted(differ)}\n")
+    assert lost in differ
 
 
 def test_ssh_settings_are_those_that_the_server_tells(enrolled: Station, caged: dict[FactKey, Fact]) -> None:
