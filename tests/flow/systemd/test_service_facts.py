@@ -13,8 +13,9 @@ from tests.flow.systemd.booted import Booted
 from tests.flow.systemd.product import AGENT, PREFIX
 from tests.flow.systemd.station import STATE, Station
 
-from vonggac_contract.facts import Fact, FactKey, Known
+from vonggac_contract.facts import Fact, FactKey, Known, Reason, Unavailable
 from vonggac_contract.facts.access import SshdEffective
+from vonggac_contract.facts.commands import CommandOutput
 from vonggac_contract.facts.logs import LoggingState
 from vonggac_contract.facts.packages import PackageInventory
 from vonggac_contract.facts.system import HostIdentity, KernelRunning, ServicesRunning, ServiceUnit, Sysctl
@@ -31,6 +32,17 @@ from vonggac_contract.snapshot import Snapshot, snapshot_to_bytes
 now = datetime.datetime.now(datetime.timezone.utc)
 found = facts.gather(host.Host(now=now), [FactKey(topic, tuple(words)) for topic, *words in json.load(sys.stdin)])
 sys.stdout.buffer.write(snapshot_to_bytes(Snapshot(now, "linux", found)))
+"""
+COMMANDS = """
+who: {argv: [/usr/local/sbin/who], output: text}
+hang: {argv: [/usr/bin/sleep, "60"], timeout_s: 1}
+"""
+WHO = r"""#!/bin/sh
+echo "$(id -un) $(id -Gn)"
+sed -n 's/^CapEff:[[:space:]]*0*\(.\)$/\1/p; s/^NoNewPrivs:[[:space:]]*//p' /proc/self/status
+for place in /usr/local/written /var/lib/vonggac-agent/written; do
+    (echo > "$place") 2> /dev/null && echo open || echo closed
+done
 """
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -106,6 +118,35 @@ def test_each_capability_is_needed_to_see_something(
     differ = {str(key) for key in before if before[key] != without[key]}
     sys.stdout.write(f"{capability}: {sorted(differ)}\n")
     assert lost in differ
+
+
+def test_commands_of_the_owner_run_inside_the_cage_as_an_account_of_their_own(enrolled: Station) -> None:
+    machine, here = enrolled.machine, "/etc/vonggac/commands.yaml"
+    machine.run("useradd", "--system", "--shell", "/usr/sbin/nologin", "vonggac-command")
+    machine.write("/usr/local/sbin/who", WHO, mode="0755")
+    machine.write(here, COMMANDS)
+    try:
+        unit = machine.run(AGENT, "service", "install", "--print").stdout
+        machine.write("/run/look.py", LOOK)
+        machine.write("/run/asked.json", json.dumps([["command.output", "who"], ["command.output", "hang"]]))
+        once = (
+            f"[Service]\nType=oneshot\nExecStart={PREFIX}/bin/python3 -I /run/look.py\n"
+            f"StandardInput=file:/run/asked.json\nStandardOutput=truncate:{STATE}/facts.json\nStandardError=journal"
+        )
+        machine.write("/run/systemd/system/one-look.service", only_once(unit).replace("[Service]", once))
+        machine.run("systemctl", "daemon-reload")
+        machine.run("systemctl", "start", "one-look")
+        facts = snapshot_from_value(json.loads(machine.run("cat", f"{STATE}/facts.json").stdout)).facts
+        left = machine.run("pgrep", "-u", "vonggac-command", check=False).stdout
+    finally:
+        machine.run("rm", "-f", here, f"{STATE}/facts.json", "/run/systemd/system/one-look.service")
+    said = value_of(facts[FactKey("command.output", ("who",))], CommandOutput)
+    # No right of its own, none to be had (no_new_privs), and nowhere to write.
+    assert (said.text or "").split("\n") == ["vonggac-command vonggac-command", "0", "1", "closed", "closed"]
+    hung = facts[FactKey("command.output", ("hang",))]
+    assert isinstance(hung, Unavailable)
+    assert hung.reason is Reason.TIMED_OUT
+    assert left == ""
 
 
 def test_ssh_settings_are_those_that_the_server_tells(enrolled: Station, caged: dict[FactKey, Fact]) -> None:

@@ -23,6 +23,7 @@ from vonggac_agent.errors import UnsafePath, WrongList
 from vonggac_agent.facts import gather
 from vonggac_agent.facts.commands.command_output import MAX_VALUES, read
 from vonggac_agent.host import Host
+from vonggac_agent.notes import Notes
 from vonggac_contract.errors import ContractError
 from vonggac_contract.facts import CouldNotLook, Fact, FactKey, Known, Reason, Unavailable
 from vonggac_contract.facts.commands import CommandOutput, CommandValue
@@ -225,6 +226,9 @@ def test_a_command_that_a_signal_ended_has_no_status(owner: Owner) -> None:
 def test_every_run_is_told_with_what_became_of_it(owner: Owner, capfd: pytest.CaptureFixture[str]) -> None:
     argv = [owner.program("exit 4"), "--secret=x"]
     owner.allow(*argv)
+    owner.look()
+    assert capfd.readouterr().err == ""  # by hand; the service tells its journal
+    owner.host = Host(now=NOW, notes=Notes(owner.folder))
     owner.look()
     (run,) = owner.host.commands
     assert (run.name, run.argv, run.exit_status, run.reason) == (

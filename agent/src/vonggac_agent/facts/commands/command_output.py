@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator
 from typing import Any, Final
 
+import msgspec
+
 from vonggac_contract import limits
 from vonggac_contract.facts import CouldNotLook, Reason
 from vonggac_contract.facts.commands import CommandOutput, CommandValue
@@ -140,5 +142,5 @@ def _run(
             reason,
         )
         host.commands.append(run)
-        log("info", "command-ran", name=name, argv=run.argv, exit_status=status, reason=reason,
-            duration_s=run.duration)  # fmt: skip
+        if host.notes is not None:  # a look of the service
+            log("info", "command-ran", **msgspec.to_builtins(run))
