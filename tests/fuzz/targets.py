@@ -25,7 +25,7 @@ from vonggac_agent.facts.packages import rpm, unpack
 from vonggac_agent.formats import assignments, blocks, directives, documents, ini, lines, words
 from vonggac_agent.tls import certificate, hello
 from vonggac_agent.untrusted import as_bytes, as_text
-from vonggac_contract import decode, envelope, snapshot
+from vonggac_contract import decode, envelope, proof, snapshot
 from vonggac_contract.errors import ContractError
 from vonggac_contract.facts import TOPICS, CouldNotLook
 from vonggac_rules import rulebook, source
@@ -162,6 +162,7 @@ TARGETS: Final[dict[str, Target]] = {
     "door:json": taking(decode, decode.bounded_json),
     "door:gzip": taking(decode, decode.unpack_gzip),
     "door:envelope": taking(envelope, envelope.envelope_from_bytes),
+    "door:proof": taking(proof, proof.proof_from_bytes),
     "door:snapshot": taking(snapshot, lambda d: snapshot.snapshot_from_value(decode.bounded_json(d))),
     "door:rulebook": taking(rulebook, rulebook.load_rulebook),
     "door:rule-yaml": taking(source, lambda d: source.parse_source(d, "fuzzed"), "no/such"),

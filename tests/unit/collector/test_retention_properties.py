@@ -1,5 +1,6 @@
 """Whatever is reported, held, released and let go at whatever times: current state and scores are those of a ledger
-that never dropped anything, nothing under a hold is lost, and every chain verifies. Both ledgers keep the same.
+that never dropped anything, nothing under a hold is lost, and every chain verifies, with checkpoints taken at any time.
+Both ledgers keep the same.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.collector.conftest import Desk, plant, sqlite_ledger
+from tests.unit.collector.conftest import KEY, Desk, plant, sqlite_ledger
 from tests.unit.collector.machines import Machine
 from tests.unit.collector.test_retention import MONTHS, scores
 
+from vonggac_collector.checkpoints import take_checkpoint
 from vonggac_collector.holds import add_hold, is_named, release_hold, windows
 from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.ledger.keeping import HoldKind
@@ -24,6 +26,7 @@ from vonggac_collector.ledger.memory import MemoryLedger
 from vonggac_collector.retention import retain
 from vonggac_collector.verification import verify_ledger
 
+PUBLIC = KEY.public_key().public_bytes_raw()
 BEGINNING = datetime(2027, 1, 1, tzinfo=UTC)
 PLACES = (("ha-noi/so-y-te", "hsyt"), ("hue/so-y-te", "hue-portal"), ("ha-noi/so-noi-vu", None))
 """Levels 3, 1, and none."""
@@ -40,6 +43,7 @@ STEPS = st.lists(
             st.tuples(st.just("hold"), st.integers(0, len(SUBJECTS) - 1), st.sampled_from([0, 30, 300])),
             st.tuples(st.just("release"), st.just(0), st.just(0)),
             st.tuples(st.just("retain"), st.just(0), st.just(0)),
+            st.tuples(st.just("sign"), st.just(0), st.just(0)),
         ),
     ),
     min_size=12,
@@ -84,6 +88,8 @@ class Side:
                 held = next((h.id for h in tx.keeping.holds() if h.released_at is None), None)
             if held is not None:
                 release_hold(self.ledger, held, "x", now=now, actor="test")
+        elif what == "sign":
+            take_checkpoint(self.ledger, KEY, now)
         elif self.retains:
             named = self.named(now)
             retain(self.ledger, MONTHS, now=now, actor="test")
@@ -128,7 +134,7 @@ def run(sides: list[Side], steps: list[tuple[int, tuple[str, int, Any]]]) -> Non
     for side in sides:
         assert side.said(now) == forever.said(now)
         for whole in (True, False):
-            assert verify_ledger(side.ledger, whole=whole).faults == []
+            assert verify_ledger(side.ledger, whole=whole, collector_key=PUBLIC).faults == []
         assert side.kept() <= forever.kept()
         assert side.kept() == sides[0].kept()
 

@@ -17,6 +17,7 @@ from tests.unit.contract.test_wire_golden import (
     AGENT_PUBLIC,
     COLLECTOR,
     COLLECTOR_PUBLIC,
+    FOLDER,
     NOW,
     STATEMENT,
 )
@@ -76,6 +77,13 @@ def test_a_whole_proof_says_who_sealed_what_when_it_was_received_and_where_it_li
     assert proved.sealed == (AGENT_ID, 1, 1)
     assert proved.receipt == RECEIPT
     assert (proved.number, proved.checkpoint, proved.grown_from) == (4, signed(11), 6)
+
+
+def test_the_golden_proof_is_proved_and_still_written_so() -> None:
+    raw = (FOLDER / "proof.v1.json").read_bytes()
+    proved = check_proof(proof_from_bytes(raw), COLLECTOR_PUBLIC, agent_key=AGENT_PUBLIC, kept=kept(6))
+    assert (proved.number, proved.grown_from) == (4, 6)
+    assert [*json.loads(raw)] == [*json.loads(proof_to_bytes(whole()))]
 
 
 def test_each_part_is_proved_by_itself() -> None:
