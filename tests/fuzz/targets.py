@@ -11,14 +11,16 @@ import lzma
 from collections.abc import Callable, Mapping
 from itertools import islice
 from types import CodeType, ModuleType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, get_args
 
 from tests.fuzz.machines import host_and_selector
 from tests.fuzz.reach import leads_to, of_module
 from tests.unit.facts.test_any_machine import OF_THIS_MACHINE, assert_fits
 
+from vonggac_agent import owned
 from vonggac_agent.facts import GATHERERS
 from vonggac_agent.facts.access import account_files
+from vonggac_agent.facts.commands import command_output
 from vonggac_agent.facts.logs import journald
 from vonggac_agent.facts.network import netfilter_tables
 from vonggac_agent.facts.packages import rpm, unpack
@@ -115,6 +117,14 @@ def _unpacked(data: bytes) -> None:
         assert len(part) <= unpack.PART_BYTES
 
 
+def _printed(data: bytes) -> None:
+    """The last byte says how what a command printed is read."""
+    forms = get_args(owned.Output)
+    command_output.read(0, data[:-1], forms[data[-1] % len(forms)] if data else forms[0])
+
+
+PRINTED: Final = (b"", b"17\n\1", b"a\nb\n\2", b'{"a/": [1, true, null, {"b": "c"}]}\3', b"a = 1\nb: c\n\4")
+"""What commands print, one of each form."""
 PACKED: Final = (
     gzip.compress(b"Package: a\n") + b"\0",
     lzma.compress(b"Package: a\n") + b"\1",
@@ -158,6 +168,9 @@ TARGETS: Final[dict[str, Target]] = {
     "format:xml": reading(documents, documents.parse_xml),
     **{name: raw(getattr(module, function)) for name, (module, function) in RAW.items()},
     "bytes:packed": raw(_unpacked, PACKED)._replace(functions=of_module(unpack)),
+    "bytes:command-output": raw(_printed, PRINTED)._replace(
+        functions=leads_to(command_output.read, (command_output.__name__,))
+    ),
     "text:escapes": reading(documents, _reversible),
     "door:json": taking(decode, decode.bounded_json),
     "door:gzip": taking(decode, decode.unpack_gzip),

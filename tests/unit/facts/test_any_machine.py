@@ -19,8 +19,8 @@ from vonggac_agent.facts import GATHERERS
 from vonggac_contract import limits
 from vonggac_contract.facts import TOPICS, CouldNotLook
 
-OF_THIS_MACHINE = {"socket.listening", "tls.listener", "file.walk"}
-"""Topics that ask the kernel for what no imagined machine has."""
+OF_THIS_MACHINE = {"socket.listening", "tls.listener", "file.walk", "command.output"}
+"""Topics that ask the kernel, or this machine's owner, for what no imagined machine has."""
 TOPIC_NAMES = sorted(set(GATHERERS) - OF_THIS_MACHINE)
 WORDS = (
     "[", "]", "{", "}", "(", ")", "<", ">", ";", ":", ",", "=", "#", "\"", "'", "\\", "/", "|", "*", "!", "@",
