@@ -10,10 +10,14 @@ import threading
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Final
+
+import structlog
 
 from vonggac_collector import rulebooks
 from vonggac_collector.app import create_app
 from vonggac_collector.auth.passwords import make_password
+from vonggac_collector.background import Background
 from vonggac_collector.board import BoardMaker
 from vonggac_collector.checkpoints import Notary
 from vonggac_collector.errors import Busy, SettingsError
@@ -30,7 +34,7 @@ from vonggac_collector.rulebooks import Shelf
 from vonggac_collector.score.parameters import load_parameters
 from vonggac_collector.server import listening, make_server
 from vonggac_collector.settings import MAX_WORKERS, Settings, load_settings, sources
-from vonggac_collector.state import alone_in, load_key, make_state, write_secret
+from vonggac_collector.state import KEY_FILE, alone_in, load_key, make_state, write_secret
 from vonggac_collector.structure import NewUnit, add_units
 from vonggac_rules.builtin import default_rulebook_bytes
 
@@ -38,6 +42,7 @@ from .common import GOOD, Commands, actor, open_by, opened, show_json, show_tabl
 
 _INIT_S = 60.0
 """An init is done within seconds; the rest is patience."""
+_LOG: Final = structlog.get_logger("vonggac.work")
 
 
 def add_commands(commands: Commands) -> None:
@@ -197,11 +202,15 @@ def _work_with(settings: Settings, ledger: Ledger) -> None:
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        notary = Notary(ledger, load_key(settings.state_dir), utc_now)
-        for thread in (worker, consumer, keeper, notary):
+        threads: list[Background] = [worker, consumer, keeper]
+        if (settings.state_dir / KEY_FILE).exists():
+            threads.append(Notary(ledger, load_key(settings.state_dir), utc_now))
+        else:
+            _LOG.warning("this worker takes no checkpoints: its state folder has no key to sign them with")
+        for thread in threads:
             thread.start()
         stop.wait()
-        for thread in (notary, keeper, consumer, worker):
+        for thread in reversed(threads):
             thread.stop()
 
 
