@@ -27,6 +27,8 @@ ACCOUNT: Final = "vonggac-command"
 """Who runs an entry of root's agent, unless it says otherwise: an account that owns nothing."""
 MAX_BYTES: Final = 64 * KIB
 MAX_ENTRIES: Final = 64
+SHEBANG_BYTES: Final = 256
+"""Of a script's first line, execve(2) reads no more."""
 
 Output = Literal["none", "line", "text", "json", "key-value"]
 
@@ -102,8 +104,21 @@ def open_program(path: str) -> int:
     """A descriptor of the program, so that what was looked at is what is run. Close it.
 
     Refused: what others could change or put in its place, a link, and what would give rights of its own (setuid,
-    setgid, capabilities(7) of the file). Raises UnsafePath, CouldNotLook(permission-denied), OSError.
+    setgid, capabilities(7) of the file); of a script its interpreter too. Raises UnsafePath,
+    CouldNotLook(permission-denied), OSError.
     """
+    fd = _open_trusted(path)
+    try:
+        begin = os.pread(fd, SHEBANG_BYTES, 0)
+        if begin.startswith(b"#!") and (words := begin[2:].split(b"\n")[0].split()):
+            os.close(_open_trusted(os.path.realpath(os.fsdecode(words[0]))))
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _open_trusted(path: str) -> int:
     check_above(Path(path))
     # Asked before opening, because opening a device can already act.
     if not stat.S_ISREG(os.lstat(path).st_mode):

@@ -291,6 +291,17 @@ def test_a_program_that_others_could_change_or_that_has_rights_of_its_own_is_not
 
 
 @pytest.mark.hostile
+def test_a_script_whose_interpreter_others_could_change_is_not_run(owner: Owner) -> None:
+    interpreter = Path(owner.program("echo ran", name="interpreter"))
+    script = owner.program(f"#!{interpreter} -x\n")
+    os.close(owned.open_program(script))
+    interpreter.chmod(0o777)
+    owner.allow(script)
+    assert f"{interpreter} may be written by others" in owner.refused().detail
+    assert owner.host.commands == []
+
+
+@pytest.mark.hostile
 def test_what_was_looked_at_is_what_is_run(owner: Owner) -> None:
     path = Path(owner.program("echo good"))
     fd = owned.open_program(str(path))
