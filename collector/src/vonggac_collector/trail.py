@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -22,6 +22,7 @@ from .ledger.interface import Transaction
 from .ledger.rows import AuditRow, Placement
 from .remaking import Epoch
 from .retention import DROPPED, DROPPING, all_cuts, cuts_digest, month_after
+from .rulebooks import PUBLISHED, odd_rulebooks
 from .structure import ADDED as SYSTEM_ADDED
 from .structure import PLACED, said_of, said_of_system
 
@@ -32,6 +33,14 @@ _FIRST: Final = 2
 """The criticality that an enrolment gives."""
 Odd = tuple[str, str]
 """Where something is not as it was written, and what."""
+
+
+class Named(NamedTuple):
+    """The same. `also`: where else something of the kind is."""
+
+    where: str
+    what: str
+    also: tuple[str, ...] = ()
 
 
 class Trail:
@@ -51,16 +60,19 @@ class Trail:
         self._tokens: dict[str, tuple[str, str | None, bool]] = {}
         self._systems: dict[str, tuple[datetime, str]] = {}
         self._places: dict[str, dict[datetime, str | Noted]] = {}
+        self._rulebooks: dict[str, tuple[datetime, str]] = {}
+        self._unsaid_until: datetime | None = None
         self._reads: dict[str, Callable[[AuditRow], None]] = {
             DROPPING: self._dropping,
             DROPPED: lambda row: self.dropping.discard(row.subject),
             NOTED: self._noted,
             QUARANTINED: self._quarantined,
-            CREATED: lambda row: self._tokens.update({row.subject: token_place(row)}),
+            CREATED: self._created,
             ADDED: lambda row: self._held.update({row.subject: row.detail}),
             RELEASED: lambda row: self._released.add(row.subject),
+            PUBLISHED: lambda row: self._rulebooks.update({row.subject: (row.at, row.detail)}),
             SYSTEM_ADDED: lambda row: self._systems.update({row.subject: (row.at, row.detail)}),
-            PLACED: lambda row: self._places.setdefault(row.subject, {}).update({row.at: row.detail}),
+            PLACED: self._placed,
         }
 
     def read_on(self, tx: Transaction) -> None:
@@ -92,12 +104,33 @@ class Trail:
         if row.subject not in self._places:
             self._places[row.subject] = {said.at: said}
 
+    def _created(self, row: AuditRow) -> None:
+        place = token_place(row)
+        if not self._tokens:
+            # Earlier releases let systems be added, and hosts be placed, without a row that says so.
+            self._unsaid_until = None if place[2] else FAR
+        self._tokens[row.subject] = place
+        if place[2]:
+            self._says_all(row.at)
+
+    def _placed(self, row: AuditRow) -> None:
+        self._places.setdefault(row.subject, {})[row.at] = row.detail
+        self._says_all(row.at)
+
+    def _says_all(self, at: datetime) -> None:
+        if self._unsaid_until == FAR:
+            self._unsaid_until = at
+
+    def _unsaid(self, at: datetime) -> bool:
+        """Whether what came to be then may have no row: its release wrote none."""
+        return self._unsaid_until is not None and at < self._unsaid_until
+
     def _quarantined(self, row: AuditRow) -> None:
         epochs = self._epochs.get(row.subject)
         if epochs and epochs[-1].quarantined_at is None:
             epochs[-1] = msgspec.structs.replace(epochs[-1], quarantined_at=row.at)
 
-    def odd(self, tx: Transaction) -> list[Odd]:
+    def odd(self, tx: Transaction) -> list[Named]:
         """What is not as the log says. Of the moment that was read to; nothing if the log is not whole itself."""
         if self.fault is not None:
             return []
@@ -105,21 +138,22 @@ class Trail:
             *self._odd_cuts(tx),
             *self._odd_keys(tx),
             *self._odd_holds(tx),
+            *first_of("rulebook {}", odd_rulebooks(tx, self._rulebooks, FAR)),
             *first_of("system {}", self._odd_systems(tx)),
             *first_of("host {}", self._odd_hosts(tx)),
         ]
 
-    def _odd_cuts(self, tx: Transaction) -> list[Odd]:
+    def _odd_cuts(self, tx: Transaction) -> list[Named]:
         if cuts_digest(all_cuts(tx)) == self._cuts:
             return []
-        return [("the record of cuts", "is not what the audit log says that retention left")]
+        return [Named("the record of cuts", "is not what the audit log says that retention left")]
 
-    def _odd_holds(self, tx: Transaction) -> list[Odd]:
+    def _odd_holds(self, tx: Transaction) -> list[Named]:
         """Legal holds are those that people added, as they added them."""
         odd = odd_holds(tx, self._held, self._released)
-        return [(f"legal hold {identifier}", odd[identifier]) for identifier in sorted(odd)]
+        return [Named(f"legal hold {identifier}", odd[identifier]) for identifier in sorted(odd)]
 
-    def _odd_keys(self, tx: Transaction) -> list[Odd]:
+    def _odd_keys(self, tx: Transaction) -> list[Named]:
         """Every key is its agent's by an enrolment, and every enrolment's key is there.
 
         So an agent that was deleted with all it had is missed, as are reports signed anew with a key put beside theirs,
@@ -127,13 +161,14 @@ class Trail:
         """
         held = tx.agents.every_key()
         sound = {keyid: agent for keyid, (agent, key) in held.items() if keyid_of(key) == keyid}
-        faults: list[Odd] = []
+        faults: list[Named] = []
         for here, there, what in (
             (sound, self._enrolled, "is not enrolled by any row of the audit log"),
             (self._enrolled, sound, "was enrolled, says the audit log, and is not there as it was"),
         ):
-            odd = {f"{here[k]} {k}": f"its key {k[:16]}… {what}" for k in here if there.get(k) != here[k]}
-            faults += [(where.rpartition(" ")[0], told) for where, told in first_of("agent {}", odd)]
+            odd = {f"{here[k]} key {k}": f"its key {k[:16]}… {what}" for k in here if there.get(k) != here[k]}
+            for found in first_of("agent {}", odd):
+                faults.append(found._replace(where=found.where.partition(" key ")[0]))
         return faults
 
     def _odd_systems(self, tx: Transaction) -> dict[str, str]:
@@ -142,6 +177,8 @@ class Trail:
         left = dict(self._systems)
         for system, since, until in tx.tree.levels_ever():
             found = (system.created_at, said_of_system(system))
+            if system.id not in self._systems and self._unsaid(since):
+                continue
             if left.pop(system.id, None) != found or since != system.created_at or until is not None:
                 odd[system.id] = f"its {found[1]} from {since.isoformat()} on is by no row of the audit log"
         return odd | dict.fromkeys(left.keys() - odd, "was added, says the audit log, and has no level")
@@ -156,6 +193,8 @@ class Trail:
             follows = ends.get(host, place.since) == place.since
             ends[host] = until
             said = left.get(host, {}).pop(place.since, None)
+            if said is None and follows and self._unsaid(place.since):
+                continue
             if said is None or not self._says(said, place) or not follows:
                 when = place.since.isoformat()
                 odd.setdefault(
@@ -184,9 +223,9 @@ class Trail:
         return place.system == system or not known
 
 
-def first_of(where: str, odd: Mapping[str, str]) -> Iterable[Odd]:
-    """The first of them, with how many more there are."""
+def first_of(where: str, odd: Mapping[str, str]) -> Iterable[Named]:
+    """The first of them, with how many more there are, and which."""
     if odd:
-        first = min(odd)
-        more = f"; so are {len(odd) - 1} more" if len(odd) > 1 else ""
-        yield where.format(first), odd[first] + more
+        first, *others = sorted(odd)
+        more = f"; so are {len(others)} more" if others else ""
+        yield Named(where.format(first), odd[first] + more, tuple(where.format(other) for other in others))

@@ -209,7 +209,7 @@ def test_an_audit_log_that_lost_its_end_with_enrolments_in_it_is_named(desk: Des
     for number in range(1, end + 1):
         edit(desk.ledger, "audit", {"number": number}, None)
     faults = verify_ledger(desk.ledger).faults
-    assert [f.where.split()[0] for f in faults] == ["agent", "system", "host"]
+    assert [f.where.split()[0] for f in faults] == ["agent", "rulebook", "system", "host"]
     assert faults[0].what.endswith("… is not enrolled by any row of the audit log; so are 1 more")
 
 
