@@ -93,6 +93,30 @@ def test_tokens_of_an_earlier_release_say_no_system(desk: Desk, machine: Machine
     assert len(faults(desk)) == 1
 
 
+def test_what_an_earlier_release_put_there_without_a_row_is_no_fault_and_what_this_one_puts_is(
+    desk: Desk, machine: Machine
+) -> None:
+    """Of a ledger whose first token names no system: only from the first row on that does, everything has its row."""
+    with desk.ledger.read() as tx:
+        before = next(r for r in tx.trail.walk(0, 100) if r.action == "token-created")
+    earlier = Placement(machine.agent_id, "ha-noi/so-y-te", "hsyt", 3, None, NOW + HOUR)
+    later = msgspec.structs.replace(earlier, criticality=1, since=NOW + 3 * HOUR)
+    with desk.ledger.write() as tx:
+        tx.tree.place(earlier)
+        (known, *_) = tx.tree.systems(NOW)
+        tx.tree.add_system(msgspec.structs.replace(known, id="earlier"))
+    assert {f.where for f in faults(desk)} == {f"host {machine.agent_id}", "system earlier"}
+    rewrite(desk.ledger, before.number, before.detail.replace("system hsyt, ", ""))
+    assert faults(desk) == []
+    with desk.ledger.write() as tx:
+        place_host(tx, msgspec.structs.replace(earlier, criticality=2, since=NOW + 2 * HOUR), "test")
+    assert faults(desk) == []
+    with desk.ledger.write() as tx:
+        tx.tree.place(later)
+        tx.tree.add_system(msgspec.structs.replace(known, id="later", created_at=later.since))
+    assert {f.where for f in faults(desk)} == {f"host {machine.agent_id}", "system later"}
+
+
 def rewrite(ledger: Any, number: int, detail: str) -> None:
     """The log from that row on anew, with another detail there."""
     with ledger.read() as tx:
