@@ -8,8 +8,9 @@ from pathlib import Path
 
 import yaml
 from prometheus_client import generate_latest
-from tests.unit.collector.conftest import NOW
+from tests.unit.collector.conftest import KEY, NOW
 
+from vonggac_collector.checkpoints import take_checkpoint
 from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.ledger.rows import DeadLetter
 from vonggac_collector.ledger.standings import Round
@@ -39,6 +40,7 @@ def test_what_is_alerted_on_is_what_the_metrics_say(ledger: Ledger) -> None:
     metrics.observe("POST", 503, 0.1)
     with ledger.write() as tx:
         tx.standings.end_round(Round(NOW - timedelta(seconds=7), 1))
+    take_checkpoint(ledger, KEY, NOW)
     assert "vonggac_standings_age_seconds 7.0" in generate_latest(metrics.registry).decode()
     told = re.findall(r"^(vonggac_\w+)", generate_latest(metrics.registry).decode(), re.MULTILINE)
     assert "vonggac_index_oldest_seconds" in named
