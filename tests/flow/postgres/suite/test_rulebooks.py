@@ -1,0 +1,3 @@
+"""tests/unit/collector/test_rulebooks.py on PostgreSQL."""
+
+from tests.unit.collector.test_rulebooks import *  # noqa: F403
