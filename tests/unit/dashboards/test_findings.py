@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from html import unescape
 
+import msgspec
 import pytest
 from fastapi import FastAPI
 from hypothesis import given, settings
@@ -19,10 +20,13 @@ from tests.unit.dashboards.test_pages import LARGEST, shown_text, weight
 from vonggac_collector.index.asked import TooMany
 from vonggac_collector.search.fields import FIELDS
 from vonggac_collector.search.query import KINDS
+from vonggac_collector.search.results import FoundRow
 from vonggac_collector.search.syntax import MESSAGES, Unfit, read
+from vonggac_collector.views import UnitLink
 from vonggac_dashboards.app import mount
+from vonggac_dashboards.language import language
 from vonggac_dashboards.pages.findings import corrections
-from vonggac_dashboards.pages.found import COLUMNS
+from vonggac_dashboards.pages.found import COLUMNS, cells
 from vonggac_dashboards.search_words import EXAMPLES, UNFIT
 from vonggac_dashboards.search_words import FIELDS as FIELD_WORDS
 
@@ -109,6 +113,24 @@ def test_a_head_sorts_and_sorts_the_other_way_round(browser: TestClient) -> None
     cell = r"data-head=\"Phiên bản\"><bdi>([^<]*)<"
     assert re.findall(cell, rising)[0].startswith("0.1")
     assert max(re.findall(cell, falling)[:3]).startswith("2.1")
+
+
+def test_a_silent_machine_is_marked_beside_its_score_and_since_when_it_was_last_heard() -> None:
+    heard = {"score": 86.0, "looked": "2026-11-20T03:00:00Z", "silent": False}
+    silent = heard | {"silent": True, "silent-since": "2026-11-22T03:00:00Z"}
+    row = FoundRow("1", "1", "may-1", UnitLink("vn", "Việt Nam", "Viet Nam", True), True, heard)
+    names = [name for name, _ in COLUMNS["hosts"]]
+    score, looked = names.index("score"), names.index("looked")
+    shown = cells(language("vi"), "hosts", row)
+    assert "86,0" in shown[score].content
+    assert "Im lặng" not in shown[score].content + shown[looked].content
+    assert "20/11/2026" in shown[looked].content
+    shown = cells(language("vi"), "hosts", msgspec.structs.replace(row, fields=silent))
+    assert shown[score].numeric
+    assert all("Im lặng" in shown[n].content for n in (score, looked))
+    assert "86,0" in shown[score].content
+    assert "22/11/2026" in shown[looked].content
+    assert "20/11/2026" not in shown[looked].content
 
 
 def test_the_export_is_of_what_is_shown(browser: TestClient) -> None:

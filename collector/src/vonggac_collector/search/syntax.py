@@ -3,7 +3,8 @@
     word "several words" field:value -field:value field:a,b field:start* field:>1 field:1..9
 
 Terms stand beside each other and all have to hold; a comma means or, a minus before a term means not. In quotation
-marks every sign stands for itself; \\" and \\\\ are a mark and a backslash in them. docs/search.md says it to readers.
+marks every sign stands for itself; \\" and \\\\ are a mark and a backslash in them. Where a number may have tenths, a
+comma with one digit after it has them, as in Vietnam. docs/search.md says it to readers.
 """
 
 from __future__ import annotations
@@ -65,6 +66,9 @@ MESSAGES: Final[dict[Code, str]] = {
 _FIELD: Final = re.compile(r"([A-Za-z][A-Za-z-]*):")
 _RELATION: Final = re.compile(r"<=|>=|<|>")
 _BETWEEN: Final = re.compile(r"(.*[^.])\.\.([^.].*)")
+_WHOLE: Final = re.compile(r"(?:^|\.\.)[0-9]+$", re.ASCII)
+_TENTH: Final = re.compile(r",([0-9])(?![0-9])", re.ASCII)
+"""A number that has no tenths yet, and what gives it some."""
 _QUOTES: Final = '"“”„'
 """Telephones write the curved ones by themselves."""
 _TO_QUOTE: Final = re.compile(rf"[\s,\\{_QUOTES}]|^[<>]|\*$|\.\.|^$")
@@ -140,6 +144,11 @@ def kinds_of(field: str) -> list[Kind]:
     return [k for k in KINDS if field in FIELDS[k]]
 
 
+def has_tenths(field: str) -> bool:
+    """Whether people write its numbers with a decimal."""
+    return any(FIELDS[kind][field].tenths for kind in kinds_of(field))
+
+
 def nearest(given: str, among: Sequence[str]) -> list[str]:
     """All of them, those most like the given one first."""
     close = get_close_matches(given[:60], among, n=3, cutoff=0.5)
@@ -194,6 +203,9 @@ class _Reader:
         if self._quoted():
             return "", [self._quote()]
         value = self._bare("," + _QUOTES)
+        while has_tenths(field) and _WHOLE.search(value) and (tenth := _TENTH.match(self._text, self.at)):
+            self.at = tenth.end()
+            value += f".{tenth[1]}" + self._bare("," + _QUOTES)
         relation, values = _hidden_relation(value)
         if "" in values or _RELATION.match(value):
             known = next(FIELDS[k][field].values for k in kinds_of(field))
@@ -241,12 +253,14 @@ def _written(part: Part) -> str:
     minus = "-" if part.negated else ""
     if not part.field:
         return minus + (_in_quotes(part.values[0]) if part.exact else part.values[0])
-    values = [_in_quotes(v) if _TO_QUOTE.search(v) else v for v in part.values]
+    first, *others = [_in_quotes(v) if _TO_QUOTE.search(v) else v for v in part.values]
+    if has_tenths(part.field):
+        others = [_in_quotes(v) if _TENTH.match(f",{v}") else v for v in others]
     if part.relation == "..":
         return f"{minus}{part.field}:{'..'.join(part.values)}"
     if part.relation == "*":
         return f"{minus}{part.field}:{part.values[0]}*"
-    return f"{minus}{part.field}:{part.relation}{','.join(values)}"
+    return f"{minus}{part.field}:{part.relation}{','.join([first, *others])}"
 
 
 def _in_quotes(text: str) -> str:

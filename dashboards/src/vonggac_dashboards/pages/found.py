@@ -94,14 +94,12 @@ def cells(language: Language, kind: Kind, row: FoundRow) -> list[Cell]:
 def _cell(language: Language, kind: Kind, name: str, row: FoundRow) -> Cell:
     made = _SPECIAL.get(name)
     if made is not None:
-        return Cell(made(language, row), wide=name in _WIDE)
+        return Cell(made(language, row), name in _NUMBERS, name in _WIDE)
     value = row.fields.get(name)
     if value is None:
         return Cell(Markup.escape(NOTHING), kind != "ports" and name in _NUMBERS)
     if isinstance(value, bool):
         return Cell(Markup.escape(language.gettext("yes") if value else language.gettext("no")))
-    if isinstance(value, float):
-        return Cell(Markup.escape(number(language, value, 1)), numeric=True)
     if isinstance(value, int):
         text = str(value) if name in ("port", "uid") else number(language, value)
         return Cell(Markup.escape(text), numeric=name in _NUMBERS)
@@ -159,10 +157,20 @@ def _time(name: str) -> Callable[[Language, FoundRow], Markup]:
 
 
 def _looked(language: Language, row: FoundRow) -> Markup:
-    looked = _time("looked")(language, row)
     if not row.fields.get("silent"):
-        return looked
-    return mark(language, "unknown", language.gettext("Silent")) + Markup(" ") + looked
+        return _time("looked")(language, row)
+    return _silent(language) + _time("silent-since")(language, row)
+
+
+def _score(language: Language, row: FoundRow) -> Markup:
+    """It is that of the last look: of a machine that fell silent it counts nothing any more."""
+    value = row.fields.get("score")
+    shown = Markup.escape(number(language, value, 1) if isinstance(value, float) else NOTHING)
+    return _silent(language) + shown if row.fields.get("silent") else shown
+
+
+def _silent(language: Language) -> Markup:
+    return mark(language, "unknown", language.gettext("Silent")) + Markup(" ")
 
 
 def _reach(language: Language, row: FoundRow) -> Markup:
@@ -191,6 +199,7 @@ _SPECIAL: Final[dict[str, Callable[[Language, FoundRow], Markup]]] = {
     "system": _system,
     "since": _time("since"),
     "looked": _looked,
+    "score": _score,
     "expires": _time("expires"),
     "reach": _reach,
     "port": _port,
