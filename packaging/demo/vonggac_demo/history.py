@@ -152,8 +152,9 @@ def extend(
                         raise RuntimeError(f"a sample envelope was refused: {answer.code}")
             progress("reports", done, len(jobs))
     maker = BoardMaker(ledger, Shelf(ledger), load_parameters())
-    days = [day for day in range((now - after).days + 1) if after + timedelta(days=day) < now]
-    for done, day in enumerate(days, 1):
-        rollup.publish_day(ledger, rollup.day_of(after + timedelta(days=day)), now, maker=maker)
-        progress("scores", done, len(days))
+    first = rollup.day_of(after)
+    days = (rollup.day_of(now) - first).days + 1
+    for day in range(days):
+        rollup.publish_day(ledger, first + timedelta(days=day), now, maker=maker)
+        progress("scores", day + 1, days)
     return members
