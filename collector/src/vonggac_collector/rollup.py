@@ -19,7 +19,7 @@ import structlog
 from .background import Background
 from .board import BoardMaker
 from .errors import Busy, StoreFailed
-from .ledger.interface import Ledger
+from .ledger.interface import Ledger, Transaction
 from .ledger.rows import DailyScore
 from .ledger.standings import Head
 from .rounds import Keeper, portions
@@ -34,6 +34,8 @@ VIETNAM: Final = timezone(timedelta(hours=7), "Asia/Ho_Chi_Minh")
 _DEBOUNCE_S: Final = 5.0
 _AT_LEAST: Final = timedelta(minutes=5)
 """Looks grow old without anything being written, and scores with them."""
+_KEPT: Final = timedelta(days=28)
+"""What is of then, retention keeps at every level."""
 _REST: Final = 4
 """Times as long as the work took is rested after it."""
 _LOG: Final = structlog.get_logger("vonggac.rollup")
@@ -63,16 +65,22 @@ def publish_day(
 
 
 def publish(ledger: Ledger, day: date, made: Sequence[DailyScore], now: datetime) -> None:
-    """Write a day's scores. What is only later, and the same, is left as it is until the day has ended."""
+    """Write a day's scores. What is only later, and the same, is left as it is until the day has ended; what is of a
+    later moment, by a clock that was ahead, is not.
+    """
     with ledger.write() as tx:
-        there = {(r.kind, r.id): _said(r) for r in tx.scores.day(day)}
-        differs = [r for r in made if there.get((r.kind, r.id)) != _said(r)]
+        there = {(r.kind, r.id): r for r in tx.scores.day(day)}
+        differs = [r for r in made if _differs(there.get((r.kind, r.id)), r)]
         written = list(made) if now >= end_of(day) else differs
         tx.scores.put(written)
         if differs:
             # Telling the index is a change of the ledger, so what does not differ is not told.
             since = min(r.as_of for r in written)
             tx.outbox.add("scores", [f"{day.isoformat()}/{since.isoformat()}"], now)
+
+
+def _differs(there: DailyScore | None, made: DailyScore) -> bool:
+    return there is None or _said(there) != _said(made) or there.as_of > made.as_of
 
 
 def _said(row: DailyScore) -> tuple[object, ...]:
@@ -131,12 +139,15 @@ def rows_of(heads: Iterable[Head], as_of: datetime, day: date, parameters: int) 
 def publish_missing(ledger: Ledger, keeper: Keeper, now: datetime) -> int:
     """Keep and publish every day from the newest published one to today; returns how many days these were.
 
-    The newest is published once more: it may have been published before it ended.
+    The newest is published once more: it may have been published before it ended. So are those right before it that
+    were not published at their end: a clock was ahead then.
     """
+    today = day_of(now)
     with ledger.read() as tx:
         newest = tx.scores.newest_day()
-    today = day_of(now)
-    day = today if newest is None else min(newest, today)
+        day = today if newest is None else min(newest, today)
+        while today - day < _KEPT and _ended_unpublished(tx, day - timedelta(days=1)):
+            day -= timedelta(days=1)
     published = 0
     while day <= today:
         as_of = min(now, end_of(day))
@@ -145,6 +156,12 @@ def publish_missing(ledger: Ledger, keeper: Keeper, now: datetime) -> int:
         day += timedelta(days=1)
         published += 1
     return published
+
+
+def _ended_unpublished(tx: Transaction, day: date) -> bool:
+    """Whether what was published under the day, as its root's score says, is not of its end."""
+    root = [u.code for u in tx.tree.units(end_of(day))[:1]]
+    return any(r.as_of != end_of(day) for r in tx.scores.day(day, root))
 
 
 class Worker(Background):
