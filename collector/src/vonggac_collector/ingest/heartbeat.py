@@ -62,7 +62,8 @@ def _keep(tx: Transaction, beat: Heartbeat, raw: bytes, now: datetime) -> bool:
         if not heard:
             tx.heartbeats.add_late(LateHeartbeat(beat.agent_id, beat.epoch, beat.counter, looked_at, now))
         return not heard
-    if row is not None and (row.epoch, row.counter) >= (beat.epoch, beat.counter):
+    # Not the higher counter: that of a machine set back to a snapshot begins anew.
+    if row is not None and row.looked_at >= looked_at:
         if heard:
             return False
         kept = HeartbeatDay(

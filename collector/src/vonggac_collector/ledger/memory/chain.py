@@ -149,7 +149,12 @@ class MemoryHeartbeats:
         self._store.heartbeats[row.agent, row.day] = row
 
     def add_late(self, row: rows.LateHeartbeat) -> None:
-        self._store.late.setdefault((row.agent, row.epoch, row.counter), row)
+        there = [r for r in self._store.late.values() if (r.agent, r.epoch) == (row.agent, row.epoch)]
+        if row.looked_at in [r.looked_at for r in there]:
+            return
+        if row.counter in [r.counter for r in there]:
+            row = msgspec.structs.replace(row, counter=max(r.counter for r in there) + 1)
+        self._store.late[row.agent, row.epoch, row.counter] = row
 
     def recent(self, until: date, agents: Sequence[str] | None = None) -> list[tuple[str, date, bytes]]:
         days: dict[str, list[rows.HeartbeatDay]] = {}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Final
 
+import msgspec
 import sqlalchemy as sa
 
 from vonggac_collector.instants import from_microseconds
@@ -58,13 +59,15 @@ class SqlHeartbeats:
         together.of(self._connection).ahead[("day", row.day), row.agent] = row
 
     def add_late(self, row: rows.LateHeartbeat) -> None:
-        here = sa.select(late_heartbeats.c.counter).where(
-            late_heartbeats.c.agent == row.agent,
-            late_heartbeats.c.epoch == row.epoch,
-            late_heartbeats.c.counter == row.counter,
+        there = sa.select(late_heartbeats.c.counter, late_heartbeats.c.looked_at).where(
+            late_heartbeats.c.agent == row.agent, late_heartbeats.c.epoch == row.epoch
         )
-        if self._connection.execute(here).first() is None:
-            self._connection.execute(late_heartbeats.insert(), plain(row))
+        looks = {r.counter: r.looked_at for r in self._connection.execute(there)}
+        if row.looked_at in looks.values():
+            return
+        if row.counter in looks:
+            row = msgspec.structs.replace(row, counter=max(looks) + 1)
+        self._connection.execute(late_heartbeats.insert(), plain(row))
 
     def recent(self, until: date, agents: Sequence[str] | None = None) -> list[tuple[str, date, bytes]]:
         names, known = ("agent", "day", "mask"), heartbeats.c.day <= until
