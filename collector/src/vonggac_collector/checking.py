@@ -22,7 +22,7 @@ from .ingest.reading import read_report
 from .ledger.interface import Ledger
 from .ledger.rows import Envelope as Row
 from .ledger.rows import Look
-from .present import Asked, read_present
+from .present import Asked, odd, read_present
 from .present import wrong as wrong_now
 from .published import Done, Job, maker_of, work_out
 from .remaking import Lists, wrong_look, wrong_row
@@ -75,12 +75,12 @@ def _check(batch: Batch) -> set[str]:
 
 
 def suspects_of(batch: Batch, lists: Lists, ledger: Ledger) -> set[str]:
-    """The agents with which something is wrong; what is kept of those that ended is read, some at one moment."""
+    """The agents with which something is wrong, or odd; what is kept of those that ended is read, some at a time."""
     found = {c.row.agent for c in batch.claims if wrong(c, lists)}
     for start in range(0, len(batch.ended), _AT_ONCE):
         with ledger.read() as tx:
             some = [(a.agent, read_present(tx, a)) for a in batch.ended[start : start + _AT_ONCE]]
-        found |= {agent for agent, present in some if present is None or wrong_now(present, lists)}
+        found |= {agent for agent, p in some if p is None or wrong_now(p, lists) or odd(p)}
     return found
 
 

@@ -1,7 +1,8 @@
 """What is kept of an agent's heartbeats, held against their envelopes and against the audit log. Pure.
 
 Of each day there is the newest envelope, signed: who adds a day needs one of that day. The other quarters of its mask,
-and late heartbeats, keep none: only that they could have come is asked for.
+and late heartbeats, keep none: only that they could have come is asked for. What an honest collector has as well whose
+clock was ahead for a while, or whose machine was set back to a snapshot, is no fault but told (`odd_times`).
 """
 
 from __future__ import annotations
@@ -36,6 +37,25 @@ def wrong_heard(present: Present, epochs: list[Epoch]) -> str:
     rows: list[HeartbeatDay | LateHeartbeat] = [*present.days, *present.late]
     if {r.epoch for r in rows} - {e.number for e in epochs}:
         return "it has heartbeats of an epoch in which it was not enrolled"
+    for late in present.late:
+        if late.received_at - late.looked_at <= LATE:
+            return f"the heartbeat of {_when(late)} is kept as late and was not"
+    of = {e.number: e for e in epochs}
+    for day in present.days:
+        found = _of_day(present, present.keys.get(of[day.epoch].keyid), day)
+        if found:
+            return f"the heartbeats of {day.day}: {found}"
+    return ""
+
+
+def odd_times(present: Present, epochs: list[Epoch]) -> str:
+    """What an agent's heartbeats have of times at which they should not have come; "" if nothing.
+
+    A collector whose clock was ahead, and was corrected, has them of before an enrolment of then, of after a quarantine
+    that came later, and of the future. Earlier releases kept, of a machine that was set back to a snapshot, the
+    envelope with the highest counter, not the newest.
+    """
+    rows: list[HeartbeatDay | LateHeartbeat] = [*present.days, *present.late]
     ends = {a.number: b.since for a, b in pairwise(epochs)}
     for epoch in epochs:
         over = [t for t in (ends.get(epoch.number), epoch.quarantined_at, present.now) if t is not None]
@@ -43,14 +63,10 @@ def wrong_heard(present: Present, epochs: list[Epoch]) -> str:
         for row in rows:
             if row.epoch == epoch.number and not epoch.since - _SLACK <= row.received_at <= until + _SLACK:
                 return f"the heartbeat of {_when(row)} came when epoch {row.epoch} had not begun, or was over"
-    for late in present.late:
-        if late.received_at - late.looked_at <= LATE:
-            return f"the heartbeat of {_when(late)} is kept as late and was not"
-    of = {e.number: e for e in epochs}
     for day in present.days:
-        found = _of_day(present, present.keys.get(of[day.epoch].keyid), epochs[0].since, day)
-        if found:
-            return f"the heartbeats of {day.day}: {found}"
+        what = _odd_quarters(day, epochs[0].since) if epochs else ""
+        if what:
+            return f"the heartbeats of {day.day}: {what}"
     return ""
 
 
@@ -58,7 +74,7 @@ def _when(row: HeartbeatDay | LateHeartbeat) -> str:
     return row.looked_at.isoformat(timespec="seconds")
 
 
-def _of_day(present: Present, key: bytes | None, enrolled_at: datetime, row: HeartbeatDay) -> str:
+def _of_day(present: Present, key: bytes | None, row: HeartbeatDay) -> str:
     if key is None:
         return "the key of that epoch is missing"
     try:
@@ -72,18 +88,14 @@ def _of_day(present: Present, key: bytes | None, enrolled_at: datetime, row: Hea
         return "the envelope of the newest is another heartbeat's"
     if looked_at != row.looked_at or looked_at.date() != row.day or row.received_at - looked_at > LATE:
         return "the newest is of another time than its envelope says"
-    return _wrong_mask(row, enrolled_at) or _wrong_report(present, beat)
-
-
-def _wrong_mask(row: HeartbeatDay, enrolled_at: datetime) -> str:
-    """Each heartbeat that came in time was received within LATE of its look, so the newest looks no earlier than LATE
-    before any other.
-    """
-    newest = quarter_of(row.looked_at)
-    if len(row.mask) != len(NO_QUARTERS) or not has_quarter(row.mask, newest):
+    if len(row.mask) != len(NO_QUARTERS) or not has_quarter(row.mask, quarter_of(row.looked_at)):
         return "the quarter of the newest is not marked"
+    return _wrong_report(present, beat)
+
+
+def _odd_quarters(row: HeartbeatDay, enrolled_at: datetime) -> str:
     bits = int.from_bytes(row.mask, "little")
-    if bits.bit_length() - 1 > newest + LATE // QUARTER:
+    if bits.bit_length() - 1 > quarter_of(row.looked_at) + LATE // QUARTER:
         return "quarters after the newest are marked"
     first = (bits & -bits).bit_length()
     ended = datetime.combine(row.day, time(), UTC) + first * QUARTER

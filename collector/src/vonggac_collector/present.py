@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Final
 
 import msgspec
 
-from .heard import wrong_heard
+from .heard import odd_times, wrong_heard
 from .ledger.interface import Transaction
 from .remaking import Epoch, Lists, Place, Present, wrong_present
 
@@ -19,7 +19,10 @@ _DAYS: Final = 3
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """An agent, and what was read of it and of the audit log already. `whole`: read all of its looks and heartbeats."""
+    """An agent, and what was read of it and of the audit log already. `whole`: read all of its looks and heartbeats.
+
+    `now`: the clock by which nothing is of later, if that counts.
+    """
 
     agent: str
     cuts: list[Place]
@@ -27,7 +30,7 @@ class Asked(msgspec.Struct, frozen=True):
     dropping: Collection[str]
     kept_since: datetime | None
     whole: bool
-    now: datetime | None
+    now: Callable[[], datetime] | None
 
 
 def read_present(tx: Transaction, asked: Asked) -> Present | None:
@@ -65,7 +68,8 @@ def read_present(tx: Transaction, asked: Asked) -> Present | None:
         keys=tx.agents.keys(agent.id),
         days=tx.heartbeats.days(agent.id, _END if whole else _DAYS),
         late=tx.heartbeats.late(agent.id, _END if whole else _DAYS),
-        now=asked.now,
+        # Last: the machine lives while this is read.
+        now=None if asked.now is None else asked.now(),
     )
 
 
@@ -73,3 +77,8 @@ def wrong(present: Present, lists: Lists) -> str:
     """What is wrong with what is kept of an agent; "" if nothing is. Pure."""
     heard = "" if present.epochs is None else wrong_heard(present, present.epochs)
     return wrong_present(present, lists) or heard
+
+
+def odd(present: Present) -> str:
+    """What is told of it though it is no fault; "" if nothing is. Pure."""
+    return "" if present.epochs is None else odd_times(present, present.epochs)

@@ -34,6 +34,8 @@ Months = Mapping[int, int]
 DROPPING: Final = "shelf-dropping"
 DROPPED: Final = "shelf-dropped"
 """Actions in the audit log: what lies on the shelf counts as gone; nothing lies there any more."""
+FORGOTTEN: Final = "heartbeats-forgotten"
+"""Likewise, of the level that is its subject: heartbeats of before the moment that is its detail may be gone."""
 _SHELF: Final = re.compile(r"(\d{4})-(\d{2})-L([1-5])")
 _PAST: Final = re.compile(PAST.format("([1-5])"))
 _PAGE: Final = 500
@@ -129,7 +131,7 @@ def retain(
     dropped = [_drop(ledger, shelf, level, months, now, actor) for shelf, level in shelves]
     # Where a shelf is made before it is used, one that nothing ever lay on goes as well: nothing to tell of.
     dropped = [d for d in dropped if d.envelopes or d.held]
-    heartbeats = _forget_heartbeats(ledger, months, now)
+    heartbeats = _forget_heartbeats(ledger, months, now, actor)
     longest = kept_since(now, max(months.values()))
     with ledger.write() as tx:
         tx.keeping.forget_letters(longest)
@@ -246,22 +248,29 @@ def _drop(ledger: Ledger, shelf: str, level: int, months: Months, now: datetime,
     return Dropped(shelf, size.envelopes, size.looks, size.changes, held)
 
 
-def _forget_heartbeats(ledger: Ledger, months: Months, now: datetime) -> int:
-    """By the level that each host's system has now; returns how many rows that were."""
+def _forget_heartbeats(ledger: Ledger, months: Months, now: datetime, actor: str) -> int:
+    """By the level that each host's system has now; returns how many rows that were.
+
+    A row of the audit log says so, of each level, in the transaction that does it first.
+    """
     with ledger.read() as tx:
         levels, named = _levels(tx, now), windows(tx, now)
     alike: dict[tuple[int, tuple[str, ...]], list[str]] = {}
     for agent, level in levels.items():
         alike.setdefault((level, tuple(h.id for h in named.get(agent, ()))), []).append(agent)
-    forgotten = 0
+    forgotten, told = 0, set[int]()
     for (level, _), agents in alike.items():
+        since = kept_since(now, months[level])
         for start in range(0, len(agents), _PAGE):
             with ledger.write() as tx:
-                forgotten += tx.keeping.forget_heartbeats(
-                    agents[start : start + _PAGE],
-                    kept_since(now, months[level]),
-                    named.get(agents[0], ()),
+                gone = tx.keeping.forget_heartbeats(
+                    agents[start : start + _PAGE], since, named.get(agents[0], ())
                 )
+                if gone and level not in told:
+                    audit.record(tx, now, actor, FORGOTTEN, f"L{level}", since.isoformat())
+            if gone:
+                told.add(level)
+                forgotten += gone
     return forgotten
 
 

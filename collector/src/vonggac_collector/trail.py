@@ -21,7 +21,7 @@ from .ingest.report import QUARANTINED
 from .ledger.interface import Transaction
 from .ledger.rows import AuditRow, Placement
 from .remaking import Epoch
-from .retention import DROPPED, DROPPING, all_cuts, cuts_digest, month_after
+from .retention import DROPPED, DROPPING, FORGOTTEN, all_cuts, cuts_digest, month_after
 from .rulebooks import PUBLISHED, odd_rulebooks
 from .structure import ADDED as SYSTEM_ADDED
 from .structure import PLACED, said_of, said_of_system
@@ -52,6 +52,8 @@ class Trail:
         self.dropping: set[str] = set()
         self.kept_since: datetime | None = None
         """What was received from then on was not dropped; None if nothing ever was."""
+        self.whole_since: datetime | None = None
+        """Likewise of heartbeats as well, so that scores can be worked out."""
         self._epochs: dict[str, list[Epoch]] = {}
         self._enrolled: dict[str, str] = {}
         self._held: dict[str, str] = {}
@@ -65,6 +67,7 @@ class Trail:
         self._reads: dict[str, Callable[[AuditRow], None]] = {
             DROPPING: self._dropping,
             DROPPED: lambda row: self.dropping.discard(row.subject),
+            FORGOTTEN: lambda row: self._let_go(datetime.fromisoformat(row.detail)),
             NOTED: self._noted,
             QUARANTINED: self._quarantined,
             CREATED: self._created,
@@ -95,7 +98,11 @@ class Trail:
         self.dropping.add(row.subject)
         if (month := month_after(row.subject)) is not None:
             self.kept_since = max(month, self.kept_since or month)
+            self._let_go(month)
         self._cuts = str(msgspec.json.decode(row.detail).get("cuts"))
+
+    def _let_go(self, before: datetime) -> None:
+        self.whole_since = max(before, self.whole_since or before)
 
     def _noted(self, row: AuditRow) -> None:
         said = noted(row)

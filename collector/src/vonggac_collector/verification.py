@@ -25,8 +25,9 @@ from .ledger.rows import Envelope as Row
 from .ledger.rows import Look
 from .logged import Logged
 from .present import Asked, read_present
+from .present import odd as odd_now
 from .present import wrong as wrong_now
-from .published import Done, Job, gaps, plan, wrong_above
+from .published import Done, Job, odd_days, plan, wrong_above, wrong_rows
 from .remaking import Lists, Place
 from .retention import all_cuts
 from .trail import FAR, Trail, first_of
@@ -36,7 +37,8 @@ _TOGETHER: Final = 200
 _WORTH: Final = 2_000
 """From so many on, processes gain more than the half second that each takes to begin."""
 Progress = Callable[[int, int], None]
-"""Is told how many envelopes of how many are done."""
+"""Is told how many of how many are done."""
+Clock = Callable[[], datetime]
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -54,6 +56,7 @@ class Verified(msgspec.Struct, frozen=True):
 
     `begin_later`: how many times a chain begins, or goes on, after reports that retention dropped. `unproven`: how many
     agents were heard last by a late heartbeat, of which no envelope is kept. `checkpoints`: how many there are.
+    `notes`: what an honest ledger may have as well. `left_out`: of how many days no score can be worked out again.
     """
 
     agents: int
@@ -63,6 +66,8 @@ class Verified(msgspec.Struct, frozen=True):
     faults: list[Fault]
     unproven: int = 0
     checkpoints: int = 0
+    notes: list[Fault] = []
+    left_out: int = 0
 
 
 def verify_ledger(
@@ -71,16 +76,18 @@ def verify_ledger(
     processes: int = 1,
     again: Again | None = None,
     progress: Progress | None = None,
+    scored: Progress | None = None,
     whole: bool = False,
-    now: datetime | None = None,
+    now: Clock | None = None,
     seed: int = 0,
     collector_key: bytes | None = None,
 ) -> Verified:
     """Check everything. `whole`: make every look again, not only the newest; every day's heartbeats, not three; every
     day's scores, not the newest's and one that `seed` draws.
 
-    `again` opens the ledger in the other ones of `processes`; without it there are none. `now`: nothing is of later.
-    `collector_key`: of checkpoints; None leaves their signatures out.
+    `again` opens the ledger in the other ones of `processes`; without it there are none. `now`: nothing is of later;
+    the clock is read as often as the ledger is. `collector_key`: of checkpoints; None leaves their signatures out.
+    `progress` is told of envelopes, `scored` of daily scores, some hundreds of hosts at a time.
     The chains are read in bulk while reports come in and shelves go; those that seem to have a fault are read again,
     each as it was at one moment.
     """
@@ -98,9 +105,9 @@ def verify_ledger(
         total, unproven = tx.chain.total(), len(_unproven(tx))
         # What a rulebook says of a day is asked only of one that is what was published.
         unfit = trail.fault or any(odd.where.startswith("rulebook ") for odd in before)
-        jobs = [] if unfit else plan(tx, trail.kept_since, whole=whole, seed=seed)
-        absent = {str(day): "are missing" for day in gaps(tx.scores.days())}
-        before += [Fault(*odd) for odd in first_of("scores of {}", absent)]
+        moment = None if now is None else now()
+        jobs, left_out = plan(tx, trail.whole_since, whole=whole, seed=seed, now=moment)
+        before += [Fault(*odd) for odd in first_of("scores of {}", odd_days(tx))]
     pool = None
     if processes > 1 and again is not None and total >= _WORTH:
         pool = ProcessPoolExecutor(processes, get_context("spawn"), begin, (lists.packed, again))
@@ -111,15 +118,17 @@ def verify_ledger(
             done += len(batch.claims)
             if progress is not None and batch.claims:
                 progress(done, max(done, total))
-        scores = _scores(ledger, jobs, list(worked_out(jobs, trail.kept_since, ledger, pool)))
+        scores = _scores(ledger, [] if unfit else jobs, trail, pool, scored)
     finally:
         if pool is not None:
             pool.shutdown(cancel_futures=True)
+    odd: dict[str, str] = {}
     faults = [
         f
         for agent in sorted(walk.suspects)
-        if (f := _verify_chain(ledger, agent, trail, whole, now)) is not None
+        if (f := _verify_chain(ledger, agent, trail, whole, now, odd)) is not None
     ]
+    notes = [Fault(*first) for first in first_of("agent {}", odd)]
     logged = Logged()
     logged.check(ledger, trail, _cuts_of, collector_key)
     named = {f.where.split()[1] for f in faults}
@@ -128,19 +137,31 @@ def verify_ledger(
         trail.read_on(tx)
     faults += scores
     faults += before if trail.fault is None else [*before, Fault(*trail.fault)]
-    return Verified(
-        len(walk.heads), done, walk.begin_later, trail.number, faults, unproven, logged.checkpoints
-    )
+    counts = (unproven, logged.checkpoints, notes, left_out)
+    return Verified(len(walk.heads), done, walk.begin_later, trail.number, faults, *counts)
 
 
-def _scores(ledger: Ledger, jobs: list[Job], done: list[Done]) -> list[Fault]:
+def _scores(
+    ledger: Ledger, jobs: list[Job], trail: Trail, pool: ProcessPoolExecutor | None, told: Progress | None
+) -> list[Fault]:
     """What is wrong with published scores: of each day the first, with how many more there are."""
+    done: list[Done] = []
+    for one in worked_out(jobs, trail.whole_since, ledger, pool):
+        done.append(one)
+        if told is not None:
+            told(len(done), len(jobs))
     found: list[Fault] = []
     for day in sorted({job.day for job in jobs}):
-        of_day = [d for job, d in zip(jobs, done, strict=True) if job.day == day]
-        odd = {f"{kind} {i}": what for d in of_day for (kind, i), what in d.odd.items()}
+        of_day = [(job, d) for job, d in zip(jobs, done, strict=True) if job.day == day]
         with ledger.read() as tx:
-            odd |= {f"{kind} {i}": what for (kind, i), what in wrong_above(tx, day, of_day).items()}
+            # Retention may have run meanwhile.
+            trail.read_on(tx)
+            if trail.whole_since is not None and max(d.as_of for _, d in of_day) < trail.whole_since:
+                continue
+            asked = {code for job, _ in of_day for code in job.units}
+            wrong = [d.odd for _, d in of_day]
+            wrong += [wrong_rows(tx, day), wrong_above(tx, day, [d for _, d in of_day], asked)]
+        odd = {f"{kind} {i}": what for some in wrong for (kind, i), what in some.items()}
         found += [Fault(*first) for first in first_of("{}", odd)]
     return found
 
@@ -199,7 +220,7 @@ class _Links:
 class _Walk:
     """All chains, in bulk. `suspects`: agents whose chain has to be looked at by itself."""
 
-    def __init__(self, tx: Transaction, trail: Trail, whole: bool, now: datetime | None) -> None:
+    def __init__(self, tx: Transaction, trail: Trail, whole: bool, now: Clock | None) -> None:
         self.heads = {a.id: (a.head_sequence, a.head_digest) for a in tx.agents.all()}
         self.suspects: set[str] = set()
         self.begin_later = 0
@@ -267,9 +288,9 @@ def _key(row: Row | Look) -> tuple[str, int, int, str]:
 
 
 def _verify_chain(
-    ledger: Ledger, agent: str, trail: Trail, whole: bool, now: datetime | None
+    ledger: Ledger, agent: str, trail: Trail, whole: bool, now: Clock | None, notes: dict[str, str]
 ) -> Fault | None:
-    """One chain, as it is at one moment: its first fault."""
+    """One chain, as it is at one moment: its first fault. If there is none, what is odd is put into `notes`."""
     with ledger.read() as tx:
         trail.read_on(tx)
         cuts = _cuts_of(tx, agent)
@@ -298,6 +319,8 @@ def _verify_chain(
         if not what and whole and looks:
             what = f"the look of report {min(looks)[2]} of epoch {min(looks)[1]} has no envelope"
         what = what or wrong_now(present, lists)
+        if not what and (told := odd_now(present)):
+            notes[agent] = told
     return Fault(f"agent {agent}", what) if what else None
 
 

@@ -115,7 +115,8 @@ def test_what_was_published_and_what_was_worked_out_are_told(country: Country) -
     country.edit(row, {"score": 1_000_000})
     (fault,) = country.faults()
     assert fault.where == f"unit {row.id}"
-    assert fault.what.startswith(f"its published score 1000000, worked out {row.score} on {row.day}")
+    assert row.score is not None
+    assert fault.what.startswith(f"its published score 100, worked out {row.score / 10_000:g}")
 
 
 def test_the_newest_day_and_one_that_is_drawn_are_worked_out_and_all_of_them_by_whole(

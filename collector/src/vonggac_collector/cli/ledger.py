@@ -125,16 +125,17 @@ def _add_holds(holds: Commands) -> None:
 
 def _verify(args: argparse.Namespace) -> int:
     with opened(args) as (settings, ledger):
-        told = _progress() if args.progress or sys.stderr.isatty() else None
+        told = args.progress or sys.stderr.isatty()
         again = partial(open_by, settings)
         key = proofs.collector_key(args.collector_key, settings)
         found = verify_ledger(
             ledger,
             processes=args.processes,
             again=again,
-            progress=told,
+            progress=_progress("reports") if told else None,
+            scored=_progress("portions of daily scores") if told else None,
             whole=args.whole,
-            now=utc_now(),
+            now=utc_now,
             seed=secrets.randbits(32),
             collector_key=key,
         )
@@ -143,6 +144,14 @@ def _verify(args: argparse.Namespace) -> int:
     else:
         for fault in found.faults:
             print(f"{inert(fault.where)}: {inert(fault.what)}")
+        if any(fault.also for fault in found.faults):
+            print("--json names those that are only counted here")
+        for note in found.notes:
+            print(f"note: {inert(note.where)}: {inert(note.what)}: a clock that was ahead, or a forgery")
+        if found.left_out:
+            print(
+                f"{found.left_out} days of scores cannot be worked out again: retention, or other parameters"
+            )
         if found.begin_later:
             print(f"{found.begin_later} chains begin, or go on, after reports that retention dropped")
         if found.unproven:
@@ -159,7 +168,7 @@ def _verify(args: argparse.Namespace) -> int:
     return REFUSED if found.faults else GOOD
 
 
-def _progress() -> Progress:
+def _progress(what: str) -> Progress:
     began = told_at = time.monotonic()
 
     def tell(done: int, total: int) -> None:
@@ -168,7 +177,7 @@ def _progress() -> Progress:
         if now - told_at >= _TOLD_EVERY_S or done == total:
             told_at = now
             rate = done / max(now - began, 0.001)
-            print(f"{done} of {total} reports, {rate:.0f} a second", file=sys.stderr)
+            print(f"{done} of {total} {what}, {rate:.0f} a second", file=sys.stderr)
 
     return tell
 

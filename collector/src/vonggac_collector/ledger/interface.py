@@ -175,7 +175,9 @@ class Heartbeats(Protocol):
         """`first`: the day has no row yet."""
 
     def add_late(self, row: rows.LateHeartbeat) -> None:
-        """Nothing if that counter is there already."""
+        """Nothing if a look of that moment is there already. A counter that is taken is of a machine which was set back
+        to a snapshot: another one is given, since nothing is asked of it.
+        """
 
     def recent(self, until: date, agents: Sequence[str] | None = None) -> list[tuple[str, date, bytes]]:
         """Of each of the agents, or of all, the masks of its newest three days up to `until`."""
@@ -231,7 +233,8 @@ class Scores(Protocol):
         """Those of the units, or all, of systems as well."""
 
     def newest_day(self) -> date | None: ...
-    def days(self) -> list[date]: ...
+    def versions(self) -> dict[date, tuple[int, int]]:
+        """Every day that has any, in order, with the lowest and the highest version of parameters of its scores."""
 
 
 class People(Protocol):

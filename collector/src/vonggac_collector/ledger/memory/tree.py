@@ -145,5 +145,8 @@ class MemoryScores:
     def newest_day(self) -> date | None:
         return max((s.day for s in self._store.scores.values()), default=None)
 
-    def days(self) -> list[date]:
-        return sorted({s.day for s in self._store.scores.values()})
+    def versions(self) -> dict[date, tuple[int, int]]:
+        found: dict[date, set[int]] = {}
+        for s in self._store.scores.values():
+            found.setdefault(s.day, set()).add(s.parameters)
+        return {day: (min(of), max(of)) for day, of in sorted(found.items())}

@@ -301,6 +301,7 @@ class SqlScores:
     def newest_day(self) -> date | None:
         return self._connection.execute(sa.select(sa.func.max(scores_daily.c.day))).scalar()
 
-    def days(self) -> list[date]:
-        query = sa.select(scores_daily.c.day).distinct().order_by(scores_daily.c.day)
-        return list(self._connection.execute(query).scalars())
+    def versions(self) -> dict[date, tuple[int, int]]:
+        day, of = scores_daily.c.day, scores_daily.c.parameters
+        query = sa.select(day, sa.func.min(of), sa.func.max(of)).group_by(day).order_by(day)
+        return {on: (lowest, highest) for on, lowest, highest in self._connection.execute(query)}
