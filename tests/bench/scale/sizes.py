@@ -28,7 +28,7 @@ from vonggac_collector.state import load_key
 
 from . import asking, taking, telling
 from .kept import Place
-from .making import put_trends
+from .making import empty_outbox, put_trends
 from .options import Options
 from .traffic import Traffic
 from .world import World, alone, resident, world
@@ -56,6 +56,7 @@ def measured(place: Place, chosen: Options) -> Iterator[Figure]:
     if "round" in chosen.parts:
         yield from rounds(found, chosen)
     if {"pages", "lag"} & set(chosen.parts):
+        settle(found)
         yield from served(found, chosen)
     if "verify" in chosen.parts:
         yield from verified(place)
@@ -116,6 +117,14 @@ def _timed(work: Callable[[], object]) -> Round:
     work()
     rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return Round(time.perf_counter() - wall, time.process_time() - cpu, rss)
+
+
+def settle(found: World) -> None:
+    """A round in which nearly everybody came back happens once in a country's life: search is not told of it here."""
+    with closing(open_ledger(found.place.url)) as ledger:
+        now = datetime.now(UTC)
+        Keeper(ledger, BoardMaker(ledger, Shelf(ledger), load_parameters())).round(now)
+        empty_outbox(ledger, now)
 
 
 def served(found: World, chosen: Options) -> Iterator[Figure]:
