@@ -196,12 +196,14 @@ STUBBORN = {
 @pytest.mark.parametrize("name", STUBBORN)
 def test_what_does_not_end_is_ended_with_all_it_started(owner: Owner, name: str) -> None:
     before = set(os.listdir("/proc/self/fd"))
+    # What other tests left running in this process is theirs, such as multiprocessing's tracker of resources.
+    others = psutil.Process().children(recursive=True)
     owner.allow(owner.program(STUBBORN[name]), timeout_s=1)
     began = time.monotonic()
     assert owner.refused().reason is Reason.TIMED_OUT
     assert time.monotonic() - began < 3
     assert set(os.listdir("/proc/self/fd")) == before
-    assert psutil.Process().children(recursive=True) == []
+    assert set(psutil.Process().children(recursive=True)) <= set(others)
     (run,) = owner.host.commands
     assert (run.reason, run.exit_status, run.truncated) == ("timed-out", None, False)
     assert 1 <= run.duration < 3
