@@ -69,7 +69,8 @@ def ship(machine: Machine, client: httpx.Client, acknowledged: dict[str, bytes],
             if answer.status_code == 200:
                 acknowledged[machine.receipt(answer.content).digest] = answer.content
                 unsent.pop(0)
-    except httpx.TransportError:
+    except (httpx.TransportError, RuntimeError):
+        # The second is what a client says that `Program.kill` closed between two requests.
         return
 
 
