@@ -62,8 +62,8 @@ def _keep(tx: Transaction, beat: Heartbeat, raw: bytes, now: datetime) -> bool:
         if not heard:
             tx.heartbeats.add_late(LateHeartbeat(beat.agent_id, beat.epoch, beat.counter, looked_at, now))
         return not heard
-    # Not the higher counter: that of a machine set back to a snapshot begins anew.
-    if row is not None and row.looked_at >= looked_at:
+    # Not the higher counter, but of two looks at one time: that of a machine set back to a snapshot begins anew.
+    if row is not None and (row.looked_at, row.epoch, row.counter) >= (looked_at, beat.epoch, beat.counter):
         if heard:
             return False
         kept = HeartbeatDay(
