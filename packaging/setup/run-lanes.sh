@@ -67,7 +67,7 @@ flow() {
 }
 
 agreement() { run_tests agreement; }
-browser() { python -m pytest --numprocesses=auto --dist=worksteal tests/browser; }
+browser() { run_tests browser; }
 
 wanted=("$@")
 [ ${#wanted[@]} -gt 0 ] || wanted=(lint types imports unit properties rules architecture flow agreement browser)
