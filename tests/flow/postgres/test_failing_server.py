@@ -168,6 +168,7 @@ def test_without_a_connection_left_envelopes_are_refused_until_there_is_one(url:
     taken: list[psycopg.Connection[Any]] = []
     with serving(tmp_path, ledger=open_ledger(url), role="web") as collector:
         machine = collector.enrol(Machine())
+        before = [collector.ledger._writer.pool, collector.ledger._reader.pool]
         collector.ledger._writer.dispose()
         collector.ledger._reader.dispose()
         with suppress(psycopg.OperationalError):
@@ -183,6 +184,9 @@ def test_without_a_connection_left_envelopes_are_refused_until_there_is_one(url:
         until = time.monotonic() + HEALS_S
         while collector.post("/agent/v1/envelopes", raw).status_code != 200:
             assert time.monotonic() < until
+        # A connection that somebody used meanwhile went back to the pool that it came from.
+        for pool in before:
+            pool.dispose()
 
 
 @pytest.mark.db
