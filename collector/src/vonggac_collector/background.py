@@ -6,10 +6,15 @@ A fault that it did not foresee is logged, and it begins again: search and score
 from __future__ import annotations
 
 import threading
+import time
 from abc import ABC, abstractmethod
+from contextlib import closing
 from typing import Final
 
 import structlog
+
+from .errors import CollectorError
+from .ledger.interface import Duty, Ledger
 
 _AGAIN_S: Final = 30.0
 """After a fault."""
@@ -44,3 +49,37 @@ class Background(ABC):
     @abstractmethod
     def run(self) -> None:
         """Work until stopped."""
+
+
+class OnDuty(Background):
+    """Takes turns at a duty of the ledger, which one worker has at a time.
+
+    `failed` is logged of what is `tried_again`.
+    """
+
+    failed: str
+    tried_again: tuple[type[CollectorError], ...]
+
+    def __init__(self, name: str, ledger: Ledger, duty: str) -> None:
+        super().__init__(name)
+        self._ledger = ledger
+        self._duty = duty
+
+    def run(self) -> None:
+        """Until stopped."""
+        with closing(self._ledger.duty(self._duty)) as duty:
+            while not self._stop.is_set():
+                began = time.monotonic()
+                try:
+                    self.turn(duty)
+                except self.tried_again as e:
+                    _LOG.warning(self.failed, reason=e.code, detail=str(e))
+                self._stop.wait(self.pause_s(time.monotonic() - began))
+
+    @abstractmethod
+    def turn(self, duty: Duty) -> None:
+        """What there is to do now, if the duty is held."""
+
+    @abstractmethod
+    def pause_s(self, took_s: float) -> float:
+        """Seconds until the next turn, after one that took so long."""

@@ -10,7 +10,6 @@ and they are no links of a chain (adr/0004).
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -21,9 +20,9 @@ from vonggac_contract import merkle
 from vonggac_contract.checkpoint import SCHEMA, Checkpoint, leaf_of, seal_checkpoint
 from vonggac_contract.envelope import envelope_to_bytes
 
-from .background import Background
+from .background import OnDuty
 from .errors import Busy, LedgerDamaged, StoreFailed
-from .ledger.interface import Ledger, Transaction
+from .ledger.interface import Duty, Ledger, Transaction
 from .ledger.leaves import Leaf, Member, Signed
 from .tiles import grown, node_in
 
@@ -92,24 +91,30 @@ def sign(ledger: Ledger, key: Ed25519PrivateKey, now: datetime) -> Signed:
     return signed
 
 
-class Notary(Background):
+class Notary(OnDuty):
     """A thread that takes a checkpoint every hour, while no other worker does. It begins a minute after its start."""
 
+    failed = "no checkpoint was taken, will be tried again"
+    tried_again = (Busy, StoreFailed, LedgerDamaged)
+
     def __init__(self, ledger: Ledger, key: Ed25519PrivateKey, now: Callable[[], datetime]) -> None:
-        super().__init__("checkpoints")
-        self._ledger = ledger
+        super().__init__("checkpoints", ledger, "checkpoints")
         self._key = key
         self._now = now
 
     def run(self) -> None:
-        """Until stopped. What is busy, failing or damaged is tried again in a minute."""
-        with closing(self._ledger.duty("checkpoints")) as duty:
-            while not self._stop.wait(_AGAIN_S):
-                try:
-                    if duty.held():
-                        self._take(self._now())
-                except (Busy, StoreFailed, LedgerDamaged) as e:
-                    _LOG.warning("no checkpoint was taken, will be tried again", detail=str(e))
+        """See OnDuty."""
+        self._stop.wait(_AGAIN_S)
+        super().run()
+
+    def turn(self, duty: Duty) -> None:
+        """Take one, if an hour has passed."""
+        if duty.held():
+            self._take(self._now())
+
+    def pause_s(self, took_s: float) -> float:
+        """A minute."""
+        return _AGAIN_S
 
     def _take(self, now: datetime) -> None:
         with self._ledger.read() as tx:

@@ -11,7 +11,6 @@ import csv
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from typing import Final
@@ -20,11 +19,11 @@ import msgspec
 import structlog
 
 from . import audit
-from .background import Background
+from .background import OnDuty
 from .errors import Busy, IndexFailed, StoreFailed
 from .holds import Windows, is_named, windows
 from .index.interface import Index
-from .ledger.interface import Ledger, Transaction
+from .ledger.interface import Duty, Ledger, Transaction
 from .ledger.keeping import HELD, PAST, Cut
 from .levels import Levels
 from .score.values import LEVELS
@@ -279,29 +278,29 @@ def _levels(tx: Transaction, now: datetime) -> dict[str, int]:
     return {p.host: levels.of(p) for p in tx.tree.placements(now)}
 
 
-class Keeper(Background):
-    """A thread that lets go once a day, while no other worker does."""
+class Keeper(OnDuty):
+    """A thread that lets go once a day, while no other worker does. What is busy or failing waits some minutes."""
+
+    failed = "retention failed, will be tried again"
+    tried_again = (Busy, StoreFailed, IndexFailed)
 
     def __init__(self, ledger: Ledger, index: Index, months: Months, now: Callable[[], datetime]) -> None:
-        super().__init__("retention")
-        self._ledger = ledger
+        super().__init__("retention", ledger, "retention")
         self._index = index
         self._months = months
         self._now = now
+        self._due: datetime | None = None
 
-    def run(self) -> None:
-        """Until stopped. What is busy or failing is tried again in some minutes."""
-        due: datetime | None = None
-        with closing(self._ledger.duty("retention")) as duty:
-            while not self._stop.is_set():
-                try:
-                    now = self._now()
-                    if (due is None or now >= due) and duty.held():
-                        self._retain(now)
-                        due = now + _EVERY
-                except (Busy, StoreFailed, IndexFailed) as e:
-                    _LOG.warning("retention failed, will be tried again", reason=e.code, detail=str(e))
-                self._stop.wait(_AGAIN_S)
+    def turn(self, duty: Duty) -> None:
+        """Let go, if a day has passed."""
+        now = self._now()
+        if (self._due is None or now >= self._due) and duty.held():
+            self._retain(now)
+            self._due = now + _EVERY
+
+    def pause_s(self, took_s: float) -> float:
+        """Some minutes."""
+        return _AGAIN_S
 
     def _retain(self, now: datetime) -> None:
         done = retain(self._ledger, self._months, now=now, actor="worker", index=self._index)

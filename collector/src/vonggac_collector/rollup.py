@@ -5,10 +5,8 @@ Days are those of Viet Nam (UTC+7 all year). A day's scores are those of its las
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
 from datetime import date, datetime, timedelta, timezone
 from datetime import time as time_of_day
 from typing import Final, Literal
@@ -16,10 +14,10 @@ from typing import Final, Literal
 import msgspec
 import structlog
 
-from .background import Background
+from .background import OnDuty
 from .board import BoardMaker
 from .errors import Busy, StoreFailed
-from .ledger.interface import Ledger, Transaction
+from .ledger.interface import Duty, Ledger, Transaction
 from .ledger.rows import DailyScore
 from .ledger.standings import Head
 from .rounds import Keeper, portions
@@ -164,10 +162,13 @@ def _ended_unpublished(tx: Transaction, day: date) -> bool:
     return any(r.as_of != end_of(day) for r in tx.scores.day(day, root))
 
 
-class Worker(Background):
+class Worker(OnDuty):
     """A thread that keeps and publishes after changes, and when a day ends: at most every few seconds, and at most a
     fifth of the time.
     """
+
+    failed = "publishing failed, will be tried again"
+    tried_again = (Busy, StoreFailed)
 
     def __init__(
         self,
@@ -177,29 +178,21 @@ class Worker(Background):
         *,
         debounce_s: float = _DEBOUNCE_S,
     ) -> None:
-        super().__init__("rollup")
-        self._ledger = ledger
+        super().__init__("rollup", ledger, "publish")
         self._keeper = Keeper(ledger, maker, now)
         self._now = now
         self._debounce_s = debounce_s
         self._seen = -1
         self._published_at: datetime | None = None
 
-    def wait(self, seconds: float) -> None:
-        """Wait that long, or until it is stopped."""
-        self._stop.wait(seconds)
+    def turn(self, duty: Duty) -> None:
+        """Publish, if anything changed."""
+        if duty.held():
+            self._publish(self._now())
 
-    def run(self) -> None:
-        """Publish until stopped, while no other worker does. A ledger that is busy or failing is tried again."""
-        with closing(self._ledger.duty("publish")) as duty:
-            while not self._stop.is_set():
-                began = time.monotonic()
-                try:
-                    if duty.held():
-                        self._publish(self._now())
-                except (Busy, StoreFailed) as e:
-                    _LOG.warning("publishing failed, will be tried again", reason=e.code, detail=str(e))
-                self.wait(max(self._debounce_s, _REST * (time.monotonic() - began)))
+    def pause_s(self, took_s: float) -> float:
+        """See the class."""
+        return max(self._debounce_s, _REST * took_s)
 
     def _publish(self, now: datetime) -> None:
         before, kept = self._ledger.version(), self._keeper.commits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta
 from itertools import permutations
 
@@ -132,7 +133,7 @@ def test_the_worker_publishes_after_a_change_and_stops(desk: Desk, machine: Mach
                 found = tx.scores.series("unit", ["vn"], day_of(NOW), day_of(NOW))["vn"]
             if found.get(day_of(NOW)):
                 break
-            worker.wait(0.01)
+            time.sleep(0.01)
     finally:
         worker.stop()
     assert found[day_of(NOW)] is not None
