@@ -12,12 +12,11 @@ from typing import Annotated, Final
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from .decode import decode_as
-from .envelope import CHECKPOINT, Envelope, seal, verify
-from .errors import Malformed, UnknownSchema
-from .limits import KIB, MAX_SAFE_INTEGER
+from .envelope import CHECKPOINT, Envelope, seal
+from .limits import MAX_SAFE_INTEGER
 from .merkle import leaf_hash
 from .report import Digest
+from .signed import open_signed
 
 SCHEMA: Final = 1
 Size = Annotated[int, msgspec.Meta(ge=0, le=MAX_SAFE_INTEGER)]
@@ -45,10 +44,4 @@ def seal_checkpoint(checkpoint: Checkpoint, key: Ed25519PrivateKey) -> Envelope:
 
 def open_checkpoint(envelope: Envelope, collector_key: bytes) -> Checkpoint:
     """Verify with the collector's key, then read. Raises BadSignature, Malformed, UnknownSchema."""
-    if envelope.payload_type != CHECKPOINT:
-        raise Malformed(f"{envelope.payload_type} is no checkpoint")
-    verify(envelope, collector_key)
-    checkpoint = decode_as(envelope.payload, Checkpoint, maximum=16 * KIB)
-    if checkpoint.schema != SCHEMA:
-        raise UnknownSchema(f"checkpoint schema {checkpoint.schema}; this release reads {SCHEMA}")
-    return checkpoint
+    return open_signed(envelope, CHECKPOINT, Checkpoint, collector_key, schema=SCHEMA, what="checkpoint")

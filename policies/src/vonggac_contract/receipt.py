@@ -11,11 +11,9 @@ from typing import Final
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from .decode import decode_as
-from .envelope import RECEIPT, Envelope, seal, verify
-from .errors import Malformed, UnknownSchema
-from .limits import KIB
+from .envelope import RECEIPT, Envelope, seal
 from .report import AgentId, Digest, Sequence
+from .signed import open_signed
 
 SCHEMA: Final = 1
 
@@ -44,10 +42,4 @@ def seal_receipt(receipt: Receipt, key: Ed25519PrivateKey) -> Envelope:
 
 def open_receipt(envelope: Envelope, collector_key: bytes) -> Receipt:
     """Verify with the collector's pinned key, then read. Raises BadSignature, Malformed, UnknownSchema."""
-    if envelope.payload_type != RECEIPT:
-        raise Malformed(f"{envelope.payload_type} is no receipt")
-    verify(envelope, collector_key)
-    receipt = decode_as(envelope.payload, Receipt, maximum=16 * KIB)
-    if receipt.schema != SCHEMA:
-        raise UnknownSchema(f"receipt schema {receipt.schema}; this release reads {SCHEMA}")
-    return receipt
+    return open_signed(envelope, RECEIPT, Receipt, collector_key, schema=SCHEMA, what="receipt")
