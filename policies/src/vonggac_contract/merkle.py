@@ -87,15 +87,10 @@ def verify_inclusion(leaf: bytes, number: int, size: int, path: Sequence[bytes],
     """Return if a leaf with that hash is number `number` under `root` (section 2.1.3.2); raises BadProof."""
     if not 0 <= number < size:
         raise BadProof(f"there is no leaf {number} among {size}")
-    place, last, found, left = number, size - 1, leaf, iter(path)
-    while last:
-        if place % 2 or place == last:
-            while not place % 2:
-                place, last = place >> 1, last >> 1
-            found = node_hash(_next(left), found)
-        else:
-            found = node_hash(found, _next(left))
-        place, last = place >> 1, last >> 1
+    found, left = leaf, iter(path)
+    for before in _turns(number, size - 1):
+        beside = _next(left)
+        found = node_hash(beside, found) if before else node_hash(found, beside)
     _nothing_left(left)
     if found != root:
         raise BadProof("the leaf's path leads to another root")
@@ -117,15 +112,12 @@ def verify_consistency(
     while place % 2:
         place, last = place >> 1, last >> 1
     old = new = _next(left) if place else first_root
-    while last:
-        if place % 2 or place == last:
-            while not place % 2:
-                place, last = place >> 1, last >> 1
-            beside = _next(left)
+    for before in _turns(place, last):
+        beside = _next(left)
+        if before:
             old, new = node_hash(beside, old), node_hash(beside, new)
         else:
-            new = node_hash(new, _next(left))
-        place, last = place >> 1, last >> 1
+            new = node_hash(new, beside)
     _nothing_left(left)
     if old != first_root:
         raise BadProof("the proof leads to another root than the earlier one")
@@ -174,6 +166,17 @@ def _over(start: int, end: int, node: Node) -> bytes:
     while parts:
         found = node_hash(parts.pop(), found)
     return found
+
+
+def _turns(place: int, last: int) -> Iterator[bool]:
+    """Up from a node to the root, with the last node of its height at `last`: whether what is beside comes before."""
+    while last:
+        before = bool(place % 2) or place == last
+        if before:
+            while not place % 2:
+                place, last = place >> 1, last >> 1
+        yield before
+        place, last = place >> 1, last >> 1
 
 
 def _next(left: Iterator[bytes]) -> bytes:

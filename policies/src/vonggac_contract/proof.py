@@ -114,9 +114,10 @@ def check_proof(
         raise BadProof(
             "the file holds neither a receipt nor a leaf: nothing says that the report was received"
         )
-    grown_from = _growth(proof, collector_key, checkpoint)
+    since = _growth(proof, collector_key, checkpoint)
+    grown_from = None if since is None else since.tree_size
     if kept is not None:
-        grown_from = _held_to(kept, collector_key, proof, checkpoint)
+        grown_from = _held_to(kept, collector_key, since, checkpoint)
     return Proved(proof.digest, sealed, receipt, number, checkpoint, grown_from)
 
 
@@ -164,7 +165,8 @@ def _leaf(proof: Proof, checkpoint: Checkpoint | None) -> int | None:
     return proof.leaf.number
 
 
-def _growth(proof: Proof, collector_key: bytes, checkpoint: Checkpoint | None) -> int | None:
+def _growth(proof: Proof, collector_key: bytes, checkpoint: Checkpoint | None) -> Checkpoint | None:
+    """The earlier checkpoint that the file shows growth from."""
     if proof.since is None and proof.consistency is None:
         return None
     if proof.since is None or proof.consistency is None or checkpoint is None:
@@ -179,10 +181,12 @@ def _growth(proof: Proof, collector_key: bytes, checkpoint: Checkpoint | None) -
             bytes.fromhex(checkpoint.root),
             [bytes.fromhex(p) for p in proof.consistency],
         )
-    return since.tree_size
+    return since
 
 
-def _held_to(kept: Proof, collector_key: bytes, proof: Proof, checkpoint: Checkpoint | None) -> int:
+def _held_to(
+    kept: Proof, collector_key: bytes, since: Checkpoint | None, checkpoint: Checkpoint | None
+) -> int:
     """The kept checkpoint is this one, or the one that growth was shown from."""
     if kept.checkpoint is None or checkpoint is None:
         raise BadProof("one of the two files holds no checkpoint")
@@ -196,7 +200,6 @@ def _held_to(kept: Proof, collector_key: bytes, proof: Proof, checkpoint: Checkp
         return mine.tree_size
     if mine.tree_size > checkpoint.tree_size:
         raise BadProof("the file's checkpoint is older than the kept one", hint="Ask for a newer proof.")
-    since = None if proof.since is None else open_checkpoint(proof.since, collector_key)
     if since is None or since.tree_size != mine.tree_size:
         raise BadProof(
             "nothing in the file shows how the record grew since the kept checkpoint",
