@@ -102,20 +102,20 @@ def checked(
         yield batch, future.result()
 
 
-def _work_out(job: Job, kept_since: datetime | None) -> Done:
+def _work_out(job: Job, whole_since: datetime | None) -> Done:
     ((_, ledger, maker),) = _mine
-    return work_out(ledger, maker, job, kept_since)
+    return work_out(ledger, maker, job, whole_since)
 
 
 def worked_out(
-    jobs: Sequence[Job], kept_since: datetime | None, ledger: Ledger, pool: ProcessPoolExecutor | None
+    jobs: Sequence[Job], whole_since: datetime | None, ledger: Ledger, pool: ProcessPoolExecutor | None
 ) -> Iterator[Done]:
     """Published scores worked out again, in the order of the jobs."""
     if pool is None:
         maker = maker_of(ledger)
-        yield from (work_out(ledger, maker, job, kept_since) for job in jobs)
+        yield from (work_out(ledger, maker, job, whole_since) for job in jobs)
     else:
-        yield from pool.map(_work_out, jobs, [kept_since] * len(jobs))
+        yield from pool.map(_work_out, jobs, [whole_since] * len(jobs))
 
 
 def wrong(claim: Claim, lists: Lists) -> str:

@@ -17,12 +17,12 @@ from vonggac_contract.report import Heartbeat, heartbeat_from_envelope
 
 from .ingest.projection import in_utc
 from .ingest.quarters import LATE, NO_QUARTERS, QUARTER, has_quarter, quarter_of
+from .instants import FAR
 from .ledger.rows import HeartbeatDay, LateHeartbeat
 from .remaking import Epoch, Present
 
 _SLACK: Final = timedelta(minutes=15)
 """Clocks of several web processes, and what was on its way when an epoch ended; the project's own figure."""
-_NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def wrong_heard(present: Present, epochs: list[Epoch]) -> str:
@@ -59,7 +59,7 @@ def odd_times(present: Present, epochs: list[Epoch]) -> str:
     ends = {a.number: b.since for a, b in pairwise(epochs)}
     for epoch in epochs:
         over = [t for t in (ends.get(epoch.number), epoch.quarantined_at, present.now) if t is not None]
-        until = min(over, default=_NEVER)
+        until = min(over, default=FAR)
         for row in rows:
             if row.epoch == epoch.number and not epoch.since - _SLACK <= row.received_at <= until + _SLACK:
                 return f"the heartbeat of {_when(row)} came when epoch {row.epoch} had not begun, or was over"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Collection, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import chain
 from typing import Final, Literal
 
@@ -18,6 +18,7 @@ import msgspec
 
 from .board import BoardMaker
 from .errors import Busy, CollectorError, StoreFailed
+from .instants import FAR
 from .ledger.interface import Ledger, Transaction
 from .ledger.rows import DailyScore, System, Unit
 from .remaking import UNREADABLE
@@ -38,7 +39,6 @@ _UNSETTLED: Final = timedelta(minutes=1)
 and clocks of several processes; the project's own figure.
 """
 _ALL: Final = 2**31
-_FAR: Final = datetime(9999, 1, 1, tzinfo=UTC)
 Key = tuple[Literal["unit", "system", "host"], str]
 """Kind and id of a published score."""
 
@@ -109,7 +109,7 @@ def odd_days(tx: Transaction) -> dict[str, str]:
     """Days that nothing is published under, or what should not be, whatever their scores are."""
     versions = tx.scores.versions()
     odd = {str(day): "are missing" for day in gaps([*versions])}
-    first = min((u.created_at for u in tx.tree.units(_FAR)), default=_FAR)
+    first = min((u.created_at for u in tx.tree.units(FAR)), default=FAR)
     highest = 0
     for day, (_, version) in versions.items():
         if version < highest:
@@ -132,8 +132,8 @@ def maker_of(ledger: Ledger) -> BoardMaker:
     return BoardMaker(ledger, Shelf(ledger), load_parameters())
 
 
-def work_out(ledger: Ledger, maker: BoardMaker, job: Job, kept_since: datetime | None) -> Done:
-    """Do it: score by score, as far as their moment is still whole: `kept_since`, what is of then and later."""
+def work_out(ledger: Ledger, maker: BoardMaker, job: Job, whole_since: datetime | None) -> Done:
+    """Do it: score by score, as far as their moment is still whole: `whole_since`, what is of then and later."""
     with ledger.read() as tx:
         rows = {(r.kind, r.id): r for r in tx.scores.day(job.day)}
         as_of = max((r.as_of for r in rows.values()), default=end_of(job.day))
@@ -150,7 +150,7 @@ def work_out(ledger: Ledger, maker: BoardMaker, job: Job, kept_since: datetime |
         for key in mine
         if key in rows and rows[key].parameters != version
     }
-    if version != maker.parameters.version or (kept_since is not None and as_of < kept_since):
+    if version != maker.parameters.version or (whole_since is not None and as_of < whole_since):
         return Done(as_of, odd, None)
     new = {key for key, known in mine.items() if known.created_at > as_of - _UNSETTLED}
     odd |= {

@@ -7,7 +7,7 @@ the row that was written with them, in the same transaction.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, NamedTuple
 
 import msgspec
@@ -18,6 +18,7 @@ from . import audit
 from .enrolment import CREATED, NOTED, Noted, noted, token_place
 from .holds import ADDED, RELEASED, odd_holds
 from .ingest.report import QUARANTINED
+from .instants import FAR
 from .ledger.interface import Transaction
 from .ledger.rows import AuditRow, Placement
 from .remaking import Epoch
@@ -27,8 +28,6 @@ from .structure import ADDED as SYSTEM_ADDED
 from .structure import PLACED, said_of, said_of_system
 
 _TOGETHER: Final = 500
-FAR: Final = datetime(9999, 1, 1, tzinfo=UTC)
-"""Behind every moment."""
 _FIRST: Final = 2
 """The criticality that an enrolment gives."""
 Odd = tuple[str, str]

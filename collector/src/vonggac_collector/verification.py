@@ -20,6 +20,7 @@ import msgspec
 
 from .checking import Again, Batch, Claim, begin, checked, worked_out, wrong
 from .ingest.quarters import QUARTER, newest_known
+from .instants import FAR
 from .ledger.interface import Ledger, Transaction
 from .ledger.rows import Envelope as Row
 from .ledger.rows import Look
@@ -30,7 +31,7 @@ from .present import wrong as wrong_now
 from .published import Done, Job, odd_days, plan, wrong_above, wrong_rows
 from .remaking import Lists, Place
 from .retention import all_cuts
-from .trail import FAR, Trail, first_of
+from .trail import Trail, first_of
 
 _TOGETHER: Final = 200
 """Envelopes read and checked together: 3 to 4 MB."""
