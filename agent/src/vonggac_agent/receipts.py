@@ -26,9 +26,7 @@ def receipt_proof(settings: Settings, sequence: int | None, epoch: int | None) -
     found = None
     if (folder / FILE).exists():
         with closing(Spool(folder, max_bytes=settings.spool_bytes, read_only=True)) as spool:
-            if sequence is None:
-                sequence = (spool.last_receipt(chain) or (None,))[0]
-            found = None if sequence is None else spool.receipted(chain, sequence)
+            found = spool.receipted(chain, sequence)
     if found is None:
         raise AgentError(
             "no receipt for report {number} of epoch {epoch} is kept here",

@@ -237,21 +237,14 @@ class Spool:
         """Bytes of the spool's pages in use."""
         return self._database.used_bytes()
 
-    def last_receipt(self, chain: Chain) -> tuple[int, bytes] | None:
-        """Sequence and receipt envelope of the newest receipted link."""
+    def receipted(self, chain: Chain, sequence: int | None) -> tuple[str, bytes, bytes | None] | None:
+        """Digest, receipt envelope, and the report's as long as it is kept, of a receipted link, or of the newest one;
+        None if there is none.
+        """
         found = self._database.rows(
-            "SELECT sequence, receipt FROM link WHERE agent_id = ? AND epoch = ? AND state = 'received'"
-            " ORDER BY sequence DESC LIMIT 1",
-            tuple(chain),
-        )
-        return (int(found[0][0]), bytes(found[0][1])) if found else None
-
-    def receipted(self, chain: Chain, sequence: int) -> tuple[str, bytes, bytes | None] | None:
-        """Digest, receipt envelope, and the report's as long as it is kept, of a receipted link; None if it is none."""
-        found = self._database.rows(
-            "SELECT digest, receipt, envelope FROM link"
-            " WHERE agent_id = ? AND epoch = ? AND sequence = ? AND state = 'received'",
-            (*chain, sequence),
+            "SELECT digest, receipt, envelope FROM link WHERE agent_id = ? AND epoch = ? AND state = 'received'"
+            " AND (sequence = ? OR ? IS NULL) ORDER BY sequence DESC LIMIT 1",
+            (*chain, sequence, sequence),
         )
         return (str(found[0][0]), bytes(found[0][1]), found[0][2]) if found else None
 

@@ -59,14 +59,17 @@ class SqlHeartbeats:
         together.of(self._connection).ahead[("day", row.day), row.agent] = row
 
     def add_late(self, row: rows.LateHeartbeat) -> None:
-        there = sa.select(late_heartbeats.c.counter, late_heartbeats.c.looked_at).where(
-            late_heartbeats.c.agent == row.agent, late_heartbeats.c.epoch == row.epoch
+        c = late_heartbeats.c
+        of_epoch = (c.agent == row.agent) & (c.epoch == row.epoch)
+        alike = sa.select(c.looked_at).where(
+            of_epoch, (c.counter == row.counter) | (c.looked_at == row.looked_at)
         )
-        looks = {r.counter: r.looked_at for r in self._connection.execute(there)}
-        if row.looked_at in looks.values():
+        looks = set(self._connection.execute(alike).scalars())
+        if row.looked_at in looks:
             return
-        if row.counter in looks:
-            row = msgspec.structs.replace(row, counter=max(looks) + 1)
+        if looks:
+            highest = self._connection.execute(sa.select(sa.func.max(c.counter)).where(of_epoch)).scalar_one()
+            row = msgspec.structs.replace(row, counter=highest + 1)
         self._connection.execute(late_heartbeats.insert(), plain(row))
 
     def recent(self, until: date, agents: Sequence[str] | None = None) -> list[tuple[str, date, bytes]]:
