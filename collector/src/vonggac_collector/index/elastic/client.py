@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 from elasticsearch import ApiError, Elasticsearch, TransportError
@@ -30,6 +30,7 @@ _BUSY: Final = frozenset({429, 502, 503, 504})
 _BLOCKED: Final = "cluster_block_exception"
 _GONE: Final = frozenset({"index_not_found_exception", "alias_not_found_exception"})
 _MAX_REASON: Final = 300
+T = TypeVar("T")
 
 
 class Access(msgspec.Struct, frozen=True):
@@ -126,6 +127,28 @@ def checked(answers: Sequence[Any]) -> Sequence[Any]:
     return answers
 
 
+def while_busy(work: Callable[[], T], *, sleep: Callable[[float], None] = time.sleep) -> T:
+    """Do it, and again after growing pauses while the cluster is busy. Raises IndexFailed if it stays so."""
+    for attempt in range(1, ATTEMPTS):
+        try:
+            return work()
+        except IndexFailed as e:
+            if _status(e) not in _BUSY or _is_blocked(str(e)):
+                raise
+        sleep(_pause_s(attempt))
+    return work()
+
+
+def _pause_s(attempt: int) -> float:
+    return _FIRST_WAIT_S * 2.0 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311  spreads, guards nothing
+
+
+def _status(error: IndexFailed) -> int:
+    """The cluster's HTTP status; 0 if it did not answer."""
+    cause = error.__cause__
+    return cause.status_code if isinstance(cause, ApiError) else 0
+
+
 def send(
     client: Elasticsearch, operations: Sequence[Operation], *, sleep: Callable[[float], None] = time.sleep
 ) -> Written:
@@ -157,14 +180,13 @@ def _send(
     waiting, why = chunk, ""
     for attempt in range(ATTEMPTS):
         if attempt:
-            sleep(_FIRST_WAIT_S * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311  spreads, guards nothing
+            sleep(_pause_s(attempt))
         try:
             with index_errors():
                 lines: list[Any] = [line for o in waiting for line in o.lines()]
                 answer = client.bulk(operations=lines)
         except IndexFailed as e:
-            cause = e.__cause__
-            status = cause.status_code if isinstance(cause, ApiError) else 0
+            status = _status(e)
             if status == 413:
                 _halve(client, waiting, written, sleep)
                 return

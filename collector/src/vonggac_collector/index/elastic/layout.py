@@ -20,7 +20,7 @@ from vonggac_collector.errors import IndexMissing
 from vonggac_collector.index import schema
 from vonggac_collector.index.interface import IndexHealth
 
-from .client import checked, index_errors
+from .client import checked, index_errors, while_busy
 from .dsl import mappings
 
 NEXT: Final = "-next"
@@ -205,9 +205,13 @@ class Layout:
     def note(self, name: str, value: dict[str, Any], *, version: int | None = None) -> None:
         """Write down a note; with a version, unless a higher one is there."""
         more: dict[str, Any] = {} if version is None else {"version": version, "version_type": "external"}
-        try:
+
+        def write() -> None:
             with index_errors():
                 self._client.index(index=self.state, id=name, document=value, **more)
+
+        try:
+            while_busy(write)
         except IndexMissing:
             self.ensure_state()
             raise
