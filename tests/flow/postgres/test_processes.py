@@ -204,11 +204,13 @@ def test_when_the_parent_is_killed_the_others_end_by_themselves(postgres: Server
 def test_one_that_cannot_start_while_postgresql_is_away_is_tried_again_and_the_rest_stays(
     postgres: Server, tmp_path: Path
 ) -> None:
-    with postgres.database() as url:
-        with closing(open_ledger(url)) as ledger:
-            plant(ledger, datetime.now(UTC) - timedelta(days=1))
+    now = datetime.now(UTC)
+    with postgres.database() as url, closing(open_ledger(url)) as ledger:
+        plant(ledger, now - timedelta(days=1))
         with crew(url, tmp_path) as made:
             before = made.pids()
+            # The one that works begins beside the others, and is not to be among those that cannot start.
+            until(lambda: published(ledger, now))
             postgres.owned.stop("immediate")
             try:
                 os.kill(before["web 1"], signal.SIGKILL)
