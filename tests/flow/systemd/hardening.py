@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from threading import Timer
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,8 +20,11 @@ from vonggac_contract.finding import Finding, Outcome
 from vonggac_contract.rule import Profile, Rule, RulebookFile
 
 RULEBOOK = "/root/rulebook.json"
-COMMAND_S = 240
-"""Installing AIDE, with its two hundred settings files, is the longest."""
+COMMAND_S = 400
+"""More than the five minutes after which systemd ends a start script (systemd-sysv-generator's TimeoutSec)."""
+LATE_S = 120
+"""Installing AIDE, with its two hundred settings files, is the longest, and takes 30."""
+RUNNING = ("ps", "-eo", "pid,ppid,stat,etimes,wchan:24,args", "--forest")
 SCAN_S = 120
 ROUNDS = 3
 """A repair may bring something that other rules are about, and theirs something again."""
@@ -68,7 +72,10 @@ class Expected(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Refused(NamedTuple):
-    """A command of a repair that left with a status other than 0 (124: too late); `said` is the end of what it said."""
+    """A command of a repair that left with a status other than 0 (124: too late); `said` is the end of what it said.
+
+    Of one that took longer than `LATE_S`, `said` is also what ran then.
+    """
 
     rule: str
     command: str
@@ -127,9 +134,15 @@ def repair(machine: Booted, rule: Rule) -> list[Refused]:
             continue
         limit = ("timeout", "--kill-after=5", str(COMMAND_S))
         argv = ("env", "DEBIAN_FRONTEND=noninteractive", *limit, "bash", "-c", command)
+        running: list[str] = []
+        late = Timer(LATE_S, lambda seen=running: seen.append(machine.run(*RUNNING, check=False).stdout))
+        late.start()
         done = machine.run(*argv, timeout=COMMAND_S + 20, check=False)
+        late.cancel()
+        late.join()
         if done.returncode:
-            refused.append(Refused(rule.id, command, done.returncode, (done.stdout + done.stderr)[-300:]))
+            said = "".join([*running, (done.stdout + done.stderr)[-300:]])
+            refused.append(Refused(rule.id, command, done.returncode, said))
     return refused
 
 
