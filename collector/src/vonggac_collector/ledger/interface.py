@@ -13,6 +13,7 @@ from datetime import date, datetime
 from typing import Protocol
 
 from . import rows
+from .applicants import Applicants
 from .keeping import Keeping
 from .leaves import Leaves
 from .outbox import Outbox
@@ -303,6 +304,8 @@ class Transaction(Protocol):
     def heartbeats(self) -> Heartbeats: ...
     @property
     def tokens(self) -> Tokens: ...
+    @property
+    def applicants(self) -> Applicants: ...
     @property
     def rulebooks(self) -> Rulebooks: ...
     @property

@@ -261,6 +261,8 @@ class Token(msgspec.Struct, frozen=True):
     created_by: str
     created_at: datetime
     revoked: bool
+    approval: bool = False
+    """Somebody has to approve each machine."""
 
 
 class PublishedRulebook(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from .applicant_tables import applicants as applicants
 from .columns import METADATA as METADATA
 from .columns import NUMBER, Instant, in_order
 from .columns import table as _table
@@ -117,6 +118,7 @@ enrolment_tokens = _table(
     _Column("created_by", sa.String(120), nullable=False),
     _Column("created_at", Instant, nullable=False),
     _Column("revoked", sa.Boolean, nullable=False),
+    _Column("approval", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 envelopes = _table(

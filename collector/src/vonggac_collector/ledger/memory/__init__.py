@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 from ..duty import Always
 from .agents import MemoryAgents, MemoryTokens
+from .applicants import MemoryApplicants
 from .chain import MemoryChain, MemoryHeartbeats
 from .findings import MemoryFindings
 from .keeping import MemoryKeeping
@@ -35,6 +36,7 @@ class MemoryTransaction:
         self.findings = MemoryFindings(store)
         self.heartbeats = MemoryHeartbeats(store)
         self.tokens = MemoryTokens(store)
+        self.applicants = MemoryApplicants(store)
         self.rulebooks = MemoryRulebooks(store)
         self.scores = MemoryScores(store)
         self.standings = MemoryStandings(store)

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from .. import rows
+from ..applicants import Applicant
 from ..keeping import Cut, Hold
 from ..leaves import Leaf, Signed
 from ..standings import HostStanding, Round, Standing
@@ -23,6 +24,7 @@ class Store:
         self.agents: dict[str, rows.Agent] = {}
         self.keys: dict[str, tuple[str, bytes, int, datetime, datetime | None]] = {}
         self.tokens: dict[str, rows.Token] = {}
+        self.applicants: dict[str, Applicant] = {}
         self.envelopes: dict[str, rows.Envelope] = {}
         self.looks: dict[str, rows.Look] = {}
         self.rules: dict[str, bytes] = {}

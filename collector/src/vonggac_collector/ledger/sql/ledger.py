@@ -15,6 +15,7 @@ from ..duty import Always
 from ..interface import Duty
 from . import migrate
 from .agents import SqlAgents, SqlTokens
+from .applicants import SqlApplicants
 from .chain import SqlChain
 from .database import open_engines, store_errors
 from .duty import SqlDuty
@@ -44,6 +45,7 @@ class SqlTransaction:
         self.findings = SqlFindings(connection)
         self.heartbeats = SqlHeartbeats(connection)
         self.tokens = SqlTokens(connection)
+        self.applicants = SqlApplicants(connection)
         self.rulebooks = SqlRulebooks(connection)
         self.scores = SqlScores(connection)
         self.standings = SqlStandings(connection)
