@@ -32,6 +32,8 @@ def wrong_heard(present: Present, epochs: list[Epoch]) -> str:
         return ""  # Its keys are by no row of the audit log, which is said once of all such agents.
     last = epochs[-1]
     status = "active" if last.quarantined_at is None else "quarantined"
+    if last.revoked_at is not None:
+        status = "revoked"
     if (agent.status, agent.epoch, agent.enrolled_at) != (status, last.number, epochs[0].since):
         return f"its row is not what the audit log says: {status} in epoch {last.number}"
     rows: list[HeartbeatDay | LateHeartbeat] = [*present.days, *present.late]
@@ -58,7 +60,8 @@ def odd_times(present: Present, epochs: list[Epoch]) -> str:
     rows: list[HeartbeatDay | LateHeartbeat] = [*present.days, *present.late]
     ends = {a.number: b.since for a, b in pairwise(epochs)}
     for epoch in epochs:
-        over = [t for t in (ends.get(epoch.number), epoch.quarantined_at, present.now) if t is not None]
+        ended = (ends.get(epoch.number), epoch.quarantined_at, epoch.revoked_at, present.now)
+        over = [t for t in ended if t is not None]
         until = min(over, default=FAR)
         for row in rows:
             if row.epoch == epoch.number and not epoch.since - _SLACK <= row.received_at <= until + _SLACK:

@@ -79,12 +79,13 @@ class Lists:
 
 
 class Epoch(msgspec.Struct, frozen=True):
-    """An agent's epoch as the audit log has it: its key, from when on, and when it was quarantined."""
+    """An agent's epoch as the audit log has it: its key, from when on, and when it was quarantined or revoked."""
 
     number: int
     keyid: str
     since: datetime
     quarantined_at: datetime | None = None
+    revoked_at: datetime | None = None
 
 
 class Present(msgspec.Struct, frozen=True):

@@ -23,6 +23,7 @@ from .ledger.interface import Transaction
 from .ledger.rows import AuditRow, Placement
 from .remaking import Epoch
 from .retention import DROPPED, DROPPING, FORGOTTEN, all_cuts, cuts_digest, month_after
+from .revocation import REVOKED
 from .rulebooks import PUBLISHED, odd_rulebooks
 from .structure import ADDED as SYSTEM_ADDED
 from .structure import PLACED, said_of, said_of_system
@@ -69,6 +70,7 @@ class Trail:
             FORGOTTEN: lambda row: self._let_go(datetime.fromisoformat(row.detail)),
             NOTED: self._noted,
             QUARANTINED: self._quarantined,
+            REVOKED: self._revoked,
             CREATED: self._created,
             ADDED: lambda row: self._held.update({row.subject: row.detail}),
             RELEASED: lambda row: self._released.add(row.subject),
@@ -135,6 +137,10 @@ class Trail:
         epochs = self._epochs.get(row.subject)
         if epochs and epochs[-1].quarantined_at is None:
             epochs[-1] = msgspec.structs.replace(epochs[-1], quarantined_at=row.at)
+
+    def _revoked(self, row: AuditRow) -> None:
+        if epochs := self._epochs.get(row.subject):
+            epochs[-1] = msgspec.structs.replace(epochs[-1], revoked_at=row.at)
 
     def odd(self, tx: Transaction) -> list[Named]:
         """What is not as the log says. Of the moment that was read to; nothing if the log is not whole itself."""

@@ -10,14 +10,15 @@ from vonggac_collector.errors import Forbidden
 
 Role = Literal["sysadmin", "officer", "it-centre", "auditor", "administrator"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
-Action = Literal["read", "enrol", "read-audit", "administer"]
+Action = Literal["read", "enrol", "decide", "read-audit", "administer"]
+"""`decide`: about a machine's identity: whether it is let in, its key revoked, a fork resolved."""
 
 _ALLOWED: Final[dict[Role, frozenset[Action]]] = {
     "sysadmin": frozenset({"read", "enrol"}),
-    "officer": frozenset({"read", "enrol"}),
-    "it-centre": frozenset({"read", "enrol"}),
+    "officer": frozenset({"read", "enrol", "decide"}),
+    "it-centre": frozenset({"read", "enrol", "decide"}),
     "auditor": frozenset({"read", "read-audit"}),
-    "administrator": frozenset({"read", "enrol", "read-audit", "administer"}),
+    "administrator": frozenset({"read", "enrol", "decide", "read-audit", "administer"}),
 }
 
 

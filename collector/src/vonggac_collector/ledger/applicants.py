@@ -14,7 +14,7 @@ ApplicantState = Literal["waiting", "approved", "refused"]
 class Applicant(msgspec.Struct, frozen=True):
     """A machine that showed that it holds the key; nothing of it counts before somebody approves.
 
-    What it says of itself is kept as it came first. `address`: whence it asked last, at `asked_at`. `unit`: of its token.
+    What it said of itself is kept. `address`: whence it asked last, at `asked_at`. `unit`: of its token.
     One that still waits at `expires_at` is no longer approved. `host`: whose key it became.
     """
 
