@@ -21,17 +21,19 @@ from vonggac_contract.envelope import ENROLLED, envelope_from_bytes, keyid_of
 from vonggac_contract.errors import ContractError
 from vonggac_contract.facts.base import Platform
 
-from . import audit
+from . import applying, audit
 from .auth import Caller
 from .auth.caller import require
 from .auth.scope import require_unit
+from .enrolment_views import TokenRow
 from .errors import Invalid, NotFound, Refused
 from .ingest.accept import refuse
 from .ingest.answer import Answer, sealed
 from .ingest.judgement import profile_for
+from .ledger.applicants import Applicant
 from .ledger.interface import Ledger, Transaction
 from .ledger.rows import Agent, AuditRow, Host, KeyHolder, Placement, Token
-from .views import TokenRow, UnitLink
+from .views import UnitLink
 
 PREFIX: Final = "vg1-"
 NOTED: Final = "enrolled"
@@ -39,7 +41,9 @@ NOTED: Final = "enrolled"
 CREATED: Final = "token-created"
 _BY: Final = "token "
 _ENROLLED: Final = re.compile(r"epoch (\d{1,19}), key ([0-9a-f]{64})")
-_PLACE: Final = re.compile(r"unit ([^,]+)(, no system|, system ([^,]+))?, \d+ uses")
+WANTS_APPROVAL: Final = ", each approved"
+"""The end of the audit row of a token that wants approval."""
+_PLACE: Final = re.compile(rf"unit ([^,]+)(, no system|, system ([^,]+))?, \d+ uses({WANTS_APPROVAL})?")
 _SECRET_BYTES: Final = 24
 MAX_USES: Final = 10_000
 _REFUSED: Final = "the token is unknown, expired, used up or revoked"
@@ -60,10 +64,12 @@ def create_token(
     now: datetime,
     *,
     host: str | None = None,
+    approval: bool = False,
 ) -> tuple[str, TokenRow]:
     """Make a token for machines of `unit` (and `system`); returns its text, which is kept nowhere, and its row.
 
-    `host`: the token gives that host a new key and epoch, instead of making a host.
+    `host`: the token gives that host a new key and epoch, instead of making a host. `approval`: somebody has to approve
+    each machine (`approval`).
     Raises Forbidden, NotFound, Invalid.
     """
     require(caller, "enrol")
@@ -89,10 +95,11 @@ def create_token(
             created_by=caller.name,
             created_at=now,
             revoked=False,
+            approval=approval,
         )
         tx.tokens.add(token)
         of_system = f"system {system}" if system is not None else "no system"
-        said = f"unit {unit}, {of_system}, {token.uses_left} uses"
+        said = f"unit {unit}, {of_system}, {token.uses_left} uses{WANTS_APPROVAL if approval else ''}"
         audit.record(tx, now, caller.name, CREATED, token.id, said)
     return text, token_row(token, UnitLink(of.code, of.name_vi, of.name_en, of.sample))
 
@@ -120,6 +127,7 @@ def token_row(token: Token, unit: UnitLink) -> TokenRow:
         token.created_by,
         token.created_at,
         token.revoked,
+        token.approval,
     )
 
 
@@ -140,12 +148,15 @@ def enrol(
             if token is None or not hmac.compare_digest(token.hash, token_hash(request.token)):
                 raise Refused("token-refused", _REFUSED)
             if tx.agents.holder(keyid) is None:
-                _use(tx, token, now)
-                _add(tx, request, keyid, token, now)
+                if not token.approval or tx.applicants.get(keyid) is None:
+                    _use(tx, token, now)
+                if token.approval:
+                    return applying.ask(tx, request, keyid, token, now, peer)
+                add_machine(tx, request, keyid, token, now)
             holder = tx.agents.holder(keyid)
             if holder is None or holder.revoked or holder.rulebook is None:
                 raise Refused("key-in-use", "this key was enrolled before and is no longer valid")
-            payload = _enrolled(holder, collector_key)
+            payload = answer_to(holder, collector_key)
             return sealed(tx, ENROLLED, payload, collector_key, agent=holder.agent.id)
     except (ContractError, Refused) as e:
         return refuse(ledger, e, now=now, peer=peer)
@@ -158,7 +169,10 @@ def _use(tx: Transaction, token: Token, now: datetime) -> None:
         raise Refused("token-refused", _REFUSED)
 
 
-def _add(tx: Transaction, request: EnrolmentRequest, keyid: str, token: Token, now: datetime) -> None:
+def add_machine(
+    tx: Transaction, request: EnrolmentRequest | Applicant, keyid: str, token: Token, now: datetime
+) -> str:
+    """Give the machine a place and its key an epoch; returns its host's id."""
     version = request.agent_version[:200]
     if token.host is not None:
         before = tx.agents.get(token.host)
@@ -195,6 +209,7 @@ def _add(tx: Transaction, request: EnrolmentRequest, keyid: str, token: Token, n
     tx.agents.add_key(keyid, agent_id, request.public_key, epoch, now)
     tx.outbox.add("host", [agent_id], now)
     audit.record(tx, now, f"{_BY}{token.id}", NOTED, agent_id, f"epoch {epoch}, key {keyid}")
+    return agent_id
 
 
 class Noted(msgspec.Struct, frozen=True):
@@ -221,7 +236,8 @@ def token_place(row: AuditRow) -> tuple[str, str | None, bool]:
     return found[1], found[3], found[2] is not None
 
 
-def _enrolled(holder: KeyHolder, collector_key: Ed25519PrivateKey) -> bytes:
+def answer_to(holder: KeyHolder, collector_key: Ed25519PrivateKey) -> bytes:
+    """The payload of the answer to whoever holds that key now."""
     answer = Enrolled(
         schema=SCHEMA,
         agent_id=holder.agent.id,

@@ -61,6 +61,11 @@ PROBLEMS: Final[dict[str, Problem]] = {
         "What had this place in the chain is no longer kept",
         "A copy of an old report. A machine that cannot go on is enrolled again with a token for it.",
     ),
+    "head-mismatch": Problem(
+        409,
+        "The chain ends in another report here",
+        "Nothing was changed. If this is a restored snapshot or a clone, its next report shows it, and an officer decides.",
+    ),
     "epoch-mismatch": Problem(
         409, "The statement is of another epoch", "Enrol the machine again to begin an epoch."
     ),
@@ -74,6 +79,11 @@ PROBLEMS: Final[dict[str, Problem]] = {
         401,
         "The enrolment token is not valid",
         "Ask for a new token; each has a number of uses and an expiry.",
+    ),
+    "enrolment-refused": Problem(
+        403,
+        "The machine was not let in",
+        "Ask who runs the collector; with a new token the machine asks anew, with a new key.",
     ),
     "key-in-use": Problem(409, "This key is enrolled already", "Make a new key for a new enrolment."),
     "wrong-method": Problem(405, "This address does not take that method", "See the API description."),

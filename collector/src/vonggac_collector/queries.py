@@ -16,6 +16,7 @@ from . import views
 from .auth import Caller
 from .auth.caller import require
 from .board import Board, BoardMaker
+from .enrolment_views import EnrolPage
 from .errors import Busy, IndexFailed, NotFound
 from .index.interface import Index
 from .ledger.interface import Ledger, Transaction
@@ -108,7 +109,7 @@ class Queries:
         with self._sight(caller) as (tx, sight):
             return rules.rule_list(sight, self._texts(tx, sight.as_of))
 
-    def enrol(self, caller: Caller, *, find: str = "", unit: str = "") -> views.EnrolPage:
+    def enrol(self, caller: Caller, *, find: str = "", unit: str = "") -> EnrolPage:
         """What is needed to add a machine; units whose name holds `find`, and `unit`. Raises Forbidden."""
         require(caller, "enrol")
         with self._sight(caller) as (tx, sight):

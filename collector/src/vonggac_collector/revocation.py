@@ -26,9 +26,9 @@ MAX_REASON: Final = 500
 def revoke(ledger: Ledger, caller: Caller, host: str, reason: str, now: datetime) -> None:
     """Take the host's keys away. Raises Forbidden, NotFound, Invalid (no reason, no key)."""
     require(caller, "decide")
-    why = reason_of(reason)
     with ledger.write() as tx:
         agent = locked(tx, caller, host, now)
+        why = reason_of(reason)
         if agent.status == "revoked":
             raise Invalid(f"host {host}: its key is revoked already")
         take_away(tx, agent, caller.name, why, now)

@@ -15,7 +15,9 @@ import msgspec
 from vonggac_contract.envelope import keyid_of
 
 from . import audit
-from .enrolment import CREATED, NOTED, Noted, noted, token_place
+from .approval import APPROVED
+from .enrolment import CREATED, NOTED, WANTS_APPROVAL, Noted, noted, token_place
+from .forks import DECIDED, decision_of
 from .holds import ADDED, RELEASED, odd_holds
 from .ingest.report import QUARANTINED
 from .instants import FAR
@@ -24,6 +26,8 @@ from .ledger.rows import AuditRow, Placement
 from .remaking import Epoch
 from .retention import DROPPED, DROPPING, FORGOTTEN, all_cuts, cuts_digest, month_after
 from .revocation import REVOKED
+from .rotation import ROTATED, epoch_of
+from .rotation import odd as odd_rotation
 from .rulebooks import PUBLISHED, odd_rulebooks
 from .structure import ADDED as SYSTEM_ADDED
 from .structure import PLACED, said_of, said_of_system
@@ -56,6 +60,11 @@ class Trail:
         """Likewise of heartbeats as well, so that scores can be worked out."""
         self._epochs: dict[str, list[Epoch]] = {}
         self._enrolled: dict[str, str] = {}
+        self._keys: dict[str, tuple[str, bytes]] = {}
+        self._rotated: dict[str, str] = {}
+        self._wanting: set[str] = set()
+        self._approved: set[str] = set()
+        self._unapproved: dict[str, str] = {}
         self._held: dict[str, str] = {}
         self._released: set[str] = set()
         self._cuts = cuts_digest(())
@@ -69,7 +78,9 @@ class Trail:
             DROPPED: lambda row: self.dropping.discard(row.subject),
             FORGOTTEN: lambda row: self._let_go(datetime.fromisoformat(row.detail)),
             NOTED: self._noted,
+            APPROVED: lambda row: self._approved.add(row.subject),
             QUARANTINED: self._quarantined,
+            DECIDED: self._decided,
             REVOKED: self._revoked,
             CREATED: self._created,
             ADDED: lambda row: self._held.update({row.subject: row.detail}),
@@ -89,6 +100,8 @@ class Trail:
             for row in rows:
                 if row.action in self._reads:
                     self._reads[row.action](row)
+                elif row.action == ROTATED:
+                    self._turned(row, tx)
             self.number, self._hash = rows[-1].number, rows[-1].hash
 
     def epochs(self, agent: str) -> list[Epoch] | None:
@@ -108,6 +121,10 @@ class Trail:
     def _noted(self, row: AuditRow) -> None:
         said = noted(row)
         self._enrolled[said.keyid] = row.subject
+        if said.token in self._wanting and said.keyid not in self._approved:
+            self._unapproved[row.subject] = (
+                f"its key {said.keyid[:16]}… was approved by nobody, as its token wants"
+            )
         self._epochs.setdefault(row.subject, []).append(Epoch(said.epoch, said.keyid, said.at))
         if row.subject not in self._places:
             self._places[row.subject] = {said.at: said}
@@ -118,6 +135,8 @@ class Trail:
             # Earlier releases let systems be added, and hosts be placed, without a row that says so.
             self._unsaid_until = None if place[2] else FAR
         self._tokens[row.subject] = place
+        if row.detail.endswith(WANTS_APPROVAL):
+            self._wanting.add(row.subject)
         if place[2]:
             self._says_all(row.at)
 
@@ -138,6 +157,21 @@ class Trail:
         if epochs and epochs[-1].quarantined_at is None:
             epochs[-1] = msgspec.structs.replace(epochs[-1], quarantined_at=row.at)
 
+    def _decided(self, row: AuditRow) -> None:
+        if epochs := self._epochs.get(row.subject):
+            epochs[-1] = msgspec.structs.replace(epochs[-1], decided=decision_of(row))
+
+    def _turned(self, row: AuditRow, tx: Transaction) -> None:
+        epochs, begun = self._epochs.setdefault(row.subject, []), epoch_of(row)
+        before = epochs[-1] if epochs else None
+        if before is not None and before.keyid not in self._keys:
+            self._keys = tx.agents.every_key()
+        holder, old = self._keys.get("" if before is None else before.keyid, ("", None))
+        if what := odd_rotation(row, before, old if holder == row.subject else None):
+            self._rotated.setdefault(row.subject, what)
+        self._enrolled[begun.keyid] = row.subject
+        epochs.append(begun)
+
     def _revoked(self, row: AuditRow) -> None:
         if epochs := self._epochs.get(row.subject):
             epochs[-1] = msgspec.structs.replace(epochs[-1], revoked_at=row.at)
@@ -149,7 +183,9 @@ class Trail:
         return [
             *self._odd_cuts(tx),
             *self._odd_keys(tx),
+            *first_of("agent {}", self._unapproved),
             *self._odd_holds(tx),
+            *first_of("agent {}", self._rotated),
             *first_of("rulebook {}", odd_rulebooks(tx, self._rulebooks, FAR)),
             *first_of("system {}", self._odd_systems(tx)),
             *first_of("host {}", self._odd_hosts(tx)),

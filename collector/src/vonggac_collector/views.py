@@ -351,36 +351,3 @@ class RulePage(msgspec.Struct, frozen=True):
     """Local profiles, with what they change of this rule."""
     within: UnitLink | None = None
     """Counted is what is beneath this unit; None: beneath the caller's."""
-
-
-class TokenRow(msgspec.Struct, frozen=True):
-    """An enrolment token, without its secret."""
-
-    id: str
-    unit: UnitLink
-    system: str
-    uses_left: int
-    expires_at: datetime
-    created_by: str
-    created_at: datetime
-    revoked: bool
-
-
-class EnrolPage(msgspec.Struct, frozen=True):
-    """What a sysadmin needs to add a machine."""
-
-    as_of: datetime
-    units: list[UnitLink]
-    """Those that fit what was asked for, the first hundred."""
-    systems: list[SystemRow]
-    """Theirs, and those of the tokens' units."""
-    tokens: list[TokenRow]
-    """Those that still enrol, then the others, the newest first: a hundred."""
-    recent: list[HostRow]
-    """Hosts enrolled lately, newest first."""
-    collector_url: str
-    collector_keyid: str
-    units_total: int = 0
-    """How many units the caller may see."""
-    tokens_total: int = 0
-    """How many tokens their units have."""

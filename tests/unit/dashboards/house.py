@@ -19,6 +19,7 @@ from vonggac_collector.auth import Caller, sessions, web
 from vonggac_collector.auth.caller import require
 from vonggac_collector.auth.passwords import hash_password
 from vonggac_collector.auth.sessions import LASTS
+from vonggac_collector.enrolment_views import EnrolPage
 from vonggac_collector.errors import NotFound
 from vonggac_collector.index.memory import MemoryIndex
 from vonggac_collector.ledger.memory import MemoryLedger
@@ -79,7 +80,7 @@ class SampleQueries:
     def search(self, caller: Caller, asking: Asking) -> SearchPage:
         return searched.found(caller, asking, self.lag, down=self.search_down)
 
-    def enrol(self, caller: Caller, *, find: str = "", unit: str = "") -> views.EnrolPage:
+    def enrol(self, caller: Caller, *, find: str = "", unit: str = "") -> EnrolPage:
         require(caller, "enrol")
         return sample.enrol()
 

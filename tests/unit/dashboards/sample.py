@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import random
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import msgspec
 
+from vonggac_collector.enrolment_views import ApplicantRow, EnrolPage, TokenRow
 from vonggac_collector.views import (
     Class,
     DeductionRow,
-    EnrolPage,
     FindingRow,
     FixRow,
     HostPage,
@@ -25,7 +26,6 @@ from vonggac_collector.views import (
     RulePage,
     Standing,
     SystemRow,
-    TokenRow,
     TrendPoint,
     UnitLink,
     UnitPage,
@@ -585,6 +585,40 @@ def tokens() -> list[TokenRow]:
     ]
 
 
+def applicants() -> list[ApplicantRow]:
+    """One that waits and says hostile things of itself, and one of each decision."""
+
+    def applicant(i: int, state: str, **more: Any) -> ApplicantRow:
+        values = {
+            "keyid": hashlib.sha256(str(i).encode()).hexdigest(),
+            "unit": province("48"),
+            "system": system().id,
+            "host": "",
+            "hostname": f"web-{i:02}",
+            "machine_id": f"{i:032x}",
+            "platform": "linux",
+            "agent_version": "0.1.0",
+            "address": f"10.0.0.{i}",
+            "requested_at": NOW - timedelta(hours=i),
+            "asked_at": NOW - timedelta(minutes=i),
+            "expires_at": NOW + timedelta(days=13),
+            "state": state,
+            "decided_by": "",
+            "decided_at": None,
+            "reason": "",
+        }
+        return ApplicantRow(**values | more)
+
+    decided = {"decided_by": "nguyen.van.an", "decided_at": NOW - timedelta(hours=1)}
+    return [
+        applicant(1, "waiting", hostname=HOSTILE[:255], machine_id="<b>", address="<i>"),
+        applicant(2, "waiting"),
+        applicant(3, "approved", host="7f0e1f54-0000-4000-8000-000000000001", **decided),
+        applicant(4, "refused", reason="Không phải máy của đơn vị", **decided),
+        applicant(5, "expired"),
+    ]
+
+
 def enrol() -> EnrolPage:
     return EnrolPage(
         NOW,
@@ -594,4 +628,6 @@ def enrol() -> EnrolPage:
         [host_row(1, sample=False), host_row(3)],
         "https://vonggac.example:8443",
         "ab" * 32,
+        applicants=applicants(),
+        applicants_waiting=2,
     )

@@ -18,7 +18,8 @@ from tests.unit.dashboards import sample
 from tests.unit.dashboards.house import PASSWORD, SampleQueries, client_of, make_app, signed_in
 
 from vonggac_collector.auth import Caller
-from vonggac_collector.views import DeductionRow, EnrolPage, HostPage, LookRow, RulePage
+from vonggac_collector.enrolment_views import EnrolPage
+from vonggac_collector.views import DeductionRow, HostPage, LookRow, RulePage
 from vonggac_dashboards import static_files
 from vonggac_dashboards.language import language
 from vonggac_dashboards.pages.enrol import ended, two_lines, usable

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from vonggac_collector import enrolment, views
 from vonggac_collector.auth import sessions, web
+from vonggac_collector.enrolment_views import EnrolPage
 from vonggac_collector.errors import PROBLEM_TYPE, PROBLEMS, Invalid
 from vonggac_collector.queries import MAX_FOUND
 from vonggac_contract.envelope import JSON_MEDIA, PROBLEM_MEDIA
@@ -29,7 +30,10 @@ class SignIn(BaseModel):
 
 
 class NewToken(BaseModel):
-    """A token for `uses` machines of `unit` (and `system`), good until `expires_at`; or for `host`'s next epoch."""
+    """A token for `uses` machines of `unit` (and `system`), good until `expires_at`; or for `host`'s next epoch.
+
+    `approval`: somebody has to approve each machine.
+    """
 
     model_config = ConfigDict(extra="forbid")
     unit: Annotated[str, Field(min_length=1, max_length=80)]
@@ -37,6 +41,7 @@ class NewToken(BaseModel):
     host: Annotated[str | None, Field(max_length=36)] = None
     uses: Annotated[int, Field(ge=1, le=enrolment.MAX_USES, strict=True)] = 1
     expires_at: datetime
+    approval: Annotated[bool, Field(strict=True)] = False
 
 
 def _answer(value: object, status: int = 200) -> Response:
@@ -150,6 +155,7 @@ def create_token(request: Request, given: NewToken) -> Response:
         given.expires_at,
         now,
         host=given.host,
+        approval=given.approval,
     )
     return _answer({"token": text, "row": row}, 201)
 
@@ -170,6 +176,6 @@ SHOWN: Final = (
     views.HostRow,
     views.RulePage,
     views.RuleListRow,
-    views.EnrolPage,
+    EnrolPage,
 )
 """The read models that the API's description names."""

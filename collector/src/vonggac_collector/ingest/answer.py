@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Final, Literal
 
 import msgspec
@@ -77,6 +78,18 @@ def sealed(
 def pending(first: int, last: int, *, agent: str) -> Answer:
     """202: kept, or to be sent again, once the sequences `first` to `last` are here."""
     body = msgspec.json.encode({"status": "pending", "missing": [first, last]})
+    return Answer(202, JSON_MEDIA, lambda: body, agent=agent)
+
+
+def waiting(keyid: str, until: datetime) -> Answer:
+    """202: that key waits for somebody to approve it, until then at most."""
+    body = msgspec.json.encode({"status": "waiting", "keyid": keyid, "until": until})
+    return Answer(202, JSON_MEDIA, lambda: body)
+
+
+def undecided(*, agent: str) -> Answer:
+    """202: a fork, and no officer has decided yet."""
+    body = msgspec.json.encode({"status": "undecided"})
     return Answer(202, JSON_MEDIA, lambda: body, agent=agent)
 
 

@@ -15,8 +15,9 @@ from starlette.responses import RedirectResponse, Response
 from vonggac_collector import enrolment
 from vonggac_collector.auth import web
 from vonggac_collector.auth.caller import require
+from vonggac_collector.enrolment_views import EnrolPage, TokenRow
 from vonggac_collector.errors import Invalid
-from vonggac_collector.views import EnrolPage, SystemRow, TokenRow, UnitLink
+from vonggac_collector.views import SystemRow, UnitLink
 
 from ..format import number
 from ..instructions import command_block
