@@ -64,7 +64,7 @@ PROBLEMS: Final[dict[str, Problem]] = {
     "head-mismatch": Problem(
         409,
         "The chain ends in another report here",
-        "Nothing was changed. If this is a restored snapshot or a clone, its next report shows it, and an officer decides.",
+        "Nothing was changed. Of a restored snapshot or a clone the next report shows it, and an officer decides.",
     ),
     "epoch-mismatch": Problem(
         409, "The statement is of another epoch", "Enrol the machine again to begin an epoch."
@@ -182,6 +182,14 @@ class Busy(CollectorError):
     """Another writer held the ledger too long."""
 
     code = "busy"
+
+
+class Full(Busy):
+    """As much waits as may. `turn_s`: in so many seconds it is the sender's turn."""
+
+    def __init__(self, turn_s: float) -> None:
+        super().__init__("too many envelopes wait")
+        self.turn_s = turn_s
 
 
 class Conflict(Busy):

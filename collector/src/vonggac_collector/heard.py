@@ -31,7 +31,7 @@ def wrong_heard(present: Present, epochs: list[Epoch]) -> str:
     if not epochs:
         return ""  # Its keys are by no row of the audit log, which is said once of all such agents.
     last = epochs[-1]
-    status = "active" if last.quarantined_at is None else "quarantined"
+    status = "active" if last.quarantined_at is None else last.decided or "quarantined"
     if last.revoked_at is not None:
         status = "revoked"
     if (agent.status, agent.epoch, agent.enrolled_at) != (status, last.number, epochs[0].since):

@@ -86,6 +86,8 @@ class Epoch(msgspec.Struct, frozen=True):
     since: datetime
     quarantined_at: datetime | None = None
     revoked_at: datetime | None = None
+    decided: str = ""
+    """What an officer decided about its fork, if the machine goes on (`forks`)."""
 
 
 class Present(msgspec.Struct, frozen=True):

@@ -15,6 +15,8 @@ import msgspec
 from vonggac_contract.finding import Evidence
 from vonggac_contract.rule import Direction
 
+from .identity_views import Fork, KeyRow
+
 Class = Literal["A", "B", "C", "D", "E"]
 
 
@@ -300,7 +302,7 @@ class HostPage(msgspec.Struct, frozen=True):
     reports_total: int
     looked_at: datetime | None
     last_heartbeat: datetime | None
-    agent_state: Literal["active", "quarantined", "revoked", "never"]
+    agent_state: Literal["active", "quarantined", "restored", "stray", "revoked", "never"]
     agent_version: str
     flags: list[str]
     """Such as clock-skew or carried-late."""
@@ -309,6 +311,10 @@ class HostPage(msgspec.Struct, frozen=True):
     """By domain: its part in the score."""
     local: LocalProfile | None = None
     """`profile`, if it is a local one."""
+    keys: list[KeyRow] = []
+    """The newest first."""
+    fork: Fork | None = None
+    """Until it is decided, and the machine that goes on has begun its next epoch."""
 
 
 class RuleFailure(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""The envelope: DSSE v1 with one Ed25519 signature, sealed and verified as values.
+"""The envelope: DSSE v1 with Ed25519 signatures, nearly always one, sealed and verified as values.
 
 DSSE: https://github.com/secure-systems-lab/dsse protocol.md, envelope.md. Ed25519: RFC 8032. The key id is the
 SHA-256 of the 32 raw bytes of the public key, in hexadecimal. The *digest* of an envelope is the SHA-256 of its
@@ -29,8 +29,13 @@ HEARTBEAT: Final = "application/vnd.vonggac.heartbeat.v1+json"
 RECEIPT: Final = "application/vnd.vonggac.receipt.v1+json"
 ENROLMENT: Final = "application/vnd.vonggac.enrolment.v1+json"
 ENROLLED: Final = "application/vnd.vonggac.enrolled.v1+json"
+ROTATION: Final = "application/vnd.vonggac.rotation.v1+json"
 CHECKPOINT: Final = "application/vnd.vonggac.checkpoint.v1+json"
-KINDS: Final = frozenset({REPORT, HEARTBEAT, RECEIPT, ENROLMENT, ENROLLED, CHECKPOINT})
+EXPORT: Final = "application/vnd.vonggac.export.v1+json"
+BOX_KEY: Final = "application/vnd.vonggac.boxkey.v1+json"
+KINDS: Final = frozenset(
+    {REPORT, HEARTBEAT, RECEIPT, ENROLMENT, ENROLLED, ROTATION, CHECKPOINT, EXPORT, BOX_KEY}
+)
 """What a payload is: `payloadType` of the envelope around it."""
 
 ENVELOPE_MEDIA: Final = "application/vnd.dsse.envelope+json"
@@ -90,11 +95,13 @@ def keyid_of(public_key: bytes) -> str:
     return hashlib.sha256(public_key).hexdigest()
 
 
-def seal(payload_type: str, payload: bytes, key: Ed25519PrivateKey) -> Envelope:
-    """Sign `payload` as it is. The same input gives the same envelope (RFC 8032 signatures are deterministic)."""
-    public = key.public_key().public_bytes_raw()
-    signature = key.sign(pre_authentication_encoding(payload_type, payload))
-    return Envelope(payload, payload_type, (Signature(keyid_of(public), signature),))
+def seal(payload_type: str, payload: bytes, key: Ed25519PrivateKey, *more: Ed25519PrivateKey) -> Envelope:
+    """Sign `payload` as it is, with each key in turn. The same input gives the same envelope (RFC 8032 signatures are
+    deterministic).
+    """
+    signed = pre_authentication_encoding(payload_type, payload)
+    signatures = ((keyid_of(k.public_key().public_bytes_raw()), k.sign(signed)) for k in (key, *more))
+    return Envelope(payload, payload_type, tuple(Signature(*made) for made in signatures))
 
 
 def verify(envelope: Envelope, public_key: bytes) -> None:

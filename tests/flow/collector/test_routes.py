@@ -31,6 +31,7 @@ ANYBODY = {
     "GET /agent/v1/rulebooks/{digest}",
     "POST /agent/v1/enrol",
     "POST /agent/v1/envelopes",
+    "POST /agent/v1/rotate",
     "GET /api/openapi.json",
     "GET /api/v1/problems",
     "POST /api/v1/session",

@@ -1,4 +1,4 @@
-"""`/agent/v1`: enrolment, envelopes, rulebooks (docs/wire.md, HTTP). What is decided here is nothing; see `ingest`."""
+"""`/agent/v1`: enrolment, rotation, envelopes, rulebooks (docs/wire.md, HTTP). What is decided is in `ingest`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from vonggac_collector.http.body import Application, Receive, Send
 from vonggac_collector.http.refusals import later, peer_of, refused
 from vonggac_collector.ingest.accept import accept, sender_of
 from vonggac_collector.ingest.answer import Answer
+from vonggac_collector.rotation import rotate
 from vonggac_collector.rulebooks import Shelf
 from vonggac_contract.envelope import ENVELOPE_MEDIA, JSON_MEDIA, PROBLEM_MEDIA, TAKEN_MEDIA
 from vonggac_contract.errors import ContractError
@@ -70,6 +71,16 @@ async def envelopes(request: Request) -> Response:
 async def enrolment(request: Request) -> Response:
     """Take one enrolment request with its token."""
     return _told(await _taken(request.scope, request.receive, request.app.state, enrol))
+
+
+@router.post(
+    "/rotate",
+    openapi_extra=_BODY,
+    responses={200: _SEALED, 202: {"description": "reports are missing, or nobody has decided"}, **_REFUSALS},
+)
+async def rotation(request: Request) -> Response:
+    """Begin a machine's next epoch with another key, which the key in force signs."""
+    return _told(await _taken(request.scope, request.receive, request.app.state, rotate))
 
 
 @router.get(

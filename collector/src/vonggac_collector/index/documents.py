@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from vonggac_collector.ledger.rows import (
+    GOES_ON,
     Agent,
     Change,
     DailyScore,
@@ -141,7 +142,9 @@ def _common(standing: Standing) -> Fields:
         found["vonggac.system.id"] = system.id
         found["vonggac.system.name"] = system.name_vi
         found["vonggac.system.name_en"] = system.name_en
-    _put(found, "vonggac.agent", None if standing.agent is None else standing.agent.status)
+    if standing.agent is not None:
+        status = standing.agent.status
+        found["vonggac.agent"] = "quarantined" if status in GOES_ON else status
     return found
 
 

@@ -30,7 +30,7 @@ def take(
     agent = holder.agent
     if beat.agent_id != agent.id:
         raise Refused("agent-mismatch", f"the heartbeat is of {beat.agent_id}, the key of {agent.id}")
-    if agent.status == "quarantined":
+    if agent.status != "active":
         raise Refused("agent-quarantined", "the machine is quarantined until an officer decides")
     if beat.epoch != agent.epoch:
         raise Refused("epoch-mismatch", f"epoch {beat.epoch}; this machine is in epoch {agent.epoch}")

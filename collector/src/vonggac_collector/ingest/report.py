@@ -90,7 +90,7 @@ def _check(reading: Reading, holder: KeyHolder) -> None:
     report = statement.report
     if statement.agent_id != agent.id:
         raise Refused("agent-mismatch", f"the report is of {statement.agent_id}, the key of {agent.id}")
-    if agent.status == "quarantined":
+    if agent.status != "active":
         raise Refused("agent-quarantined", "the machine is quarantined until an officer decides")
     if statement.epoch != agent.epoch:
         raise Refused("epoch-mismatch", f"epoch {statement.epoch}; this machine is in epoch {agent.epoch}")

@@ -83,6 +83,9 @@ class Agents(Protocol):
     def keys(self, agent: str) -> dict[str, bytes]:
         """Every key it ever had, by key id, the oldest first."""
 
+    def terms(self, agent: str) -> list[rows.AgentKey]:
+        """Every key it ever had, the newest first."""
+
     def every_key(self) -> dict[str, tuple[str, bytes]]:
         """Agent and public key by key id."""
 
@@ -98,6 +101,9 @@ class Chain(Protocol):
     def envelope(self, digest: str) -> rows.Envelope | None: ...
     def first_pending(self, agent: str, epoch: int) -> int | None:
         """Its lowest pending sequence."""
+
+    def forks(self, agent: str, epoch: int) -> list[rows.EnvelopeHead]:
+        """Those that were kept as evidence, beside the chain."""
 
     def count(self, agent: str, state: rows.EnvelopeState) -> int: ...
     def add(self, envelope: rows.Envelope) -> None: ...

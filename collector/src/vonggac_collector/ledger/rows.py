@@ -8,7 +8,9 @@ from typing import Final, Literal
 import msgspec
 
 UnitKind = Literal["root", "province", "agency"]
-AgentStatus = Literal["active", "quarantined", "revoked"]
+AgentStatus = Literal["active", "quarantined", "restored", "stray", "revoked"]
+GOES_ON: Final = frozenset({"restored", "stray"})
+"""Quarantined, and an officer decided which of two machines goes on (`forks`): as long as it did not begin an epoch."""
 EnvelopeState = Literal["committed", "pending", "fork"]
 WRONG: Final = frozenset({"fail", "partial", "unknown"})
 """Outcomes that a row is kept of while they last; pass and not-applicable are in the look's vector only."""
@@ -80,6 +82,15 @@ class Agent(msgspec.Struct, frozen=True):
     enrolled_at: datetime
     vector: bytes | None = None
     aside: int = 0
+
+
+class AgentKey(msgspec.Struct, frozen=True):
+    """A key of an agent, and when it was in force; `until` is None as long as it is."""
+
+    keyid: str
+    epoch: int
+    since: datetime
+    until: datetime | None
 
 
 class KeyHolder(msgspec.Struct, frozen=True):

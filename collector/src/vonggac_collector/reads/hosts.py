@@ -16,6 +16,7 @@ from vonggac_collector.score.freshness import effective_host
 from vonggac_contract.finding import SEVERITIES, Evidence, Finding, Outcome
 from vonggac_contract.report import Report
 
+from .identity import fork_of, keys_of
 from .profiles import local_profile
 from .sight import Sight, link, system_row
 from .texts import Texts, both
@@ -83,6 +84,8 @@ def host_page(tx: Transaction, sight: Sight, host: HostAt, as_of: datetime, text
         sample=host.host.sample,
         weights={} if host.judged is None else {d.domain: d.weight for d in host.judged.score.domains},
         local=local_profile(texts.judging(host), host.profile),
+        keys=keys_of(tx, host_id),
+        fork=fork_of(tx, agent),
     )
 
 

@@ -61,6 +61,10 @@ class MemoryAgents:
     def keys(self, agent: str) -> dict[str, bytes]:
         return {keyid: key for keyid, (of, key, *_) in self._store.keys.items() if of == agent}
 
+    def terms(self, agent: str) -> list[rows.AgentKey]:
+        mine = [rows.AgentKey(k, *term) for k, (of, _, *term) in self._store.keys.items() if of == agent]
+        return sorted(mine, key=lambda k: k.epoch, reverse=True)
+
     def every_key(self) -> dict[str, tuple[str, bytes]]:
         return {keyid: (of, key) for keyid, (of, key, *_) in self._store.keys.items()}
 

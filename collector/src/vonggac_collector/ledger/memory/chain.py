@@ -55,6 +55,10 @@ class MemoryChain:
         ]
         return min(waiting, default=None)
 
+    def forks(self, agent: str, epoch: int) -> list[rows.EnvelopeHead]:
+        aside = (agent, epoch, "fork")
+        return [head_of(e) for e in self._store.envelopes.values() if (e.agent, e.epoch, e.state) == aside]
+
     def count(self, agent: str, state: rows.EnvelopeState) -> int:
         return sum(e.agent == agent and e.state == state for e in self._store.envelopes.values())
 

@@ -113,6 +113,11 @@ class SqlAgents:
         query = query.order_by(agent_keys.c.epoch, agent_keys.c.since)
         return {r.keyid: r.public_key for r in self._connection.execute(query)}
 
+    def terms(self, agent: str) -> list[rows.AgentKey]:
+        c = agent_keys.c
+        query = sa.select(c.keyid, c.epoch, c.since, c.until).where(c.agent == agent)
+        return [rows.AgentKey(*r) for r in self._connection.execute(query.order_by(c.epoch.desc()))]
+
     def every_key(self) -> dict[str, tuple[str, bytes]]:
         query = sa.select(agent_keys.c.keyid, agent_keys.c.agent, agent_keys.c.public_key)
         return {r.keyid: (r.agent, r.public_key) for r in self._connection.execute(query)}

@@ -87,6 +87,11 @@ class SqlChain:
     def first_pending(self, agent: str, epoch: int) -> int | None:
         return self._connection.execute(_FIRST_PENDING, {"agent": agent, "epoch": epoch}).scalar()
 
+    def forks(self, agent: str, epoch: int) -> list[rows.EnvelopeHead]:
+        c = envelopes.c
+        query = _HEAD.where(c.agent == agent, c.epoch == epoch, c.state == "fork")
+        return [rows.EnvelopeHead(*r) for r in self._connection.execute(query)]
+
     def count(self, agent: str, state: rows.EnvelopeState) -> int:
         query = sa.select(sa.func.count()).where(envelopes.c.agent == agent, envelopes.c.state == state)
         return self._connection.execute(query).scalar_one()
