@@ -71,6 +71,12 @@ AGENT_STATES: Final = {
     "revoked": translatable("Revoked"),
     "never": translatable("Never heard from"),
 }
+APPLICANT_STATES: Final = {
+    "waiting": translatable("Waiting"),
+    "approved": translatable("Approved"),
+    "refused": translatable("Refused"),
+    "expired": translatable("Waited too long"),
+}
 REPORT_STATES: Final = {
     "committed": translatable("Committed"),
     "pending": translatable("Waiting for an earlier report"),
@@ -176,6 +182,7 @@ GROUPS: Final = {
     "topic": TOPICS,
     "reason": REASONS,
     "agent_state": AGENT_STATES,
+    "applicant_state": APPLICANT_STATES,
     "report_state": REPORT_STATES,
     "flag": FLAGS,
     "role": ROLES,

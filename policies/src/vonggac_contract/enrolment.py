@@ -53,6 +53,14 @@ def open_request(envelope: Envelope) -> EnrolmentRequest:
 
     The one payload read before its signature is checked, because it carries the key: it is bounded to 16 KiB and flat.
     Raises BadSignature, Malformed, TooLarge, UnknownSchema.
+    policy: PolicyRoot | None = None
+    """None: an earlier release's collector, or one without a repository; its word alone names rulebooks."""
+
+
+def fingerprint(keyid: str) -> tuple[str, str]:
+    """A key id as people compare it by telephone: two lines of eight groups of four digits."""
+    groups = [keyid[i : i + 4] for i in range(0, len(keyid), 4)]
+    return " ".join(groups[:8]), " ".join(groups[8:])
     """
     if envelope.payload_type != ENROLMENT:
         raise Malformed(f"{envelope.payload_type} is no enrolment")

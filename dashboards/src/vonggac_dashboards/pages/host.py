@@ -22,7 +22,7 @@ from ..preferences import here_with
 from ..topics import topic_of
 from ..words import word
 from .inventory import inventory
-from .session import visit
+from .session import may, visit
 from .shared import ALL_DEDUCTIONS, all_deductions, explained
 
 router = APIRouter(include_in_schema=False)
@@ -228,4 +228,5 @@ def host(request: Request, host_id: str) -> HTMLResponse:
         head = {"name": view.hostname, "path": path_to(view), "back": path}
         return visitor.answer("deductions.html", as_of=view.as_of, sample=view.sample, **head, **found)
     values = context(visitor.language, view, request.url.path, query)
+    values["may_decide"] = may(visitor.caller, "decide")
     return visitor.answer("host.html", as_of=view.as_of, sample=view.sample, **values)

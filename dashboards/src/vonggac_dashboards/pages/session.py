@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from vonggac_collector.auth import Caller, web
-from vonggac_collector.auth.caller import require
+from vonggac_collector.auth.caller import Action, require
 from vonggac_collector.errors import Forbidden
 from vonggac_collector.queries import Queries
 
@@ -32,10 +32,10 @@ class Visit(msgspec.Struct, frozen=True):
         return answer(self.request, template, viewer=self.viewer, **values)
 
 
-def may_enrol(caller: Caller) -> bool:
-    """Whether the caller's role lets them make tokens."""
+def may(caller: Caller, action: Action) -> bool:
+    """Whether the caller's role allows it."""
     try:
-        require(caller, "enrol")
+        require(caller, action)
     except Forbidden:
         return False
     return True
@@ -56,4 +56,4 @@ def visit(request: Request) -> Visit:
 def viewer_of(request: Request) -> Viewer:
     """Who is signed in, as the header shows them. Raises LoginRequired where nobody is."""
     caller = web.current_caller(request)
-    return Viewer(caller.name, caller.role, may_enrol(caller), web.csrf_token(request))
+    return Viewer(caller.name, caller.role, may(caller, "enrol"), web.csrf_token(request))
