@@ -30,6 +30,13 @@ class EnrolmentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     requested_at: datetime
 
 
+class PolicyRoot(msgspec.Struct, frozen=True):
+    """Where a machine's trust in the policy repository begins: a version of its root, by the SHA-256 of its bytes."""
+
+    version: Annotated[int, msgspec.Meta(ge=1)]
+    digest: Digest
+
+
 class Enrolled(msgspec.Struct, frozen=True):
     """The collector's answer, sealed with its key, which the agent pins.
 
@@ -46,13 +53,6 @@ class Enrolled(msgspec.Struct, frozen=True):
     profile: str
     rulebook: Digest
     enrolled_at: datetime
-
-
-def open_request(envelope: Envelope) -> EnrolmentRequest:
-    """Read a request and check that it is sealed by the very key it names (proof of possession).
-
-    The one payload read before its signature is checked, because it carries the key: it is bounded to 16 KiB and flat.
-    Raises BadSignature, Malformed, TooLarge, UnknownSchema.
     policy: PolicyRoot | None = None
     """None: an earlier release's collector, or one without a repository; its word alone names rulebooks."""
 
@@ -61,6 +61,13 @@ def fingerprint(keyid: str) -> tuple[str, str]:
     """A key id as people compare it by telephone: two lines of eight groups of four digits."""
     groups = [keyid[i : i + 4] for i in range(0, len(keyid), 4)]
     return " ".join(groups[:8]), " ".join(groups[8:])
+
+
+def open_request(envelope: Envelope) -> EnrolmentRequest:
+    """Read a request and check that it is sealed by the very key it names (proof of possession).
+
+    The one payload read before its signature is checked, because it carries the key: it is bounded to 16 KiB and flat.
+    Raises BadSignature, Malformed, TooLarge, UnknownSchema.
     """
     if envelope.payload_type != ENROLMENT:
         raise Malformed(f"{envelope.payload_type} is no enrolment")
