@@ -21,9 +21,11 @@ CODE: Final = re.compile(r"[a-z0-9]+(?:[-/][a-z0-9]+)*")
 MAX_CODE: Final = 80
 MAX_NAME: Final = 300
 MAX_ROWS: Final = 20_000
+CRITICALITIES: Final = (1, 2, 3)
 MAX_CSV_BYTES: Final = 8 * 1024 * 1024
 COLUMNS: Final = ("code", "parent", "kind", "name_vi", "name_en")
 ADDED: Final = "system-added"
+LEVELLED: Final = "system-level-set"
 PLACED: Final = "host-placed"
 """Actions in the audit log."""
 _KINDS: Final[dict[str, UnitKind]] = {"root": "root", "province": "province", "agency": "agency"}
@@ -128,6 +130,67 @@ def add_system(
     return system
 
 
+def set_level(
+    ledger: Ledger, identifier: str, level: int, reason: str, *, now: datetime, actor: str
+) -> System:
+    """From now on the system is of this level. `reason`: the decision that says so. Raises Invalid."""
+    if level not in LEVELS:
+        raise Invalid(f"system {identifier!r}: level {level} is not 1 to 5")
+    if not 1 <= len(reason := reason.strip()) <= MAX_NAME:
+        raise Invalid(f"system {identifier!r}: a reason has 1 to {MAX_NAME} characters")
+    with ledger.write() as tx:
+        before = next((s for s in tx.tree.systems(now) if s.id == identifier), None)
+        if before is None:
+            raise Invalid(f"there is no system {identifier!r}")
+        if before.level == level:
+            raise Invalid(f"system {identifier!r}: is of level {level} already")
+        tx.tree.set_level(identifier, level, now)
+        system = msgspec.structs.replace(before, level=level)
+        audit.record(tx, now, actor, LEVELLED, identifier, f"{said_of_system(system)}: {reason}")
+    return system
+
+
+def move_host(
+    ledger: Ledger,
+    host: str,
+    *,
+    unit: str | None = None,
+    system: str | None = None,
+    criticality: int | None = None,
+    now: datetime,
+    actor: str,
+) -> Placement:
+    """From now on the host is there. None is as before, an empty `system` none; to another unit it takes none along.
+
+    Raises Invalid if there is no such host, unit, or system of that unit, or if nothing would change.
+    """
+    with ledger.write() as tx:
+        if (found := tx.tree.located([host], now).get(host)) is None:
+            raise Invalid(f"there is no host {host!r}")
+        before = found[1]
+        to = before.unit if unit is None else unit
+        kept = before.system if to == before.unit else None
+        place = msgspec.structs.replace(
+            before,
+            unit=to,
+            system=kept if system is None else system or None,
+            criticality=before.criticality if criticality is None else criticality,
+        )
+        if place == before:
+            raise Invalid(f"host {host!r}: is there already: {said_of(before)}")
+        if all(u.code != place.unit for u in tx.tree.units(now)):
+            raise Invalid(f"host {host!r}: there is no unit {place.unit!r}")
+        if place.system is not None and all(
+            (s.id, s.unit) != (place.system, place.unit) for s in tx.tree.systems(now)
+        ):
+            raise Invalid(f"host {host!r}: unit {place.unit!r} has no system {place.system!r}")
+        if place.criticality not in CRITICALITIES:
+            raise Invalid(f"host {host!r}: criticality {place.criticality} is not 1 to 3")
+        place = msgspec.structs.replace(place, since=now)
+        place_host(tx, place, actor)
+    return place
+
+
 def place_host(tx: Transaction, place: Placement, actor: str) -> None:
     """From its `since` on the host is there."""
     tx.tree.place(place)
@@ -142,7 +205,7 @@ def said_of(place: Placement) -> str:
 
 
 def said_of_system(system: System) -> str:
-    """What an audit row `ADDED` says of a system."""
+    """What an audit row `ADDED` says of a system; one `LEVELLED` says it before the reason."""
     return f"level {system.level}, unit {system.unit}"
 
 

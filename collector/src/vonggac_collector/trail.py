@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -30,11 +30,13 @@ from .rotation import ROTATED, epoch_of
 from .rotation import odd as odd_rotation
 from .rulebooks import PUBLISHED, odd_rulebooks
 from .structure import ADDED as SYSTEM_ADDED
-from .structure import PLACED, said_of, said_of_system
+from .structure import LEVELLED, PLACED, said_of, said_of_system
 
 _TOGETHER: Final = 500
 _FIRST: Final = 2
 """The criticality that an enrolment gives."""
+S = TypeVar("S")
+V = TypeVar("V")
 Odd = tuple[str, str]
 """Where something is not as it was written, and what."""
 
@@ -45,6 +47,16 @@ class Named(NamedTuple):
     where: str
     what: str
     also: tuple[str, ...] = ()
+
+
+class _Span(NamedTuple, Generic[V]):
+    """What was so of a subject for a time, in the words that the audit log has for it."""
+
+    subject: str
+    since: datetime
+    until: datetime | None
+    words: str
+    value: V
 
 
 class Trail:
@@ -69,7 +81,7 @@ class Trail:
         self._released: set[str] = set()
         self._cuts = cuts_digest(())
         self._tokens: dict[str, tuple[str, str | None, bool]] = {}
-        self._systems: dict[str, tuple[datetime, str]] = {}
+        self._systems: dict[str, dict[datetime, str]] = {}
         self._places: dict[str, dict[datetime, str | Noted]] = {}
         self._rulebooks: dict[str, tuple[datetime, str]] = {}
         self._unsaid_until: datetime | None = None
@@ -86,7 +98,8 @@ class Trail:
             ADDED: lambda row: self._held.update({row.subject: row.detail}),
             RELEASED: lambda row: self._released.add(row.subject),
             PUBLISHED: lambda row: self._rulebooks.update({row.subject: (row.at, row.detail)}),
-            SYSTEM_ADDED: lambda row: self._systems.update({row.subject: (row.at, row.detail)}),
+            SYSTEM_ADDED: self._levelled,
+            LEVELLED: self._levelled,
             PLACED: self._placed,
         }
 
@@ -143,6 +156,9 @@ class Trail:
     def _placed(self, row: AuditRow) -> None:
         self._places.setdefault(row.subject, {})[row.at] = row.detail
         self._says_all(row.at)
+
+    def _levelled(self, row: AuditRow) -> None:
+        self._systems.setdefault(row.subject, {})[row.at] = row.detail
 
     def _says_all(self, at: datetime) -> None:
         if self._unsaid_until == FAR:
@@ -220,40 +236,20 @@ class Trail:
         return faults
 
     def _odd_systems(self, tx: Transaction) -> dict[str, str]:
-        """Every system is where it was added, and has the level that it was added with: nothing changes one so far."""
-        odd: dict[str, str] = {}
-        left = dict(self._systems)
-        for system, since, until in tx.tree.levels_ever():
-            found = (system.created_at, said_of_system(system))
-            if system.id not in self._systems and self._unsaid(since):
-                continue
-            if left.pop(system.id, None) != found or since != system.created_at or until is not None:
-                odd[system.id] = f"its {found[1]} from {since.isoformat()} on is by no row of the audit log"
-        return odd | dict.fromkeys(left.keys() - odd, "was added, says the audit log, and has no level")
+        """Every system is where it was added, and had the levels that people gave it, one after the other."""
+        spans = (
+            _Span(system.id, since, until, said_of_system(system), since == system.created_at)
+            for system, since, until in tx.tree.levels_ever()
+        )
+        return self._odd_spans("level", spans, self._systems, _says_level)
 
     def _odd_hosts(self, tx: Transaction) -> dict[str, str]:
         """Every host was always where an enrolment or a person put it, and is expected since it was enrolled."""
-        odd: dict[str, str] = {}
-        left = {host: dict(places) for host, places in self._places.items()}
-        ends: dict[str, datetime | None] = {}
-        for place, until in tx.tree.placed_ever():
-            host = place.host
-            follows = ends.get(host, place.since) == place.since
-            ends[host] = until
-            said = left.get(host, {}).pop(place.since, None)
-            if said is None and follows and self._unsaid(place.since):
-                continue
-            if said is None or not self._says(said, place) or not follows:
-                when = place.since.isoformat()
-                odd.setdefault(
-                    host, f"its place from {when} on ({said_of(place)}) is by no row of the audit log"
-                )
-        for host, places in left.items():
-            if places:
-                when = min(places).isoformat()
-                odd.setdefault(host, f"its place from {when} on, which the audit log names, is missing")
-            elif ends.get(host) is not None:
-                odd.setdefault(host, "its newest place was ended by no row of the audit log")
+        spans = (
+            _Span(place.host, place.since, until, said_of(place), place)
+            for place, until in tx.tree.placed_ever()
+        )
+        odd = self._odd_spans("place", spans, self._places, self._says_place)
         for known in tx.tree.hosts(FAR):
             first = self._epochs.get(known.id)
             if first and first[0].since != known.expected_since:
@@ -262,13 +258,50 @@ class Trail:
                 )
         return odd
 
-    def _says(self, said: str | Noted, place: Placement) -> bool:
+    def _odd_spans(
+        self,
+        kind: str,
+        spans: Iterable[_Span[V]],
+        said: Mapping[str, Mapping[datetime, S]],
+        says: Callable[[S, _Span[V]], bool],
+    ) -> dict[str, str]:
+        """Of each subject its first span that is not as a row says, does not follow the one before, or is missing.
+
+        `spans`: by subject and time. `said`: subject -> since -> what its row says.
+        """
+        odd: dict[str, str] = {}
+        left = {subject: dict(rows) for subject, rows in said.items()}
+        ends: dict[str, datetime | None] = {}
+        for span in spans:
+            follows = ends.get(span.subject, span.since) == span.since
+            ends[span.subject] = span.until
+            row = left.get(span.subject, {}).pop(span.since, None)
+            if row is None and follows and self._unsaid(span.since):
+                continue
+            if row is None or not says(row, span) or not follows:
+                what = f"its {kind} from {span.since.isoformat()} on ({span.words})"
+                odd.setdefault(span.subject, f"{what} is by no row of the audit log")
+        for subject, rows in left.items():
+            if rows:
+                what = f"its {kind} from {min(rows).isoformat()} on, which the audit log names,"
+                odd.setdefault(subject, f"{what} is missing")
+            elif ends.get(subject) is not None:
+                odd.setdefault(subject, f"its newest {kind} was ended by no row of the audit log")
+        return odd
+
+    def _says_place(self, said: str | Noted, span: _Span[Placement]) -> bool:
+        place = span.value
         if isinstance(said, str):
-            return said == said_of(place)
+            return said == span.words
         unit, system, known = self._tokens.get(said.token, ("", None, False))
         if (place.unit, place.criticality, place.profile) != (unit, _FIRST, None):
             return False
         return place.system == system or not known
+
+
+def _says_level(said: str, span: _Span[bool]) -> bool:
+    """The system's first is what was said when it was added, every later one has its reason behind it."""
+    return said == span.words if span.value else said.startswith(f"{span.words}: ")
 
 
 def first_of(where: str, odd: Mapping[str, str]) -> Iterable[Named]:

@@ -73,6 +73,9 @@ def test_from_the_first_unit_to_a_score(state: Path, capsys: Run) -> None:
     listed = run(capsys, "host", "list")
     assert "web-1" in listed
     assert "\x1b" not in listed
+    assert "level 4" in run(capsys, "system", "level", "hsyt", "4", "--reason", "12/QĐ-UBND")
+    moved = run(capsys, "host", "move", machine.agent_id, "--system", "", "--criticality", "3")
+    assert "unit so-y-te, no system, criticality 3" in moved
     assert "1 reports of 1 agents" in run(capsys, "ledger", "verify")
 
 

@@ -12,9 +12,10 @@ from tests.unit.collector.machines import Machine
 from tests.unit.collector.test_verification import edit
 
 from vonggac_collector import audit
+from vonggac_collector.errors import Invalid
 from vonggac_collector.ledger.memory import MemoryLedger
 from vonggac_collector.ledger.rows import Placement
-from vonggac_collector.structure import place_host
+from vonggac_collector.structure import move_host, place_host, set_level
 from vonggac_collector.verification import Fault, verify_ledger
 
 HOUR = timedelta(hours=1)
@@ -156,10 +157,90 @@ def test_a_level_that_was_ended_or_followed_by_another_is_named(desk: Desk) -> N
 def test_a_system_that_was_moved_or_put_there_by_sql_is_named(desk: Desk) -> None:
     edit(desk.ledger, "systems", {"id": "hsyt"}, {"unit": "hue/so-y-te"})
     (fault,) = faults(desk)
-    assert "its level 3, unit hue/so-y-te from" in fault.what
+    assert "(level 3, unit hue/so-y-te) is by no row" in fault.what
     edit(desk.ledger, "systems", {"id": "hsyt"}, {"unit": "ha-noi/so-y-te"})
     with desk.ledger.write() as tx:
         (first, *_) = tx.tree.systems(NOW)
         tx.tree.add_system(msgspec.structs.replace(first, id="another"))
     (fault,) = faults(desk)
     assert fault.where == "system another"
+
+
+def test_a_level_that_a_person_gives_counts_from_then_on_and_is_held_against_that(desk: Desk) -> None:
+    for number, level in enumerate([1, 3, 5], 1):
+        set_level(desk.ledger, "hsyt", level, "1234/QĐ-UBND: tạm", now=NOW + number * HOUR, actor="test")
+    with desk.ledger.read() as tx:
+        levels = [
+            s.level for n in range(5) for s in tx.tree.systems(NOW + n * HOUR - HOUR / 2) if s.id == "hsyt"
+        ]
+    assert levels == [3, 1, 3, 5]
+    assert faults(desk) == []
+    if not isinstance(desk.ledger, MemoryLedger):
+        edit(desk.ledger, "system_levels", {"system": "hsyt", "since": NOW + 2 * HOUR}, {"level": 2})
+        (fault,) = faults(desk)
+        assert fault.where == "system hsyt"
+        assert "(level 2, unit ha-noi/so-y-te)" in fault.what
+
+
+@pytest.mark.parametrize(
+    ("system", "level", "reason", "told"),
+    [
+        ("hsyt", 3, "x", "already"),
+        ("hsyt", 6, "x", "not 1 to 5"),
+        ("hsyt", 2, "  ", "reason"),
+        ("no", 2, "x", "there is no system"),
+    ],
+)
+def test_a_level_that_does_not_fit_is_refused_and_nothing_changes(
+    system: str, level: int, reason: str, told: str, desk: Desk
+) -> None:
+    with pytest.raises(Invalid, match=told):
+        set_level(desk.ledger, system, level, reason, now=NOW + HOUR, actor="test")
+    with desk.ledger.read() as tx:
+        assert {s.id: s.level for s in tx.tree.systems(NOW + 2 * HOUR)} == {"hsyt": 3, "hue-portal": 1}
+
+
+def test_a_host_that_is_moved_leaves_its_system_behind_and_can_be_moved_back(
+    desk: Desk, machine: Machine
+) -> None:
+    host = machine.agent_id
+    moves: list[dict[str, Any]] = [
+        {"unit": "hue/so-y-te"},
+        {"system": "hue-portal", "criticality": 3},
+        {"system": ""},
+        {"unit": "ha-noi/so-y-te", "system": "hsyt", "criticality": 2},
+    ]
+    places = [
+        move_host(desk.ledger, host, **to, now=NOW + number * HOUR, actor="test")
+        for number, to in enumerate(moves, 1)
+    ]
+    assert [(p.unit, p.system, p.criticality) for p in places] == [
+        ("hue/so-y-te", None, 2),
+        ("hue/so-y-te", "hue-portal", 3),
+        ("hue/so-y-te", None, 3),
+        ("ha-noi/so-y-te", "hsyt", 2),
+    ]
+    with desk.ledger.read() as tx:
+        assert tx.tree.located([host], NOW + 5 * HOUR)[host][1] == places[-1]
+    assert faults(desk) == []
+
+
+@pytest.mark.parametrize(
+    ("to", "told"),
+    [
+        ({}, "is there already"),
+        ({"unit": "ha-noi/so-y-te"}, "is there already"),
+        ({"unit": "no"}, "no unit"),
+        ({"system": "hue-portal"}, "has no system"),
+        ({"unit": "hue/so-y-te", "system": "hsyt"}, "has no system"),
+        ({"criticality": 4}, "not 1 to 3"),
+    ],
+)
+def test_a_move_that_does_not_fit_is_refused(
+    to: dict[str, Any], told: str, desk: Desk, machine: Machine
+) -> None:
+    with pytest.raises(Invalid, match=told):
+        move_host(desk.ledger, machine.agent_id, **to, now=NOW + HOUR, actor="test")
+    with pytest.raises(Invalid, match="no host"):
+        move_host(desk.ledger, "00000000-0000-4000-8000-000000000000", **to, now=NOW + HOUR, actor="test")
+    assert faults(desk) == []

@@ -10,10 +10,22 @@ from pathlib import Path
 from vonggac_collector.auth.scope import require_unit
 from vonggac_collector.enrolment import create_token, revoke_token
 from vonggac_collector.queries import MAX_FOUND, Queries
+from vonggac_collector.revocation import revoke
 from vonggac_collector.rulebooks import Shelf
 from vonggac_collector.score.parameters import load_parameters
+from vonggac_collector.score.values import LEVELS
 from vonggac_collector.state import write_secret
-from vonggac_collector.structure import MAX_CSV_BYTES, NewUnit, add_system, add_units, read_units
+from vonggac_collector.structure import (
+    CRITICALITIES,
+    MAX_CSV_BYTES,
+    NewUnit,
+    add_system,
+    add_units,
+    move_host,
+    read_units,
+    said_of,
+    set_level,
+)
 
 from .common import GOOD, Commands, actor, opened, operator, parse_time, show_json, show_table, utc_now
 
@@ -30,6 +42,26 @@ def add_commands(commands: Commands) -> None:
     )
     found.add_argument("text", nargs="?", default="", help="part of a name, or the beginning of an id")
     found.add_argument("--json", action="store_true", help="for programs")
+    taken = hosts.add(
+        "revoke",
+        _host_revoke,
+        "take a host's key away: from its next request on nothing of it is taken",
+        "vonggac-collector host revoke 7f0e… --reason 'stolen'",
+    )
+    taken.add_argument("id", help="the host's id, as `host list` shows it")
+    taken.add_argument("--reason", required=True, metavar="TEXT", help="why; kept in the audit log")
+    move = hosts.add(
+        "move",
+        _host_move,
+        "from now on a host belongs elsewhere; scores of the past stay",
+        "vonggac-collector host move 6c1b… --unit hue/so-y-te --system hsyt",
+    )
+    move.add_argument("id", help="the host's id, as `host list` shows it")
+    move.add_argument(
+        "--unit", metavar="CODE", help="default: where it is; to another it takes no system along"
+    )
+    move.add_argument("--system", metavar="ID", help="one of that unit; '' for none")
+    move.add_argument("--criticality", type=int, choices=CRITICALITIES, help="3 counts most")
     _add_tokens(commands.group("token", "enrolment tokens"))
 
 
@@ -65,9 +97,18 @@ def _add_systems(systems: Commands) -> None:
     )
     add.add_argument("--id", required=True, help="its id, such as hsyt")
     add.add_argument("--unit", required=True, metavar="CODE", help="the unit it belongs to")
-    add.add_argument("--level", type=int, required=True, choices=range(1, 6), help="its level, 1 to 5")
+    add.add_argument("--level", type=int, required=True, choices=LEVELS, help="its level, 1 to 5")
     add.add_argument("--name-vi", required=True, metavar="NAME", help="its name in Vietnamese")
     add.add_argument("--name-en", default="", metavar="NAME", help="its name in English")
+    level = systems.add(
+        "level",
+        _system_level,
+        "from now on a system is of another level; scores of the past stay",
+        "vonggac-collector system level hsyt 3 --reason '1234/QĐ-UBND'",
+    )
+    level.add_argument("id", help="as `system list` shows it")
+    level.add_argument("level", type=int, choices=LEVELS, help="1 to 5")
+    level.add_argument("--reason", required=True, metavar="TEXT", help="the decision that says so")
     shown = systems.add("list", _system_list, "show information systems", "vonggac-collector system list")
     shown.add_argument("--json", action="store_true", help="for programs")
 
@@ -82,6 +123,7 @@ def _add_tokens(tokens: Commands) -> None:
     make.add_argument("--agency", required=True, metavar="CODE", help="the unit that the machines belong to")
     make.add_argument("--system", metavar="ID", help="the information system they belong to")
     make.add_argument("--host", metavar="ID", help="a new key and epoch for this host, instead of a new host")
+    make.add_argument("--approval", action="store_true", help="each machine waits until it is approved")
     make.add_argument("--uses", type=int, default=1, metavar="N", help="how many machines (default: 1)")
     make.add_argument(
         "--expires", type=parse_time, metavar="TIME", help=f"RFC 3339 (default: in {_DEFAULT_DAYS} days)"
@@ -136,6 +178,13 @@ def _system_add(args: argparse.Namespace) -> int:
     return GOOD
 
 
+def _system_level(args: argparse.Namespace) -> int:
+    with opened(args) as (_, ledger):
+        set_level(ledger, args.id, args.level, args.reason, now=utc_now(), actor=actor())
+    print(f"system {args.id} is of level {args.level} from now on")
+    return GOOD
+
+
 def _system_list(args: argparse.Namespace) -> int:
     with opened(args) as (_, ledger), ledger.read() as tx:
         systems = tx.tree.systems(utc_now())
@@ -167,6 +216,21 @@ def _host_list(args: argparse.Namespace) -> int:
     return GOOD
 
 
+def _host_revoke(args: argparse.Namespace) -> int:
+    with opened(args) as (_, ledger):
+        revoke(ledger, operator(ledger, utc_now()), args.id, args.reason, utc_now())
+    print(f"the key of host {args.id} is revoked; a token for it (`token create --host`) lets it in again")
+    return GOOD
+
+
+def _host_move(args: argparse.Namespace) -> int:
+    to = {"unit": args.unit, "system": args.system, "criticality": args.criticality}
+    with opened(args) as (_, ledger):
+        place = move_host(ledger, args.id, **to, now=utc_now(), actor=actor())
+    print(f"host {place.host} is from now on: {said_of(place)}")
+    return GOOD
+
+
 def _token_create(args: argparse.Namespace) -> int:
     now = utc_now()
     with opened(args) as (_, ledger):
@@ -175,7 +239,15 @@ def _token_create(args: argparse.Namespace) -> int:
             require_unit(tx.tree.units(now), caller, args.agency)
         expires = args.expires or now + timedelta(days=_DEFAULT_DAYS)
         text, row = create_token(
-            ledger, caller, args.agency, args.system, args.uses, expires, now, host=args.host
+            ledger,
+            caller,
+            args.agency,
+            args.system,
+            args.uses,
+            expires,
+            now,
+            host=args.host,
+            approval=args.approval,
         )
     if args.out is not None:
         write_secret(args.out, text.encode() + b"\n")
@@ -204,7 +276,7 @@ def _token_list(args: argparse.Namespace) -> int:
                 t.system,
                 t.uses_left,
                 t.expires_at.isoformat(),
-                "revoked" if t.revoked else "",
+                "revoked" if t.revoked else "approval" if t.approval else "",
             )
             for t in tokens
         ]
