@@ -21,6 +21,7 @@ from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.ledger.memory import MemoryLedger
 from vonggac_collector.ledger.rows import Unit
 from vonggac_collector.ledger.sql.ledger import open_ledger
+from vonggac_collector.rotation import rotate
 from vonggac_collector.structure import add_system
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
@@ -82,6 +83,9 @@ class Desk:
         assert answer.status == 200, answer.body()
         machine.enrolled(answer.body())
         return machine
+
+    def rotate(self, raw: bytes, now: datetime = NOW) -> Answer:
+        return rotate(self.ledger, raw, now=now, collector_key=KEY, peer="test")
 
     def accept(self, raw: bytes, now: datetime = NOW) -> Answer:
         return accept(self.ledger, raw, now=now, collector_key=KEY, peer="test")

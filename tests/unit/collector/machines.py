@@ -31,6 +31,7 @@ from vonggac_contract.report import (
     section_digest,
     statement_to_payload,
 )
+from vonggac_contract.rotation import Rotation, seal_rotation
 from vonggac_contract.rule import Compare, Profile, Rule, RulebookFile, Text, Value
 
 WORDS = Text("chữ", "words")
@@ -110,6 +111,18 @@ class Machine:
             answer.profile,
             answer.collector_key,
         )
+
+    def rotation(self, now: datetime, *, seed: int, **changes: Any) -> bytes:
+        """A request for the next epoch, with the key of that seed."""
+        new = Ed25519PrivateKey.from_private_bytes(seed.to_bytes(32, "big"))
+        public = new.public_key().public_bytes_raw()
+        asked = Rotation(1, self.agent_id, self.epoch, self.sequence, self.previous, public, now)
+        return envelope_to_bytes(seal_rotation(msgspec.structs.replace(asked, **changes), self.key, new))
+
+    def rotated(self, body: bytes, *, seed: int) -> None:
+        """Take the collector's answer."""
+        self.key = Ed25519PrivateKey.from_private_bytes(seed.to_bytes(32, "big"))
+        self.enrolled(body)
 
     def statement(
         self,

@@ -1,0 +1,3 @@
+"""tests/unit/collector/test_rotation.py on PostgreSQL."""
+
+from tests.unit.collector.test_rotation import *  # noqa: F403
