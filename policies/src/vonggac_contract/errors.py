@@ -47,6 +47,13 @@ class BadSignature(ContractError):
     hint = "Check that the machine still holds the key it enrolled with."
 
 
+class BadBox(ContractError):
+    """A sealed box that this key does not open."""
+
+    code = "bad-box"
+    hint = "Export again with the collector's present key: `vonggac-collector media export` brings it."
+
+
 class BadProof(ContractError):
     """A proof that does not prove what it says."""
 

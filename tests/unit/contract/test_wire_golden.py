@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from vonggac_contract.box import BoxKey
 from vonggac_contract.checkpoint import Checkpoint, open_checkpoint, seal_checkpoint
 from vonggac_contract.enrolment import Enrolled, EnrolmentRequest, open_enrolled, open_request
 from vonggac_contract.envelope import (
@@ -29,6 +30,15 @@ from vonggac_contract.envelope import (
 )
 from vonggac_contract.errors import BadSignature, Malformed, UnknownSchema
 from vonggac_contract.finding import Evidence, Finding, Outcome
+from vonggac_contract.media import (
+    BoxKeyNotice,
+    Export,
+    Part,
+    open_box_key,
+    open_export,
+    seal_box_key,
+    seal_export,
+)
 from vonggac_contract.receipt import Receipt, open_receipt, seal_receipt
 from vonggac_contract.report import (
     FactHealth,
@@ -76,6 +86,8 @@ STATEMENT = Statement(1, AGENT_ID, 1, 1, None, NOW + timedelta(seconds=2), REPOR
 BEAT = Heartbeat(1, AGENT_ID, 1, 9, 1, REPORT_VALUE.content, NOW)
 REQUEST = EnrolmentRequest(1, "t" * 32, AGENT_PUBLIC, "máy-chủ", "", "linux", "0.1.0", NOW)
 CHECKPOINT = Checkpoint(1, 3, "5" * 64, NOW, "6" * 64)
+MANIFEST = Export(1, AGENT_ID, 1, "0123456789abcdef-fedcba9876543210", NOW, 7, (Part(1190, "d" * 64),))
+NOTICE = BoxKeyNotice(1, NOW, BoxKey(b"k" * 32).public)
 ANSWER = Enrolled(1, AGENT_ID, 1, AGENT_PUBLIC, COLLECTOR_PUBLIC, "01", "tcvn14423-level3", "d" * 64, NOW)
 
 
@@ -89,6 +101,8 @@ def golden() -> dict[str, bytes]:
         "enrolment.v1.json": envelope_to_bytes(seal(ENROLMENT, msgspec.json.encode(REQUEST), AGENT)),
         "enrolled.v1.json": envelope_to_bytes(seal(ENROLLED, msgspec.json.encode(ANSWER), COLLECTOR)),
         "checkpoint.v1.json": envelope_to_bytes(seal_checkpoint(CHECKPOINT, COLLECTOR)),
+        "export.v1.json": envelope_to_bytes(seal_export(MANIFEST, AGENT)),
+        "boxkey.v1.json": envelope_to_bytes(seal_box_key(NOTICE, COLLECTOR)),
     }
 
 
@@ -121,6 +135,11 @@ def test_the_golden_enrolment_and_its_answer_open() -> None:
 
 def test_the_golden_checkpoint_opens() -> None:
     assert open_checkpoint(envelope_from_bytes(read("checkpoint.v1.json")), COLLECTOR_PUBLIC) == CHECKPOINT
+
+
+def test_the_golden_manifest_and_key_for_boxes_open() -> None:
+    assert open_export(envelope_from_bytes(read("export.v1.json")), AGENT_PUBLIC) == MANIFEST
+    assert open_box_key(envelope_from_bytes(read("boxkey.v1.json")), COLLECTOR_PUBLIC) == NOTICE
 
 
 def test_this_release_still_writes_the_golden_bytes() -> None:
