@@ -21,7 +21,7 @@ from vonggac_contract.errors import ContractError
 from vonggac_contract.facts import FactKey, Known
 from vonggac_contract.limits import KIB
 
-from . import VERSION, facts, identity, rulebooks, skipped
+from . import VERSION, boxkey, facts, identity, rulebooks, skipped
 from .errors import AgentError, BadAnswer, NotEnrolled, Refused, Unreachable, UnsafePath
 from .host import Host
 from .identity import Identity
@@ -76,6 +76,8 @@ def enrol(
         folder, rulebooks.JudgedBy(enrolled.profile, enrolled.rulebook, enrolled.enrolled_at)
     )
     identity.write_identity(folder, Identity(identity.SCHEMA, collector, ca, keyid_of(public), enrolled))
+    with contextlib.suppress(Unreachable):
+        boxkey.fetch(folder, enrolled.collector_key, transport, now())
     if rulebooks.is_at_hand(folder, enrolled.rulebook):
         return enrolled, ""
     try:

@@ -36,7 +36,7 @@ def look_round(settings: Settings) -> dict[str, object]:
     from .look import look
 
     try:
-        with _opened(settings) as (folder, spool, who):
+        with opened(settings) as (folder, spool, who):
             key = identity.read_key(folder, who.keyid)
             done = look(folder, spool, who, key, settings, utc_now)
     except (SpoolFull, SpoolFailing) as error:
@@ -55,14 +55,15 @@ def ship_round(settings: Settings) -> Outcome:
     from .link import HttpLink, parse_address
     from .ship import Shipper
 
-    with _opened(settings) as (folder, spool, who):
+    with opened(settings) as (folder, spool, who):
         link = HttpLink(parse_address(who.collector), who.ca)
         with closing(link):
             return Shipper(folder, spool, who, link, utc_now).run()
 
 
 @contextmanager
-def _opened(settings: Settings) -> Iterator[tuple[Path, Spool, Identity]]:
+def opened(settings: Settings) -> Iterator[tuple[Path, Spool, Identity]]:
+    """The state folder, this process's alone, with its spool and identity. Raises AgentError."""
     folder = open_state(settings.state_dir)
     lock = take_lock(folder)
     try:

@@ -22,7 +22,7 @@ from vonggac_contract.limits import KIB
 from vonggac_contract.receipt import Receipt, open_receipt
 from vonggac_rules.rulebook import MAX_RULEBOOK_BYTES
 
-from . import rulebooks
+from . import boxkey, rulebooks
 from .errors import BadAnswer, Unreachable
 from .failpoints import Failpoint, reach
 from .identity import Identity
@@ -140,6 +140,7 @@ class Shipper:
             if verdict in (Verdict.STOP, Verdict.PENDING):
                 return True
         self._fetch_rulebook()
+        boxkey.fetch(self._folder, self._identity.enrolled.collector_key, self._transport, self._now())
         return bool(self._spool.unsent())
 
     def _send_in_order(self, item: Link | Beat) -> Verdict:

@@ -251,6 +251,27 @@ TEXTS: Final[dict[str, str]] = {
     "{number} của kỳ đăng ký {epoch}",
     "The receipts of the newest {kept} reports are kept; `vonggac-agent status` names the last report.": "Máy giữ biên "
     "nhận của {kept} báo cáo mới nhất; `vonggac-agent status` cho biết báo cáo gần nhất.",
+    # Media, where there is no line
+    "export {name}: {n} reports, {parts} files, {size} bytes": "lần xuất {name}: {n} báo cáo, {parts} tệp, {size} byte",
+    "{n} more reports wait for the next export": "còn {n} báo cáo chờ lần xuất sau",
+    "{n} reports received, {other} receipts of reports that are not waiting here": "{n} báo cáo đã được nhận, {other} "
+    "biên nhận cho báo cáo không còn chờ ở đây",
+    "rulebook {digest} taken": "đã lấy bộ quy tắc {digest}",
+    "the collector's key for boxes taken": "đã lấy khóa niêm phong của máy chủ thu thập",
+    "{n} lines are no receipts of this collector for this machine": "{n} dòng không phải biên nhận của máy chủ thu "
+    "thập này cho máy này",
+    "not taken: {why}": "không lấy: {why}",
+    "the collector's key for boxes is not here yet": "ở đây chưa có khóa niêm phong của máy chủ thu thập",
+    "It comes with the next sending, or on a medium: `vonggac-collector media export DIR` there, "
+    "`vonggac-agent import DIR` here.": "Khóa đến cùng lần gửi kế tiếp, hoặc qua thiết bị nhớ: chạy `vonggac-collector "
+    "media export DIR` ở máy chủ, rồi `vonggac-agent import DIR` ở đây.",
+    "Look first: vonggac-agent run --once": "Hãy kiểm tra máy trước: vonggac-agent run --once",
+    "cannot open the folder {path}: {reason}": "không mở được thư mục {path}: {reason}",
+    "Mount the medium and name a folder on it, not a link.": "Hãy gắn thiết bị nhớ rồi chỉ một thư mục trên đó, không "
+    "dùng liên kết.",
+    "cannot write to {path}: {reason}": "không ghi được vào {path}: {reason}",
+    "What was begun there counts for nothing, and the spool holds everything: try again on another medium.": "Phần đã "
+    "ghi dở không có giá trị, hàng chờ vẫn giữ đủ: hãy thử lại trên thiết bị nhớ khác.",
     # The system's reasons, as strerror(3) words them
     "No such file or directory": "không có tệp hay thư mục này",
     "Permission denied": "không có quyền truy cập",
@@ -272,6 +293,8 @@ TEXTS: Final[dict[str, str]] = {
     "Upgrade the older of the two sides.": "Hãy nâng cấp bên dùng bản cũ hơn.",
     "Check that the machine still holds the key it enrolled with.": "Kiểm tra xem máy còn giữ đúng khóa đã dùng khi "
     "đăng ký không.",
+    "Export again with the collector's present key: `vonggac-collector media export` brings it.": "Hãy xuất lại bằng "
+    "khóa hiện tại của máy chủ thu thập: `vonggac-collector media export` mang khóa đó đến.",
     "Ask for the proof again; if it still fails, what it is about is not in the record that was signed.": "Hãy xin lại "
     "bằng chứng; nếu vẫn không đạt thì điều được nêu không có trong sổ đã được ký.",
     "See docs/reference/facts.md for every declared fact.": "Xem docs/reference/facts.md để biết mọi dữ kiện đã khai "
