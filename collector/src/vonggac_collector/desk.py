@@ -3,6 +3,9 @@
 Answers are handed out only after its COMMIT returned. If one of them fails, the transaction is undone and each is done
 by itself, so that nobody fails for another's fault. So work must come to the same when it is done twice: it begins by
 looking whether it was done. That is also how the outcome is found when the answer to COMMIT was lost.
+
+What waits is bounded. Whoever comes when that is full is sent away with a turn (`Turns`): those who come back together
+after an outage are spread over the time that the desk needs for all of them.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Final, TypeVar
 
-from .errors import Busy, Conflict, OutcomeUnknown, StoreFailed
+from .errors import Busy, Conflict, Full, OutcomeUnknown, StoreFailed
 from .ledger.interface import Ledger
 
 T = TypeVar("T")
@@ -27,6 +30,10 @@ MOMENT_S: Final = 0.2
 """How long after a transaction the desk counts as busy; the project's own figure."""
 PATIENCE_S: Final = 10.0
 """How long those of one transaction are done again one by one: two waits for a lock. Who is left then is told Busy."""
+_FIRST_GUESS_S: Final = 0.005
+"""For an envelope, before the desk's own pace is known; of the order that docs/capacity.md measures."""
+_NEW: Final = 0.1
+"""Weight of the newest transaction in the pace; the project's own figure."""
 
 
 class _Task:
@@ -38,6 +45,23 @@ class _Task:
         self.done.set_running_or_notify_cancel()
 
 
+class Turns:
+    """When those who are sent away should come again: one after the other, at the pace at which the desk works."""
+
+    def __init__(self) -> None:
+        self.each_s = _FIRST_GUESS_S
+        self._last = 0.0
+
+    def worked(self, number: int, seconds: float) -> None:
+        """So many were done in so long."""
+        self.each_s += _NEW * (seconds / number - self.each_s)
+
+    def give(self, now: float, waiting: int) -> float:
+        """Seconds until the next turn: behind all that wait and all turns that were given."""
+        self._last = max(self._last, now + waiting * self.each_s) + self.each_s
+        return self._last - now
+
+
 class Desk:
     """Takes callables that write to the ledger; see the module."""
 
@@ -45,6 +69,7 @@ class Desk:
         self._ledger = ledger
         self._waiting: queue.Queue[_Task | None] = queue.Queue(MAX_WAITING)
         self._busy_until = 0.0
+        self._turns = Turns()
         self._thread = threading.Thread(target=self._run, name="desk", daemon=True)
 
     def start(self) -> None:
@@ -57,7 +82,7 @@ class Desk:
         self._thread.join()
 
     def submit(self, work: Callable[[], T], sender: str = "") -> Future[T]:
-        """Do `work` in the writing thread; the future is done when it is committed. Raises Busy if too much waits.
+        """Do `work` in the writing thread; the future is done when it is committed. Raises Full if too much waits.
 
         `sender`: the key id of whose row is locked. What is written together is done in their order: if every process
         orders by what it locks, they wait for each other instead of meeting in a deadlock.
@@ -66,7 +91,7 @@ class Desk:
         try:
             self._waiting.put_nowait(task)
         except queue.Full:
-            raise Busy("too many envelopes wait") from None
+            raise Full(lambda: self._turns.give(time.monotonic(), MAX_WAITING)) from None
         return task.done
 
     def busy(self) -> bool:
@@ -75,11 +100,13 @@ class Desk:
 
     def _run(self) -> None:
         while tasks := self._next():
-            self._busy_until = time.monotonic() + MOMENT_S
+            began = time.monotonic()
+            self._busy_until = began + MOMENT_S
             if len(tasks) == 1:
                 self._alone(tasks[0])
             elif (failed := self._together(tasks)) is not None:
                 self._one_by_one(tasks, failed)
+            self._turns.worked(len(tasks), time.monotonic() - began)
 
     def _next(self) -> list[_Task] | None:
         first = self._waiting.get()

@@ -6,6 +6,7 @@ Each refusal has one code: the last part of the problem type (RFC 9457) on the w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -185,11 +186,11 @@ class Busy(CollectorError):
 
 
 class Full(Busy):
-    """As much waits as may. `turn_s`: in so many seconds it is the sender's turn."""
+    """As much waits as may. `turn` gives the sender one: seconds from now."""
 
-    def __init__(self, turn_s: float) -> None:
+    def __init__(self, turn: Callable[[], float]) -> None:
         super().__init__("too many envelopes wait")
-        self.turn_s = turn_s
+        self.turn = turn
 
 
 class Conflict(Busy):

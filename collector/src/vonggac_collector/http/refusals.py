@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import random
 import secrets
 import time
@@ -17,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from vonggac_collector.errors import PROBLEMS, CollectorError, Refused, code_of
+from vonggac_collector.errors import PROBLEMS, CollectorError, Full, Refused, code_of
 from vonggac_collector.ingest.answer import problem_body
 from vonggac_contract.envelope import PROBLEM_MEDIA
 from vonggac_contract.errors import ContractError
@@ -27,6 +28,8 @@ from .body import Application, Message, Receive, Send
 _LOG: Final = structlog.get_logger("vonggac.http")
 _RETRY_AFTER_S: Final = {"busy": 5, "store-failed": 30, "throttled": 60, "no-rulebook": 60}
 """At least; up to twice as long is said, so that those who were sent away together do not come back together."""
+MOST_RETRY_AFTER_S: Final = 900
+"""Whoever has a later turn is told any time up to this: agents look again by then (their default interval)."""
 _BY_STATUS: Final = {404: "not-found", 405: "wrong-method", 413: "too-large", 415: "media-type"}
 _HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
@@ -45,6 +48,14 @@ _TRANSPORT_SECURITY: Final = (b"strict-transport-security", b"max-age=31536000")
 def problem_response(code: str, detail: str, **more: Any) -> Response:
     """The refusal as an HTTP answer."""
     return Response(problem_body(code, detail, **more), PROBLEMS[code].status, later(code), PROBLEM_MEDIA)
+
+
+def at_turn(turn_s: float) -> dict[str, str]:
+    """The header for whoever has a turn in so many seconds (`desk.Turns`)."""
+    seconds = math.ceil(turn_s)
+    if seconds > MOST_RETRY_AFTER_S:
+        seconds = random.randint(1, MOST_RETRY_AFTER_S)  # noqa: S311  spreads, guards nothing
+    return {"Retry-After": str(seconds)}
 
 
 def later(code: str) -> dict[str, str]:
@@ -91,7 +102,10 @@ def refused(
     code = code_of(error)
     detail = PROBLEMS[code].title if code in ("internal", "store-failed", "busy") else str(error)
     refuse(code, peer_of(scope), f"{scope['method']} {URL(scope=scope).path}: {error}")
-    return problem_response(code, detail)
+    answer = problem_response(code, detail)
+    if isinstance(error, Full):
+        answer.headers.update(at_turn(error.turn()))
+    return answer
 
 
 def peer_of(scope: MutableMapping[str, Any]) -> str:
