@@ -17,6 +17,7 @@ from .applicants import Applicants
 from .keeping import Keeping
 from .leaves import Leaves
 from .outbox import Outbox
+from .policy import Policy
 from .standings import Standings
 
 
@@ -328,6 +329,8 @@ class Transaction(Protocol):
     def keeping(self) -> Keeping: ...
     @property
     def leaves(self) -> Leaves: ...
+    @property
+    def policy(self) -> Policy: ...
 
 
 class Duty(Protocol):

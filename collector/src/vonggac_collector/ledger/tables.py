@@ -18,6 +18,7 @@ from .columns import table as _table
 from .leaf_tables import checkpoints as checkpoints
 from .leaf_tables import leaves as leaves
 from .leaf_tables import tiles as tiles
+from .policy_tables import policy_files as policy_files
 
 _Column = sa.Column
 _HOST: Final = sa.String(36)

@@ -19,6 +19,7 @@ from .keeping import MemoryKeeping
 from .leaves import MemoryLeaves
 from .outbox import MemoryOutbox
 from .people import MemoryPeople, MemoryTrail
+from .policy import MemoryPolicy
 from .standings import MemoryStandings
 from .store import Store
 from .tree import MemoryRulebooks, MemoryScores, MemoryTree
@@ -45,6 +46,7 @@ class MemoryTransaction:
         self.outbox = MemoryOutbox(store)
         self.keeping = MemoryKeeping(store)
         self.leaves = MemoryLeaves(store)
+        self.policy = MemoryPolicy(store)
 
     def before_commit(self, work: Callable[[], None]) -> None:
         self._last.append(work)

@@ -50,6 +50,7 @@ class Store:
         self.leaves: dict[int, Leaf] = {}
         self.tiles: dict[tuple[int, int], bytes] = {}
         self.checkpoints: dict[int, Signed] = {}
+        self.policy: dict[str, bytes] = {}
         self.numbers: dict[str, int] = {}
 
     def copy(self) -> dict[str, Any]:

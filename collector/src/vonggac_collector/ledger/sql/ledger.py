@@ -26,6 +26,7 @@ from .leaves import SqlLeaves
 from .misfits import misfits
 from .outbox import SqlOutbox
 from .people import SqlPeople, SqlTrail
+from .policy import SqlPolicy
 from .postgres import completed
 from .standings import SqlStandings
 from .together import Together, begin, watch
@@ -54,6 +55,7 @@ class SqlTransaction:
         self.outbox = SqlOutbox(connection)
         self.keeping = SqlKeeping(connection)
         self.leaves = SqlLeaves(connection)
+        self.policy = SqlPolicy(connection)
 
     def before_commit(self, work: Callable[[], None]) -> None:
         """See interface.Transaction."""
