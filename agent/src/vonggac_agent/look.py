@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from vonggac_contract.report import Report
 
-from . import daily, rulebooks, skipped
+from . import daily, policy, rulebooks, skipped
 from .failpoints import Failpoint, reach
 from .host import Host
 from .identity import Identity
@@ -57,23 +57,29 @@ def look(
     told = skipped.count(folder)
     faults = spool.counter("posture_spool_io_errors_total") - int(spool.note("io_errors_told") or 0)
     lacking = spool.note("lacking") if spool.note("lacking") != spool.note("lacking_told") else ""
-    notices = _notices(notice, told, faults, lacking)
+    vouching = policy.notices(folder, now())
+    news = policy.codes(vouching) != spool.note("policy_told")
+    notices = (*_notices(notice, told, faults, lacking), *vouching)
     report = build_report(scan, withhold=settings.withhold, notices=notices)
     reach(Failpoint.LOOKED)
     chain = Chain(identity.enrolled.agent_id, identity.enrolled.epoch)
     tail = spool.tail(chain)
     # A heartbeat leaves no trace with a collector that does not have the report it names; a report waits there.
-    if tail is not None and not told and not faults and not lacking and is_unchanged(report, tail):
+    if tail is not None and not (told or faults or lacking or news) and is_unchanged(report, tail):
         return _heartbeat(spool, tail, report, key)
     link = spool.add_report(
         chain, report, lambda r, n, previous: seal_report(r, chain, n, previous, now(), key)
     )
     if told:
         skipped.add(folder, -told)
+        reach(Failpoint.SKIPS_TOLD)
     if lacking:
         spool.write_notes(lacking_told=lacking)
+    if news:
+        spool.write_notes(policy_told=policy.codes(vouching))
     if faults:
         spool.write_notes(io_errors_told=str(spool.counter("posture_spool_io_errors_total")))
+    reach(Failpoint.NOTICES_TOLD)
     return Looked("report", link.sequence, link.digest, len(report.findings))
 
 

@@ -1,7 +1,8 @@
 """The rulebook and the profile in force: the collector's word from the last receipt, or what this release carries.
 
-Kept in the state folder, each rulebook under its digest. Fetching one is the work of `ship`; reading it, of
-`vonggac_rules`.
+Where the machine has a pin (`policy`), the word counts only for a rulebook that the policy repository vouches for. Kept
+in the state folder, each rulebook under its digest. Fetching one is the work of `following`, without a pin of `ship`;
+reading it, of `vonggac_rules`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from vonggac_contract.report import Digest
 from vonggac_rules.builtin import default_rulebook_bytes
 from vonggac_rules.rulebook import MAX_RULEBOOK_BYTES, Rulebook, load_again, load_rulebook
 
+from . import policy
+from .failpoints import Failpoint, reach
 from .safety import sync_folder, write_whole
 
 FILE: Final = "judged-by.json"
@@ -69,12 +72,23 @@ def keep(folder: Path, digest: str, raw: bytes) -> None:
 
     Raises ContractError if it is no rulebook, ValueError if it has another digest.
     """
+    put(folder, digest, raw)
+    reach(Failpoint.RULEBOOK_KEPT)
+    said = judged_by(folder)
+    forget_all_but(folder, digest, said.rulebook if said else digest)
+
+
+def put(folder: Path, digest: str, raw: bytes) -> None:
+    """Keep a rulebook beside the others. Raises as `keep`."""
     if hashlib.sha256(raw).hexdigest() != digest:
         raise ValueError("the rulebook is not the one the receipt names")
     load_rulebook(raw)
     write_whole(_path(folder, digest), raw)
-    said = judged_by(folder)
-    wanted = {_path(folder, digest), *([_path(folder, said.rulebook)] if said else [])}
+
+
+def forget_all_but(folder: Path, *digests: str) -> None:
+    """Remove every other kept rulebook."""
+    wanted = {_path(folder, digest) for digest in digests}
     for old in folder.glob("rulebook-*.json"):
         if old not in wanted:
             old.unlink()
@@ -85,13 +99,16 @@ def in_force(folder: Path | None) -> tuple[Rulebook, str, str]:
     """The rulebook, the profile, and a notice for the report if it is not what the collector named.
 
     Without a state folder, or before the collector said anything: this release's rulebook and its profile of
-    DEFAULT_LEVEL. Raises NoRulebook, or what `load_again` raises for a damaged installation.
+    DEFAULT_LEVEL. With a pin: the last one that was vouched for, whatever the collector names. Raises NoRulebook, or
+    what `load_again` raises for a damaged installation.
     """
     said = judged_by(folder) if folder is not None else None
     if folder is None or said is None:
         book = load_again(default_rulebook_bytes())
         return book, book.profile_for_level(DEFAULT_LEVEL).id, ""
-    book = load_again(kept(folder, said.rulebook) or default_rulebook_bytes())
+    standing = policy.read(folder)
+    digest = said.rulebook if standing is None else standing.good
+    book = load_again(kept(folder, digest) or default_rulebook_bytes())
     if said.profile not in book.profiles:
         profile = book.profile_for_level(DEFAULT_LEVEL).id
         return (
@@ -103,7 +120,7 @@ def in_force(folder: Path | None) -> tuple[Rulebook, str, str]:
         return (
             book,
             said.profile,
-            f"rulebook {said.rulebook[:16]} is not here yet; looked by {book.digest[:16]}",
+            f"rulebook {said.rulebook[:16]} is not in force here; looked by {book.digest[:16]}",
         )
     return book, said.profile, ""
 

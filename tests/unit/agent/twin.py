@@ -14,8 +14,9 @@ from typing import Any
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.unit.policy_twin import Repository
 
-from vonggac_agent import identity, rulebooks, skipped
+from vonggac_agent import identity, policy, rulebooks, skipped
 from vonggac_agent.errors import BadAnswer
 from vonggac_agent.identity import Identity
 from vonggac_agent.link import MAX_ANSWER_BYTES, Answer
@@ -92,6 +93,8 @@ class Collector:
         self.key = Ed25519PrivateKey.from_private_bytes(b"c" * 32)
         self.rulebook = rulebook_bytes()
         self.profile = PROFILE
+        self.repository: Repository | None = None
+        """Without one, its word alone names the rulebook."""
         self.agents: dict[str, tuple[bytes, Chain]] = {}
         self.committed: dict[Chain, dict[int, str]] = {}
         self.pending: dict[Chain, dict[int, str]] = {}
@@ -130,6 +133,8 @@ class Collector:
         return answer
 
     def _answer(self, path: str, body: bytes) -> Answer:
+        if self.repository is not None and (raw := self.repository.answer(path)) is not None:
+            return Answer(200, {}, raw)
         if path == f"/agent/v1/rulebooks/{self.rulebook_digest}":
             return Answer(200, {}, self.rulebook)
         try:
@@ -152,7 +157,7 @@ class Collector:
         chain = self.agents[keyid][1]
         enrolled = Enrolled(
             SCHEMA, chain.agent_id, chain.epoch, request.public_key, self.public, "H01.01", self.profile,
-            self.rulebook_digest, self.clock(),
+            self.rulebook_digest, self.clock(), None if self.repository is None else self.repository.pin,
         )  # fmt: skip
         return Answer(200, {}, envelope_to_bytes(seal(ENROLLED, msgspec.json.encode(enrolled), self.key)))
 
@@ -235,9 +240,11 @@ class Machine:
         enrolled = Enrolled(
             SCHEMA, AGENT, 1, public, collector.public, "H01.01", collector.profile,
             collector.rulebook_digest, collector.clock(),
+            None if collector.repository is None else collector.repository.pin,
         )  # fmt: skip
         self.identity = Identity(1, "http://127.0.0.1:1", "", keyid_of(public), enrolled)
         identity.write_identity(folder, self.identity)
+        policy.begin(folder, enrolled.policy)
         skipped.prepare(folder)
         rulebooks.keep(folder, collector.rulebook_digest, collector.rulebook)
         said = rulebooks.JudgedBy(collector.profile, collector.rulebook_digest, collector.clock())

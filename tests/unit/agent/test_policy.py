@@ -1,0 +1,323 @@
+"""Rulebooks by the policy repository: what it vouches for is taken, and whatever goes wrong the last good one stays."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.unit.agent.twin import TOKEN, Clock, Collector, Machine, rulebook_bytes
+from tests.unit.policy_twin import Repository, a_key, public
+from tuf.api.metadata import Key, Metadata
+
+from vonggac_agent import following, policy, rulebooks
+from vonggac_agent.enrol import enrol
+from vonggac_agent.following import MAX_STEP, follow
+from vonggac_agent.policy import Standing
+from vonggac_agent.ship import Outcome, Shipper
+from vonggac_rules import repository as signing
+from vonggac_rules.builtin import default_rulebook_bytes
+
+pytestmark = pytest.mark.policy
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The client asks the real clock when metadata expires, so the others go with it."""
+    return Clock(datetime.now(UTC).replace(microsecond=0))
+
+
+@pytest.fixture
+def repository(clock: Clock, collector: Collector) -> Repository:
+    made = collector.repository = Repository(clock())
+    made.publish(collector.rulebook)
+    return made
+
+
+@pytest.fixture
+def pinned(repository: Repository, machine: Machine) -> Machine:
+    """Enrolled with the repository's root as its pin, and on the collector's rulebook."""
+    assert ship(machine) == Outcome(0, 0, False, "")
+    assert in_force(machine) == machine.collector.rulebook_digest
+    return machine
+
+
+def ship(machine: Machine) -> Outcome:
+    collector = machine.collector
+    return Shipper(
+        machine.folder, machine.spool, machine.identity, collector, collector.clock, lambda: 0.5
+    ).run()
+
+
+def in_force(machine: Machine) -> str:
+    return rulebooks.in_force(machine.folder)[0].digest
+
+
+def standing(machine: Machine) -> Standing:
+    found = policy.read(machine.folder)
+    assert found is not None
+    return found
+
+
+def ask(machine: Machine, wanted: str | None = None, **more: Any) -> Standing:
+    pin = machine.identity.enrolled.policy
+    assert pin is not None
+    digest = wanted or machine.collector.rulebook_digest
+    return follow(
+        machine.folder, machine.collector, pin, digest, **{"now": machine.collector.clock(), **more}
+    )
+
+
+def another(machine: Machine, version: str = "2") -> str:
+    """The collector names a new rulebook in its receipts; its digest."""
+    machine.collector.rulebook = rulebook_bytes(version)
+    machine.report(version)
+    return machine.collector.rulebook_digest
+
+
+def test_a_rulebook_that_the_targets_vouch_for_is_taken(pinned: Machine, repository: Repository) -> None:
+    digest = another(pinned)
+    repository.publish(pinned.collector.rulebook)
+    assert ship(pinned) == Outcome(1, 0, False, "")
+    assert in_force(pinned) == digest
+    assert rulebooks.in_force(pinned.folder)[2] == ""
+    assert standing(pinned).trouble == ""
+    assert not (pinned.folder / following.WORK).exists()
+
+
+@pytest.mark.hostile
+def test_whoever_owns_the_collector_alone_puts_no_rulebook_in_force(
+    pinned: Machine, repository: Repository
+) -> None:
+    good = in_force(pinned)
+    digest = another(pinned)
+    repository.rulebooks[digest] = pinned.collector.rulebook  # served in every place, signed by nobody
+    assert ship(pinned) == Outcome(1, 0, False, "")
+    assert in_force(pinned) == good
+    assert standing(pinned).trouble.startswith("policy-not-vouched")
+    assert (
+        f"{digest[:16]} is not in force here; looked by {good[:16]}" in rulebooks.in_force(pinned.folder)[2]
+    )
+
+
+@pytest.mark.hostile
+def test_not_even_this_releases_rulebook_is_in_force_by_the_collectors_word(
+    pinned: Machine, repository: Repository
+) -> None:
+    good = in_force(pinned)
+    pinned.collector.rulebook = default_rulebook_bytes()
+    pinned.report("b")
+    ship(pinned)
+    assert in_force(pinned) == good
+    repository.publish(pinned.collector.rulebook)
+    pinned.report("c")
+    ship(pinned)
+    assert in_force(pinned) == hashlib.sha256(default_rulebook_bytes()).hexdigest()
+
+
+def test_the_way_back_leads_to_a_rulebook_that_is_vouched_for_still(
+    pinned: Machine, repository: Repository
+) -> None:
+    first = pinned.collector.rulebook
+    second = another(pinned)
+    repository.publish(pinned.collector.rulebook)
+    ship(pinned)
+    pinned.collector.rulebook = first
+    assert ask(pinned).good == hashlib.sha256(first).hexdigest()
+    repository.withdraw(second)
+    assert ask(pinned, second).trouble.startswith("policy-not-vouched")
+    assert in_force(pinned) == hashlib.sha256(first).hexdigest()
+
+
+def test_enrolling_pins_the_root_and_takes_the_rulebook(
+    tmp_path: Path, collector: Collector, repository: Repository, clock: Clock
+) -> None:
+    folder = tmp_path / "new"
+    folder.mkdir(mode=0o700)
+    enrolled, trouble = enrol(
+        folder, collector="https://c.example", ca="", token=TOKEN, transport=collector, now=clock
+    )  # fmt: skip
+    assert trouble == ""
+    assert enrolled.policy == repository.pin
+    assert rulebooks.in_force(folder)[0].digest == collector.rulebook_digest
+    found = policy.read(folder)
+    assert found is not None
+    assert found.vouched == (collector.rulebook_digest,)
+
+
+def test_enrolling_again_where_nobody_signs_forgets_the_pin(pinned: Machine, clock: Clock) -> None:
+    pinned.collector.repository = None
+    enrol(
+        pinned.folder, collector="https://c.example", ca="", token=TOKEN, transport=pinned.collector, now=clock,
+        again=True,
+    )  # fmt: skip
+    assert policy.read(pinned.folder) is None
+    assert in_force(pinned) == pinned.collector.rulebook_digest
+
+
+Attack = Callable[[Machine, Repository], None]
+
+
+def _served(name: str, change: Callable[[bytes], bytes]) -> Attack:
+    def attack(machine: Machine, repository: Repository) -> None:
+        repository.publish(rulebook_bytes("3"))
+        found = next(n for n in reversed(repository.files) if n.endswith(name))
+        repository.files[found] = change(repository.files[found])
+
+    return attack
+
+
+def _signed_by(name: str, *keys: str | Ed25519PrivateKey) -> Attack:
+    """The newest of that name, signed by those keys instead."""
+
+    def change(raw: bytes) -> bytes:
+        metadata: Metadata[Any] = Metadata.from_bytes(raw)
+        metadata.signatures.clear()
+        for key in keys:
+            signing.sign(metadata, a_key(key) if isinstance(key, str) else key)
+        return signing.to_bytes(metadata)
+
+    return _served(name, change)
+
+
+def _by_the_machine(machine: Machine, repository: Repository) -> None:
+    _signed_by("targets.json", machine.key)(machine, repository)
+
+
+def _rolled_back(machine: Machine, repository: Repository) -> None:
+    before = dict(repository.files)
+    repository.renew()
+    assert ask(machine).trouble == ""
+    repository.files = before
+
+
+def _rolled_back_whole(machine: Machine, repository: Repository) -> None:
+    """The timestamp goes on, what it names is of before."""
+    targets = repository.targets
+    repository.publish(rulebook_bytes("3"))
+    assert ask(machine).trouble == ""
+    repository.targets = targets
+    repository.renew()
+
+
+def _signed_twice(machine: Machine, repository: Repository) -> None:
+    version = Metadata[Any].from_bytes(repository.files["timestamp.json"]).signed.version
+    repository.renew(version=version, expires=(repository.now + 3 * DAY).replace(microsecond=0))
+
+
+def _targets_signed_twice(machine: Machine, repository: Repository) -> None:
+    signing.vouch_for(repository.targets.signed, rulebook_bytes("3"))
+    repository.sign_targets()
+
+
+def _far_ahead(machine: Machine, repository: Repository) -> None:
+    version = Metadata[Any].from_bytes(repository.files["timestamp.json"]).signed.version
+    repository.renew(version=version + MAX_STEP + 1)
+
+
+def _at_the_end_of_numbers(machine: Machine, repository: Repository) -> None:
+    repository.renew(version=2**63 - 1)
+
+
+def _another_pages(machine: Machine, repository: Repository) -> None:
+    """Snapshot of the version before, under the new one's name."""
+    repository.publish(rulebook_bytes("3"))
+    numbers = sorted(int(n.split(".")[0]) for n in repository.files if "snapshot" in n)
+    repository.files[f"{numbers[-1]}.snapshot.json"] = repository.files[f"{numbers[-2]}.snapshot.json"]
+
+
+def _gone(name: str) -> Attack:
+    def attack(machine: Machine, repository: Repository) -> None:
+        repository.publish(rulebook_bytes("3"))
+        del repository.files[next(n for n in reversed(repository.files) if n.endswith(name))]
+
+    return attack
+
+
+def _a_root_by_one_thief(machine: Machine, repository: Repository) -> None:
+    repository.next_root().add_key(public("thief"), "targets")
+    repository.sign_root("an")
+
+
+def _a_key_twice(machine: Machine, repository: Repository) -> None:
+    """One stolen key under a second id: it signs twice, and counts as two in a careless client."""
+    root = repository.next_root()
+    twin = public("an").to_dict()
+    root.add_key(Key.from_dict("f" * 64, twin), "root")
+    repository.sign_root("an")
+    name = f"{root.version}.root.json"
+    value = msgspec.json.decode(repository.files[name])
+    value["signatures"].append({**value["signatures"][0], "keyid": "f" * 64})
+    repository.files[name] = msgspec.json.encode(value)
+
+
+def _a_hole(machine: Machine, repository: Repository) -> None:
+    repository.next_root()
+    repository.next_root()
+    repository.sign_root("an", "binh")
+    version = repository.root.signed.version
+    repository.files[f"{version - 1}.root.json"] = repository.files[f"{version}.root.json"]
+
+
+def _expired(machine: Machine, repository: Repository) -> None:
+    repository.renew(expires=(repository.now - DAY).replace(microsecond=0))
+
+
+ATTACKS: dict[str, tuple[Attack, str]] = {
+    "an older timestamp": (_rolled_back, "policy-rollback"),
+    "an older snapshot and targets under a newer timestamp": (_rolled_back_whole, "policy-rollback"),
+    "one version signed twice": (_signed_twice, "policy-equivocation"),
+    "one version of the targets signed twice": (_targets_signed_twice, "policy-equivocation"),
+    "a timestamp that is over": (_expired, "policy-expired"),
+    "a version that runs far ahead": (_far_ahead, "policy-fast-forward"),
+    "the last version that a number can hold": (_at_the_end_of_numbers, "policy-malformed"),
+    "the snapshot of before under the new one's name": (_another_pages, "policy-mixed"),
+    "a timestamp by nobody": (_signed_by("timestamp.json"), "policy-unsigned"),
+    "a timestamp by the targets' key": (_signed_by("timestamp.json", "dung"), "policy-unsigned"),
+    "targets by the online key": (_signed_by("targets.json", "online"), "policy-mixed"),
+    "targets by this machine's own key": (_by_the_machine, "policy-mixed"),
+    "a missing snapshot": (_gone("snapshot.json"), "policy-unreachable"),
+    "missing targets": (_gone("targets.json"), "policy-unreachable"),
+    "a root by one of two keys": (_a_root_by_one_thief, "policy-unsigned"),
+    "a root by one key under two ids": (_a_key_twice, "policy-unsigned"),
+    "a hole in the roots": (_a_hole, "policy-rollback"),
+    "targets cut short": (_served("targets.json", lambda raw: raw[:-9]), "policy-malformed"),
+    "a timestamp without an end": (
+        _served("timestamp.json", lambda raw: raw + b" " * 20_000),
+        "policy-bad-answer",
+    ),
+    "a login page": (_served("timestamp.json", lambda raw: b"<html>"), "policy-malformed"),
+    "a million brackets": (_served("timestamp.json", lambda raw: b"[" * 16_000), "policy-malformed"),
+    "a key twice in one object": (
+        _served(
+            "timestamp.json", lambda raw: raw.replace(b'{"signatures"', b'{"signatures":[],"signatures"', 1)
+        ),
+        "policy-malformed",
+    ),
+}
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("name", ATTACKS)
+def test_an_attack_leaves_the_last_good_rulebook_in_force_and_says_what_it_was(
+    name: str, pinned: Machine, repository: Repository
+) -> None:
+    attack, code = ATTACKS[name]
+    good = in_force(pinned)
+    before = standing(pinned)
+    attack(pinned, repository)
+    wanted = hashlib.sha256(rulebook_bytes("3")).hexdigest()
+    found = ask(pinned, wanted)
+    assert found.trouble.startswith(f"{code}:"), found.trouble
+    assert (found.good, in_force(pinned)) == (good, good)
+    assert policy.notices(pinned.folder, pinned.collector.clock()) == (found.trouble,)
+    assert found.targets in (before.targets, standing(pinned).targets)
+    assert not (pinned.folder / following.WORK).exists()
+    # And again after a restart: what was refused was not kept.
+    assert ask(pinned, wanted).trouble.partition(":")[0] == code
