@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from vonggac_contract.envelope import keyid_of
 
 from . import audit
-from .api import agent, health, people, search
+from .api import agent, health, people, policy, search
 from .auth.throttle import Throttle
 from .background import Background
 from .board import BoardMaker
@@ -31,6 +31,7 @@ from .index.interface import Index
 from .index.opening import make_consumer, make_index
 from .ledger.interface import Ledger
 from .metrics import Metrics
+from .policy import clerks
 from .queries import Queries
 from .retention import Keeper, load_months
 from .rollup import Worker
@@ -85,6 +86,7 @@ def create_app(
             make_consumer(ledger, searched, shelf, now, desk.busy),
             Keeper(ledger, searched, load_months(settings.keep_months), now),
             Notary(ledger, key, now),
+            *clerks(ledger, settings.state_dir, now),
         ]
         app.state.handing = agent.Handing()
         desk.start()
@@ -129,7 +131,7 @@ def create_app(
         index=lambda: app.state.index,
     )
     app.state.refuse = counter_of_refusals(ledger, desk, now)
-    for router in (agent.router, people.router, search.router, health.router):
+    for router in (agent.router, policy.router, people.router, search.router, health.router):
         app.include_router(router)
     install_refusals(app, app.state.refuse)
     _describe(app)

@@ -16,12 +16,12 @@ from typing import Final, get_args
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from vonggac_contract.enrolment import SCHEMA, Enrolled, EnrolmentRequest, open_request
+from vonggac_contract.enrolment import SCHEMA, Enrolled, EnrolmentRequest, PolicyRoot, open_request
 from vonggac_contract.envelope import ENROLLED, envelope_from_bytes, keyid_of
 from vonggac_contract.errors import ContractError
 from vonggac_contract.facts.base import Platform
 
-from . import applying, audit
+from . import applying, audit, policy
 from .auth import Caller
 from .auth.caller import require
 from .auth.scope import require_unit
@@ -156,7 +156,7 @@ def enrol(
             holder = tx.agents.holder(keyid)
             if holder is None or holder.revoked or holder.rulebook is None:
                 raise Refused("key-in-use", "this key was enrolled before and is no longer valid")
-            payload = answer_to(holder, collector_key)
+            payload = answer_to(holder, collector_key, policy.pin(tx))
             return sealed(tx, ENROLLED, payload, collector_key, agent=holder.agent.id)
     except (ContractError, Refused) as e:
         return refuse(ledger, e, now=now, peer=peer)
@@ -236,8 +236,10 @@ def token_place(row: AuditRow) -> tuple[str, str | None, bool]:
     return found[1], found[3], found[2] is not None
 
 
-def answer_to(holder: KeyHolder, collector_key: Ed25519PrivateKey) -> bytes:
-    """The payload of the answer to whoever holds that key now."""
+def answer_to(
+    holder: KeyHolder, collector_key: Ed25519PrivateKey, root: PolicyRoot | None = None
+) -> bytes:
+    """The payload of the answer to whoever holds that key now. `root`: where a new machine begins to trust."""
     answer = Enrolled(
         schema=SCHEMA,
         agent_id=holder.agent.id,
@@ -248,5 +250,6 @@ def answer_to(holder: KeyHolder, collector_key: Ed25519PrivateKey) -> bytes:
         profile=profile_for(holder.profile, holder.level, holder.levels or b"{}"),
         rulebook=holder.rulebook or "",
         enrolled_at=holder.agent.enrolled_at.astimezone(UTC),
+        policy=root,
     )
     return msgspec.json.encode(answer)

@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from vonggac_contract.errors import ContractError
+from vonggac_rules import repository
 from vonggac_rules.rulebook import MAX_RULEBOOK_BYTES, Rulebook, UnknownProfile, load_again, load_rulebook
 
 from . import audit
@@ -31,13 +32,16 @@ _NEAREST: Final = {level: sorted(LEVELS, key=lambda other: (abs(other - level), 
 def publish(ledger: Ledger, raw: bytes, *, now: datetime, actor: str) -> Rulebook:
     """Judge every host by this compiled rulebook from `now` on. Publishing the same one twice changes nothing.
 
-    Raises ContractError for bytes that are no rulebook, Invalid for one without profiles.
+    Raises ContractError for bytes that are no rulebook, Invalid for one without profiles, or that the policy repository
+    does not vouch for (`policy.vouch`): no machine would take it.
     """
     book = load_rulebook(raw)
     row = PublishedRulebook(
         book.digest, book.version, now, msgspec.json.encode(_levels(book)), zlib.compress(raw)
     )
     with ledger.write() as tx:
+        if not repository.vouches(tx.policy.all(), book.digest):
+            raise Invalid(f"rulebook {book.digest}: the policy repository does not vouch for it (docs/policy.md)")
         if tx.rulebooks.get(book.digest) is None:
             tx.rulebooks.add(row)
             audit.record(tx, now, actor, PUBLISHED, book.digest, _said_of(row))

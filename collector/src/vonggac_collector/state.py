@@ -1,4 +1,4 @@
-"""The state folder: the collector's signing key, readable by nobody else."""
+"""The state folder: the collector's keys, readable by nobody else."""
 
 from __future__ import annotations
 
@@ -72,19 +72,27 @@ def alone_in(folder: Path, waiting: Callable[[], None]) -> Iterator[None]:
 def make_state(folder: Path) -> bool:
     """Make the folder and the key, unless they are there; says whether the key is new."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / KEY_FILE
-    if path.exists():
+    if (folder / KEY_FILE).exists():
         return False
-    key = Ed25519PrivateKey.generate()
-    write_secret(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    make_key(folder, KEY_FILE)
     return True
 
 
-def load_key(folder: Path) -> Ed25519PrivateKey:
-    """The collector's key. Raises SettingsError if it is missing, readable by others, in a folder where others can put
-    another in its place, or no Ed25519 key.
+def make_key(folder: Path, name: str) -> Ed25519PrivateKey:
+    """The key of that name, made unless it is there. Raises as `load_key`."""
+    if not (folder / name).exists():
+        key = Ed25519PrivateKey.generate()
+        write_secret(folder / name, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return load_key(folder, name)
+
+
+def load_key(folder: Path, name: str = KEY_FILE) -> Ed25519PrivateKey:
+    """The collector's key, or the one of that name.
+
+    Raises SettingsError if it is missing, readable by others, in a folder where others can put another in its place, or
+    no Ed25519 key.
     """
-    path = folder / KEY_FILE
+    path = folder / name
     try:
         mode, around = path.stat().st_mode, folder.stat().st_mode
         content = path.read_bytes()

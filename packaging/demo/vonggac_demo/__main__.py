@@ -20,7 +20,7 @@ from typing import Any, Final
 import msgspec
 import psutil
 
-from vonggac_collector import rulebooks
+from vonggac_collector import policy, rulebooks
 from vonggac_collector.auth.passwords import make_password
 from vonggac_collector.enrolment import create_token
 from vonggac_collector.ledger.interface import Ledger
@@ -154,6 +154,7 @@ def prepare(ledger: Ledger, folder: Path, memory: Memory | None, port: int, said
     if memory is None:
         began = first_day(now)
         book = rulebooks.publish(ledger, default_rulebook_bytes(), now=began, actor=ACTOR)
+        policy.begin(ledger, folder, now, ACTOR)
         settle(ledger, began)
         password = make_password()
         write_secret(FOLDER / "password", password.encode() + b"\n")
@@ -164,6 +165,7 @@ def prepare(ledger: Ledger, folder: Path, memory: Memory | None, port: int, said
         memory = Memory(began, began - timedelta(seconds=1), port, members)
     else:
         said.line("going on with the data of the run before")
+        policy.vouch(ledger, folder, default_rulebook_bytes(), now, ACTOR)
         book = rulebooks.publish(ledger, default_rulebook_bytes(), now=now, actor=ACTOR)
     carry_on(ledger, memory, book, CLONE / "policies", key, now, said)
     return memory

@@ -28,6 +28,9 @@ from vonggac_collector.people import add_user
 from vonggac_collector.settings import Settings
 
 ANYBODY = {
+    "GET /agent/v1/boxkey",
+    "GET /agent/v1/policy/metadata/{name}",
+    "GET /agent/v1/policy/targets/{name}",
     "GET /agent/v1/rulebooks/{digest}",
     "POST /agent/v1/enrol",
     "POST /agent/v1/envelopes",

@@ -14,7 +14,7 @@ from typing import Final
 
 import structlog
 
-from vonggac_collector import rulebooks
+from vonggac_collector import boxes, rulebooks
 from vonggac_collector.app import create_app
 from vonggac_collector.auth.passwords import make_password
 from vonggac_collector.background import Background
@@ -27,6 +27,7 @@ from vonggac_collector.index.rebuild import rebuild
 from vonggac_collector.ledger.interface import Duty, Ledger
 from vonggac_collector.log import configure_log
 from vonggac_collector.people import add_user
+from vonggac_collector.policy import begin, clerks, vouch
 from vonggac_collector.processes import run_crew
 from vonggac_collector.retention import Keeper, load_months
 from vonggac_collector.rollup import Worker
@@ -105,9 +106,12 @@ def _init(args: argparse.Namespace) -> int:
     with alone_in(settings.state_dir, _say_waiting):
         if make_state(settings.state_dir):
             print(f"made the collector's key in {settings.state_dir}")
+        boxes.make_first(settings.state_dir, utc_now())
         with closing(open_by(settings, upgrade=True)) as ledger, closing(ledger.duty("init")) as duty:
             _wait_for(duty)
-            _first_rows(args, ledger)
+            _first_rows(args, ledger, settings.state_dir)
+            if begin(ledger, settings.state_dir, utc_now(), actor()):
+                print("made a policy repository with keys of this machine; docs/policy.md has the ceremony")
     print(f"ready; start it with `vonggac-collector serve`, then open {settings.url}")
     return GOOD
 
@@ -127,10 +131,13 @@ def _say_waiting() -> None:
     print("another init is at it; waiting for it to end", file=sys.stderr)
 
 
-def _first_rows(args: argparse.Namespace, ledger: Ledger) -> None:
+def _first_rows(args: argparse.Namespace, ledger: Ledger, folder: Path) -> None:
     now, who = utc_now(), actor()
-    book = rulebooks.publish(ledger, default_rulebook_bytes(), now=now, actor=who)
-    print(f"rulebook {book.version} in force, {len(book.rules)} rules")
+    if vouch(ledger, folder, default_rulebook_bytes(), now, who):
+        book = rulebooks.publish(ledger, default_rulebook_bytes(), now=now, actor=who)
+        print(f"rulebook {book.version} in force, {len(book.rules)} rules")
+    else:
+        print("this release's rulebook waits for the policy repository to vouch for it (docs/policy.md)")
     with ledger.read() as tx:
         units, users = tx.tree.units(now), tx.people.all()
     if not units:
@@ -205,6 +212,7 @@ def _work_with(settings: Settings, ledger: Ledger) -> None:
         threads: list[Background] = [worker, consumer, keeper]
         if (settings.state_dir / KEY_FILE).exists():
             threads.append(Notary(ledger, load_key(settings.state_dir), utc_now))
+            threads += clerks(ledger, settings.state_dir, utc_now)
         else:
             _LOG.warning("this worker takes no checkpoints: its state folder has no key to sign them with")
         for thread in threads:

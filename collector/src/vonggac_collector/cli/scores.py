@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from vonggac_collector import rulebooks
+from vonggac_collector import policy, rulebooks
 from vonggac_collector.auth.scope import require_unit
 from vonggac_collector.board import Board, BoardMaker
 from vonggac_collector.errors import Invalid
@@ -134,7 +134,8 @@ def _publish(args: argparse.Namespace) -> int:
     if len(raw) > MAX_RULEBOOK_BYTES:
         print(f"{args.file}: larger than {MAX_RULEBOOK_BYTES} bytes")
         return REFUSED
-    with opened(args) as (_, ledger):
+    with opened(args) as (settings, ledger):
+        policy.vouch(ledger, settings.state_dir, raw, utc_now(), actor())
         book = rulebooks.publish(ledger, raw, now=utc_now(), actor=actor())
     print(f"rulebook {book.version} in force: {len(book.rules)} rules, digest {book.digest}")
     return GOOD

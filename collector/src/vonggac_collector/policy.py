@@ -1,0 +1,245 @@
+"""The policy repository that this collector serves (adr/0017): what people signed is checked before it is kept, what is
+the collector's own to sign is signed again in time.
+
+The metadata is in the ledger, so that every process serves the same; the online key is in the state folder, beside the
+collector's own. What metadata says and how it is signed is `vonggac_rules.repository`'s.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tuf.api.metadata import Metadata, Root, Targets, Timestamp
+
+from vonggac_contract.enrolment import PolicyRoot
+from vonggac_rules import repository
+from vonggac_rules.repository import BadRepository, Offline
+
+from . import audit
+from .background import OnDuty
+from .errors import Busy, Invalid, SettingsError, StoreFailed
+from .ledger.interface import Duty, Ledger, Transaction
+from .rulebooks import unpacked
+from .state import load_key, make_key
+
+ONLINE_KEY: Final = "policy-online.key"
+ROOT_KEY: Final = "policy-root.key"
+TARGETS_KEY: Final = "policy-targets.key"
+"""The last two are here only where nobody held a ceremony: `init` makes them (docs/policy.md)."""
+IMPORTED: Final = "policy-imported"
+"""The action in the audit log; its subject is the version of the targets."""
+NAME: Final = re.compile(r"[1-9]\d{0,8}\.(?:root|targets|snapshot)\.json|timestamp\.json")
+_OFFLINE: Final = re.compile(r"([1-9]\d{0,8})\.(root|targets)\.json")
+_KEPT_SNAPSHOTS: Final = 4
+_RENEW: Final = timedelta(days=60)
+"""Before they expire, root and targets are signed again where their keys are here."""
+_EVERY_S: Final = 600.0
+_LOG: Final = structlog.get_logger("vonggac.policy")
+
+
+def begin(ledger: Ledger, folder: Path, now: datetime, actor: str) -> bool:
+    """Make a repository with keys in the state folder, unless there is one; says whether it was made.
+
+    It vouches for the rulebooks published so far. Raises SettingsError, Busy, StoreFailed.
+    """
+    online = make_key(folder, ONLINE_KEY)
+    with ledger.write() as tx:
+        tx.policy.hold()
+        if tx.policy.all():
+            return False
+        root_key, targets_key = (make_key(folder, name) for name in (ROOT_KEY, TARGETS_KEY))
+        root = repository.first_root(
+            [repository.key_of(root_key.public_key())], 1, [repository.key_of(targets_key.public_key())], 1,
+            repository.key_of(online.public_key()), _later(now, repository.ROOT_LASTS),
+        )  # fmt: skip
+        repository.sign(root, root_key)
+        targets = Metadata(Targets(expires=_later(now, repository.TARGETS_LASTS)))
+        for digest, _ in tx.rulebooks.published(now):
+            row = tx.rulebooks.get(digest)
+            if row is not None:
+                repository.vouch_for(targets.signed, unpacked(row))
+        repository.sign(targets, targets_key)
+        made = {"1.root.json": repository.to_bytes(root), "1.targets.json": repository.to_bytes(targets)}
+        _keep(tx, made, online, now, actor)
+    return True
+
+
+def take(
+    ledger: Ledger, files: Mapping[str, bytes], online: Ed25519PrivateKey, now: datetime, actor: str
+) -> Offline:
+    """Serve what people signed from now on: root and targets by name, from the first root on; other names are left out.
+
+    Raises BadRepository, TooLarge, Malformed for what does not verify, is over or goes back; Invalid if the rulebook in
+    force would be vouched for no longer.
+    """
+    offline = offline_of(files, now)
+    with ledger.write() as tx:
+        tx.policy.hold()
+        held = tx.policy.all()
+        for name, raw in held.items():
+            if _OFFLINE.fullmatch(name) and files.get(name, raw) != raw:
+                raise BadRepository(f"{name} is served with other content: it was signed twice")
+        if held and (
+            repository.roots_of(held) != repository.roots_of(files)[: len(repository.roots_of(held))]
+        ):
+            raise BadRepository("roots that are served already are missing")
+        if held and repository.newest_targets(held)[0] > offline.targets.version:
+            raise BadRepository(
+                f"version {repository.newest_targets(held)[0]} of the targets is served already"
+            )
+        in_force = next((digest for digest, _ in reversed(tx.rulebooks.published(now))), None)
+        if in_force is not None and in_force not in repository.digests_of(offline.targets):
+            raise Invalid(f"targets: they do not vouch for the rulebook in force, {in_force}")
+        _keep(tx, {n: raw for n, raw in files.items() if _OFFLINE.fullmatch(n)}, online, now, actor)
+    return offline
+
+
+def vouch(ledger: Ledger, folder: Path, rulebook: bytes, now: datetime, actor: str) -> bool:
+    """Sign targets that vouch for the rulebook as well, where the key is in the state folder; says whether they now do.
+
+    True as well without a repository, whose word nobody asks for. Raises ContractError for bytes that are no rulebook.
+    """
+    with ledger.write() as tx:
+        tx.policy.hold()
+        held = tx.policy.all()
+        if repository.vouches(held, hashlib.sha256(rulebook).hexdigest()):
+            return True
+        key = _own_key(folder, TARGETS_KEY, held, "targets")
+        if key is None:
+            return False
+        draft = repository.following(
+            repository.read(repository.newest_targets(held)[1], Targets),
+            _later(now, repository.TARGETS_LASTS),
+        )
+        repository.vouch_for(draft.signed, rulebook)
+        _sign_here(tx, draft, key, load_key(folder, ONLINE_KEY), now, actor)
+    return True
+
+
+def renew(ledger: Ledger, folder: Path, now: datetime) -> None:
+    """Sign again what is due. Raises BadRepository if people have to sign first, SettingsError, Busy, StoreFailed."""
+    online = load_key(folder, ONLINE_KEY)
+    with ledger.write() as tx:
+        tx.policy.hold()
+        held = tx.policy.all()
+        if not held:
+            return
+        own: tuple[tuple[str, bytes, type[Any], timedelta], ...] = (
+            (ROOT_KEY, repository.roots_of(held)[-1], Root, repository.ROOT_LASTS),
+            (TARGETS_KEY, repository.newest_targets(held)[1], Targets, repository.TARGETS_LASTS),
+        )
+        for name, raw, kind, lasts in own:
+            metadata = repository.read(raw, kind)
+            key = _own_key(folder, name, held, kind.type)
+            if key is not None and metadata.signed.expires - now < _RENEW:
+                draft = repository.following(metadata, _later(now, lasts))
+                _sign_here(tx, draft, key, online, now, "the collector")
+        _keep(tx, {}, online, now, "the collector")
+
+
+def _own_key(folder: Path, name: str, held: Mapping[str, bytes], role: str) -> Ed25519PrivateKey | None:
+    """A key in the state folder, if it is enough to sign for that role."""
+    if not (folder / name).exists():
+        return None
+    key = load_key(folder, name)
+    by = repository.read(repository.roots_of(held)[-1], Root).signed.roles[role]
+    return key if by.threshold == 1 and repository.key_of(key.public_key()).keyid in by.keyids else None
+
+
+def _sign_here(
+    tx: Transaction,
+    draft: Metadata[Any],
+    key: Ed25519PrivateKey,
+    online: Ed25519PrivateKey,
+    now: datetime,
+    actor: str,
+) -> None:
+    repository.sign(draft, key)
+    name = f"{draft.signed.version}.{draft.signed.type}.json"
+    _keep(tx, {name: repository.to_bytes(draft)}, online, now, actor)
+
+
+def _keep(
+    tx: Transaction, files: Mapping[str, bytes], online: Ed25519PrivateKey, now: datetime, actor: str
+) -> None:
+    """Keep what people signed, with what follows from it. Raises BadRepository if it does not verify."""
+    held = {**tx.policy.all(), **files}
+    offline = offline_of(held, now)
+    made = {**files, **repository.sign_online(offline, held, online, now)}
+    for name, raw in made.items():
+        tx.policy.put(name, raw)
+    snapshots = sorted(
+        (n for n in {**held, **made} if ".snapshot." in n), key=lambda n: int(n.partition(".")[0])
+    )
+    for name in snapshots[:-_KEPT_SNAPSHOTS]:
+        tx.policy.drop(name)
+    if files:
+        said = f"root {offline.root.version}, rulebooks {' '.join(repository.digests_of(offline.targets))}"
+        audit.record(tx, now, actor, IMPORTED, f"targets {offline.targets.version}", said)
+
+
+def offline_of(files: Mapping[str, bytes], now: datetime) -> Offline:
+    """What people signed, verified. Raises BadRepository, TooLarge, Malformed."""
+    return repository.checked_offline(repository.roots_of(files), repository.newest_targets(files)[1], now)
+
+
+def pin(tx: Transaction) -> PolicyRoot | None:
+    """Where a machine that is enrolled now begins to trust; None without a repository."""
+    version = 0
+    raw = None
+    while (after := tx.policy.file(f"{version + 1}.root.json")) is not None:
+        version, raw = version + 1, after
+    return None if raw is None else PolicyRoot(version, hashlib.sha256(raw).hexdigest())
+
+
+def expiries(files: Mapping[str, bytes]) -> dict[str, datetime]:
+    """When root, targets and timestamp expire; nothing without a repository."""
+    if not files:
+        return {}
+    signed: tuple[Root | Targets | Timestamp, ...] = (
+        repository.read(repository.roots_of(files)[-1], Root).signed,
+        repository.read(repository.newest_targets(files)[1], Targets).signed,
+        repository.read(files["timestamp.json"], Timestamp).signed,
+    )
+    return {s.type: s.expires for s in signed}
+
+
+def _later(now: datetime, lasts: timedelta) -> datetime:
+    return (now + lasts).replace(microsecond=0)
+
+
+def clerks(ledger: Ledger, folder: Path, now: Callable[[], datetime]) -> list[OnDuty]:
+    """Who signs in time: one, where the online key is."""
+    return [Clerk(ledger, folder, now)] if (folder / ONLINE_KEY).exists() else []
+
+
+class Clerk(OnDuty):
+    """A thread that signs again what expires, while no other worker does."""
+
+    failed = "the policy repository was not signed again, will be tried again"
+    tried_again = (Busy, StoreFailed, SettingsError)
+
+    def __init__(self, ledger: Ledger, folder: Path, now: Callable[[], datetime]) -> None:
+        super().__init__("policy", ledger, "policy")
+        self._folder = folder
+        self._now = now
+
+    def turn(self, duty: Duty) -> None:
+        """Sign what is due."""
+        if not duty.held():
+            return
+        try:
+            renew(self._ledger, self._folder, self._now())
+        except BadRepository as e:
+            _LOG.warning("the policy repository waits for people to sign it", detail=str(e))
+
+    def pause_s(self, took_s: float) -> float:
+        """Ten minutes."""
+        return _EVERY_S
