@@ -1,0 +1,3 @@
+"""tests/unit/collector/test_approval.py on PostgreSQL."""
+
+from tests.unit.collector.test_approval import *  # noqa: F403

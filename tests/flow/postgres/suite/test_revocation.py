@@ -1,0 +1,3 @@
+"""tests/unit/collector/test_revocation.py on PostgreSQL."""
+
+from tests.unit.collector.test_revocation import *  # noqa: F403
