@@ -25,9 +25,9 @@ from vonggac_agent.ship import (
     FORKED,
     LATER,
     OF_THE_MACHINE,
-    backoff,
     problem_of,
 )
+from vonggac_agent.supervisor import retry_in
 
 from .agents import Agent, Sealed, Sealer
 from .journal import Journal, Noted
@@ -35,6 +35,8 @@ from .schedule import Schedule
 from .wire import Answer, Connection, NoAnswer
 
 _NAP_S: Final = 0.02
+_INTERVAL_S: Final = 900.0
+"""The agent's default, where machines look without a pause."""
 
 
 class Tally(msgspec.Struct):
@@ -190,4 +192,4 @@ class Part:
 
     def _failed(self, agent: Agent) -> float:
         agent.failures += 1
-        return backoff(agent.failures, self._chance.random)
+        return retry_in(agent.failures, self._schedule.interval or _INTERVAL_S, self._chance.random())

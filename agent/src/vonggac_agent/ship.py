@@ -1,7 +1,8 @@
 """Sends what the spool holds, oldest first, and lets go only of what a signed receipt names.
 
 Decides what each answer means (docs/wire.md); the bytes travel by `link`, the rows are kept by `spool`, what the
-receipt says about rules by `rulebooks`.
+receipt says about rules by `rulebooks`. When sending that failed is tried again is decided by `supervisor`; here is only
+kept how long the collector asked to be left alone.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from typing import Final, NamedTuple
 import msgspec
 
 from vonggac_contract.decode import decode_as
+from vonggac_contract.enrolment import PolicyRoot
 from vonggac_contract.envelope import envelope_from_bytes
 from vonggac_contract.errors import ContractError
 from vonggac_contract.limits import KIB
 from vonggac_contract.receipt import Receipt, open_receipt
 from vonggac_rules.rulebook import MAX_RULEBOOK_BYTES
 
-from . import boxkey, rulebooks
+from . import boxkey, policy, rulebooks
 from .errors import BadAnswer, Unreachable
 from .failpoints import Failpoint, reach
 from .identity import Identity
@@ -34,9 +36,9 @@ from .spool_rows import Beat, Link
 ENVELOPES: Final = "/agent/v1/envelopes"
 RULEBOOKS: Final = "/agent/v1/rulebooks"
 BASE_S: Final = 30.0
+"""To wait for a busy collector that does not say how long."""
 CAP_S: Final = 3600.0
-"""Full jitter: the n-th failure in a row waits a random time up to min(CAP_S, BASE_S * 2^n) (the "Full Jitter" of
-"Exponential Backoff And Jitter", AWS Architecture Blog, 2015)."""
+"""No collector keeps an agent waiting for longer."""
 REFUSED_AGAIN: Final = timedelta(hours=24)
 """A refused envelope that the collector asks for again is sent at most once in this time."""
 REFUSALS: Final = frozenset({400, 401, 403, 404, 409, 413, 415, 422})
@@ -118,6 +120,7 @@ class Shipper:
     def run(self) -> Outcome:
         """Send everything there is to send. Nothing is raised for what the other side does."""
         if not self._is_due():
+        self._signed_at: datetime | None = None
             return Outcome(0, 0, True, "waiting, as the collector asked or after a failure")
         try:
             again = self._round()
@@ -228,8 +231,12 @@ class Shipper:
         return Verdict.PENDING, pending.missing
 
     def _fetch_rulebook(self) -> None:
-        said = rulebooks.judged_by(self._folder)
-        if said is not None and not rulebooks.is_at_hand(self._folder, said.rulebook):
+        said, pin = rulebooks.judged_by(self._folder), self._identity.enrolled.policy
+        if said is None:
+            return
+        if pin is not None:
+            self._follow_policy(pin, said)
+        elif not rulebooks.is_at_hand(self._folder, said.rulebook):
             fetch_rulebook(self._folder, self._transport, said.rulebook)
 
     def _is_due(self) -> bool:
@@ -241,12 +248,21 @@ class Shipper:
         return left <= timedelta(0) or left > timedelta(seconds=CAP_S)
 
     def _note_end(self, again: bool) -> None:
-        failed = again and self._received == 0
-        failures = self._spool.counter("failures") + 1 if failed else 0
         notes = {
-            "failures": str(failures),
             "last_round": msgspec.json.encode(
                 {
+    def _follow_policy(self, pin: PolicyRoot, said: rulebooks.JudgedBy) -> None:
+        """Trouble with the policy keeps no report back: it is in `policy`, and the next round asks again."""
+        now = self._now()
+        if policy.is_due(policy.of_pin(self._folder, pin), said.rulebook, now):
+            from .following import follow  # its library takes longer to import than a round takes
+
+            floor = policy.newest((said.said_at, self._signed_at))
+            try:
+                follow(self._folder, self._transport, pin, said.rulebook, now=now, floor=floor)
+            except OSError as error:
+                self._trouble = f"the policy was not kept: {error.strerror}"
+
                     "at": self._now(),
                     "received": self._received,
                     "refused": self._refused,
@@ -259,10 +275,8 @@ class Shipper:
             notes["lacking"] = ""
         if self._received:
             notes["last_contact"] = self._now().isoformat()
-        wait = backoff(failures, self._chance) if failed else 0.0
         if self._wait is not None:
             wait = min(CAP_S, self._wait * (1 + 0.25 * self._chance()))
-        if wait:
             notes["not_before"] = (self._now() + timedelta(seconds=wait)).isoformat()
         self._spool.write_notes(**notes)
 

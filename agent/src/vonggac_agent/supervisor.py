@@ -25,7 +25,6 @@ PULSE_S = 30.0
 GRACE_S = 4.0
 """Between SIGTERM and SIGKILL to a child's process group; twice this is less than the ten seconds a stop may take."""
 RETRY_BASE_S = 30.0
-RETRY_CAP_S = 3600.0
 
 
 def chance() -> float:
@@ -43,9 +42,13 @@ def next_look_in(interval: float, luck: float) -> float:
     return interval * (0.9 + 0.2 * luck)
 
 
-def retry_in(failures: int, luck: float) -> float:
-    """Seconds until sending is tried again: full jitter below a ceiling that doubles with each failure in a row."""
-    return luck * min(RETRY_CAP_S, RETRY_BASE_S * 2.0 ** min(failures, 20))
+def retry_in(failures: int, interval: float, luck: float) -> float:
+    """Seconds until sending is tried again: full jitter ("Exponential Backoff And Jitter", AWS Architecture Blog, 2015)
+    below a ceiling that doubles with each failure in a row, up to the interval.
+
+    So machines that an outage cut off together come back spread over one interval, and all of them within it.
+    """
+    return luck * min(interval, RETRY_BASE_S * 2.0 ** min(failures, 20))
 
 
 class Child:
@@ -122,7 +125,7 @@ class Supervisor:
             self._child = Child(kind, argv, self._limits[kind])
         except OSError as error:  # no memory or too many processes for now: the timer goes on
             log("error", "child-not-started", kind=kind, message=str(error))
-            self._ship_at = clock() + retry_in(self._failures, chance())
+            self._ship_at = clock() + retry_in(self._failures, self._interval, chance())
 
     def _watch_child(self) -> None:
         child = self._child
@@ -146,7 +149,9 @@ class Supervisor:
             self._ship_at = clock()
             return
         self._failures = self._failures + 1 if code in (AGAIN, -signal.SIGTERM, -signal.SIGKILL) else 0
-        self._ship_at = clock() + retry_in(self._failures, chance()) if self._failures else NEVER
+        self._ship_at = (
+            clock() + retry_in(self._failures, self._interval, chance()) if self._failures else NEVER
+        )
 
     def _stop(self) -> None:
         notify("STOPPING=1")

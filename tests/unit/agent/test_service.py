@@ -19,7 +19,7 @@ from vonggac_agent.failpoints import Failpoint
 from vonggac_agent.notify import notify
 from vonggac_agent.service import unit_text
 from vonggac_agent.settings import load_settings
-from vonggac_agent.supervisor import RETRY_CAP_S, next_look_in, retry_in
+from vonggac_agent.supervisor import next_look_in, retry_in
 
 EXPOSURE_AT_MOST = {
     "vonggac-agent.service": 3.3,
@@ -93,9 +93,14 @@ def test_looks_are_an_interval_apart_give_or_take_a_tenth(interval: float, luck:
     assert 0.9 * interval <= next_look_in(interval, luck) <= 1.1 * interval
 
 
-@given(st.integers(0, 100_000), st.floats(0, 0.999))
-def test_sending_is_tried_again_within_an_hour(failures: int, luck: float) -> None:
-    assert 0 <= retry_in(failures, luck) <= RETRY_CAP_S
+@given(st.integers(0, 100_000), st.floats(60, 86_400), st.floats(0, 0.999))
+def test_sending_is_tried_again_within_an_interval(failures: int, interval: float, luck: float) -> None:
+    assert 0 <= retry_in(failures, interval, luck) <= interval
+
+
+def test_waiting_grows_to_the_interval_and_is_random_all_the_way_down() -> None:
+    assert [retry_in(n, 900, 1.0) for n in (1, 2, 3, 4, 5, 6)] == [60.0, 120.0, 240.0, 480.0, 900.0, 900.0]
+    assert retry_in(5, 900, 0.0) == 0.0
 
 
 def test_without_systemd_there_is_nobody_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from vonggac_agent.errors import Unreachable
 from vonggac_agent.link import MAX_ANSWER_BYTES, Answer
 from vonggac_agent.look import look
 from vonggac_agent.settings import load_settings
-from vonggac_agent.ship import CAP_S, Outcome, Shipper, backoff
+from vonggac_agent.ship import CAP_S, Outcome, Shipper
 from vonggac_agent.spool_rows import Link
 from vonggac_contract.envelope import REPORT, envelope_from_bytes, envelope_to_bytes, seal
 from vonggac_contract.report import SECTION_TOPICS, statement_from_envelope
@@ -282,12 +282,6 @@ def test_any_other_status_keeps_the_report_for_later(machine: Machine, clock: Cl
     assert ship(machine, chance=0.0).again
     assert len(machine.spool.unsent()) == 1
     assert ship(machine).received == 1
-
-
-def test_waiting_grows_to_its_ceiling_and_is_random_all_the_way_down() -> None:
-    assert [backoff(n, lambda: 1.0) for n in (1, 2, 3)] == [60.0, 120.0, 240.0]
-    assert backoff(10_000, lambda: 1.0) == CAP_S
-    assert backoff(5, lambda: 0.0) == 0.0
 
 
 def test_a_new_rulebook_is_fetched_checked_and_put_in_force(machine: Machine) -> None:
