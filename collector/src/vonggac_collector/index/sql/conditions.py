@@ -97,7 +97,7 @@ class Conditions:
     def _clause(self, condition: OneOf | Under | Begins | Between | OnHosts) -> Clause:
         match condition:
             case OnHosts(asked):
-                return hosts.c.row.in_(_hosts_with(asked, self._scope))
+                return _has(asked, self._scope)
             case OneOf(path, values):
                 return self.column(path).in_([plain(v) for v in values])
             case Under(units):
@@ -114,19 +114,23 @@ class Conditions:
 
 def joined(asked: Asked, conditions: Conditions) -> list[Clause]:
     """The conditions that hold for a host, its thing and that it has it, all in one row."""
+    return [*conditions.host, *conditions.thing, *conditions.link, *_words(asked, conditions)]
+
+
+def _words(asked: Asked, conditions: Conditions) -> list[Clause]:
     one = things[asked.kind]
-    words = [sa.or_(Contains(hosts.c.words, w), Contains(one.c.words, w)) for w in conditions.words]
-    return [*conditions.host, *conditions.thing, *conditions.link, *words]
+    return [sa.or_(Contains(hosts.c.words, w), Contains(one.c.words, w)) for w in conditions.words]
 
 
-def _hosts_with(asked: Asked, scope: Scope) -> sa.Select[Any]:
-    """Rows of the hosts in scope that have something that fits."""
+def _has(asked: Asked, scope: Scope) -> Clause:
+    """The host has something that fits. Asked of one host after the other, so that only those in question are asked."""
     inner = Conditions(asked, scope)
     if asked.kind == "hosts":
-        return sa.select(hosts.c.row).where(*inner.host).correlate(None)
+        return sa.and_(*inner.host)
     link, one = held[asked.kind], things[asked.kind]
-    both = link.join(one, one.c.row == link.c.thing).join(hosts, hosts.c.row == link.c.host)
-    return sa.select(link.c.host).select_from(both).where(*joined(asked, inner)).correlate(None)
+    found = sa.exists().select_from(link.join(one, one.c.row == link.c.thing))
+    mine = found.where(link.c.host == hosts.c.row, *inner.thing, *inner.link, *_words(asked, inner))
+    return sa.and_(*inner.host, mine.correlate(hosts))
 
 
 def _signed(found: Clause, negated: bool) -> Clause:
