@@ -18,6 +18,7 @@ from typing import Any, Final, TypeVar
 import apsw
 
 from .errors import NewerState, SpoolFailing, SpoolFull, StateDamaged
+from .failpoints import Failpoint, reach
 from .safety import create_private, sync_folder
 
 T = TypeVar("T")
@@ -62,6 +63,7 @@ class Database:
             if not self._read_only and not self.path.exists():
                 create_private(self.path, b"")
                 sync_folder(self.path.parent)
+                reach(Failpoint.SPOOL_MADE)
             flags = apsw.SQLITE_OPEN_READONLY if self._read_only else apsw.SQLITE_OPEN_READWRITE
             connection = apsw.Connection(str(self.path), flags=flags)
         except (*_IO_ERRORS, OSError) as error:
@@ -109,6 +111,7 @@ class Database:
             if connection.pragma("user_version") == 0:
                 connection.execute(self._schema)
                 connection.pragma("user_version", self._version)
+                reach(Failpoint.SCHEMA_MADE)
             connection.execute("COMMIT")
 
     def close(self) -> None:

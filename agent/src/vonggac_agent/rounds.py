@@ -15,6 +15,7 @@ from pathlib import Path
 
 from . import identity, skipped
 from .errors import SpoolFailing, SpoolFull, StateDamaged
+from .failpoints import Failpoint, reach
 from .identity import Identity
 from .lock import take_lock
 from .settings import Settings
@@ -67,6 +68,7 @@ def opened(settings: Settings) -> Iterator[tuple[Path, Spool, Identity]]:
     folder = open_state(settings.state_dir)
     lock = take_lock(folder)
     try:
+        reach(Failpoint.OPENED)
         who = identity.read_identity(folder)
         spool = Spool(folder, max_bytes=settings.spool_bytes)
         with closing(spool):

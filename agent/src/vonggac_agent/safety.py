@@ -11,6 +11,7 @@ import stat
 from pathlib import Path
 
 from .errors import UnsafePath
+from .failpoints import Failpoint, reach
 
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 OTHERS_ANY = stat.S_IRWXG | stat.S_IRWXO
@@ -91,8 +92,11 @@ def write_whole(path: Path, content: bytes) -> None:
     fresh = path.with_name(f".{path.name}.new")
     fresh.unlink(missing_ok=True)
     create_private(fresh, content)
+    reach(Failpoint.FRESH_WRITTEN)
     os.replace(fresh, path)
+    reach(Failpoint.FRESH_NAMED)
     sync_folder(path.parent)
+    reach(Failpoint.FRESH_KEPT)
 
 
 def create_private(path: Path, content: bytes) -> None:

@@ -121,7 +121,8 @@ class Shipper:
         """Send everything there is to send. Nothing is raised for what the other side does."""
         if not self._is_due():
         self._signed_at: datetime | None = None
-            return Outcome(0, 0, True, "waiting, as the collector asked or after a failure")
+            return Outcome(0, 0, True, "waiting, as the collector asked")
+        reach(Failpoint.SHIPPING)
         try:
             again = self._round()
         except (Unreachable, BadAnswer) as error:
@@ -159,11 +160,13 @@ class Shipper:
             if earlier.digest in self._sent or not self._may_go_again(earlier):
                 continue
             if self._send(earlier)[0] is Verdict.STOP:
+        reach(Failpoint.ASKED_AGAIN)
                 return Verdict.STOP
         return self._send(item)[0]
 
     def _note_lacking(self, first: int, here: int) -> None:
         """The collector went back and asks for what is no longer here: said by `status` and by the next report."""
+            reach(Failpoint.SENT_AGAIN)
         if first < here:
             self._spool.write_notes(lacking=f"{first}-{here - 1}")
 
@@ -174,7 +177,9 @@ class Shipper:
         return self._now() - datetime.fromisoformat(link.tried_at) >= REFUSED_AGAIN
 
     def _send(self, item: Link | Beat) -> tuple[Verdict, tuple[int, int] | None]:
-        answer = self._transport.ask("POST", ENVELOPES, self._spool.envelope(item))
+        raw = self._spool.envelope(item)
+        reach(Failpoint.TAKEN)
+        answer = self._transport.ask("POST", ENVELOPES, raw)
         self._sent.add(item.digest)
         reach(Failpoint.SENT)
         if answer.status == 200:
@@ -209,12 +214,16 @@ class Shipper:
         rulebooks.note_judged_by(self._folder, said)
         offset = (receipt.received_at - self._now()).total_seconds()
         self._spool.write_notes(clock_offset_s=f"{offset:.3f}")
+        reach(Failpoint.RECEIPT_READ)
         return Verdict.RECEIVED
 
     def _open_receipt(self, item: Link | Beat, body: bytes) -> Receipt:
         """The receipt, if it is by the pinned key and names exactly this envelope. Raises ContractError, BadAnswer."""
+        reach(Failpoint.JUDGED)
+        self._signed_at = receipt.received_at
         receipt = open_receipt(envelope_from_bytes(body), self._identity.enrolled.collector_key)
         number = (item.sequence, 0) if isinstance(item, Link) else (0, item.counter)
+        reach(Failpoint.CLOCK_NOTED)
         named = (receipt.agent_id, receipt.epoch, receipt.digest, receipt.sequence, receipt.counter)
         if named != (*item.chain, item.digest, *number):
             raise BadAnswer("the receipt is for another envelope")
@@ -239,18 +248,6 @@ class Shipper:
         elif not rulebooks.is_at_hand(self._folder, said.rulebook):
             fetch_rulebook(self._folder, self._transport, said.rulebook)
 
-    def _is_due(self) -> bool:
-        text = self._spool.note("not_before")
-        if not text:
-            return True
-        left = datetime.fromisoformat(text) - self._now()
-        # A clock that was set back must not silence the agent: no wait is longer than CAP_S.
-        return left <= timedelta(0) or left > timedelta(seconds=CAP_S)
-
-    def _note_end(self, again: bool) -> None:
-        notes = {
-            "last_round": msgspec.json.encode(
-                {
     def _follow_policy(self, pin: PolicyRoot, said: rulebooks.JudgedBy) -> None:
         """Trouble with the policy keeps no report back: it is in `policy`, and the next round asks again."""
         now = self._now()
@@ -269,6 +266,18 @@ class Shipper:
                     "trouble": self._trouble,
                 }
             ).decode(),
+    def _is_due(self) -> bool:
+        text = self._spool.note("not_before")
+        if not text:
+            return True
+        left = datetime.fromisoformat(text) - self._now()
+        # A clock that was set back must not silence the agent: no wait is longer than CAP_S.
+        return left <= timedelta(0) or left > timedelta(seconds=CAP_S)
+
+    def _note_end(self, again: bool) -> None:
+        notes = {
+            "last_round": msgspec.json.encode(
+                {
             "not_before": "",
         }
         if not again:
@@ -285,6 +294,7 @@ def backoff(failures: int, chance: Callable[[], float]) -> float:
     """Seconds to wait after so many failures in a row: anything up to a ceiling that doubles."""
     return chance() * min(CAP_S, BASE_S * 2.0 ** min(failures, 20))
 
+        reach(Failpoint.ROUND_NOTED)
 
 def fetch_rulebook(folder: Path, transport: Transport, digest: str) -> None:
     """Fetch and keep the rulebook of this digest. Raises Unreachable, BadAnswer."""
@@ -301,6 +311,7 @@ def fetch_rulebook(folder: Path, transport: Transport, digest: str) -> None:
     except (ContractError, ValueError) as error:
         raise BadAnswer("rulebook {digest}: {error}", digest=digest[:16], error=error) from error
 
+    reach(Failpoint.RULEBOOK_READ)
 
 def problem_of(answer: Answer) -> Problem:
     """What an answer that is no success says; the start of its body if it is no problem+json."""

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import Final
 
+from .failpoints import Failpoint, reach
 from .safety import create_private, sync_folder
 
 FILE: Final = "skipped-looks"
@@ -38,7 +39,11 @@ def add(folder: Path, more: int) -> int:
     fd = os.open(folder / FILE, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         os.write(fd, str(total).encode().rjust(_WIDTH) + b"\n")
+        if more > 0:
+            reach(Failpoint.SKIP_WRITTEN)
         os.fdatasync(fd)
     finally:
         os.close(fd)
+    if more > 0:
+        reach(Failpoint.SKIP_COUNTED)
     return total

@@ -50,11 +50,26 @@ class Spool:
         """The last link of the chain."""
         return tail_of(self._database.rows, chain)
 
+    def head(self, chain: Chain) -> tuple[int, str | None]:
+        """Sequence and digest of the chain's newest receipted link; (0, None) if there is none."""
+        found = self._database.rows(
+            "SELECT sequence, digest FROM link WHERE agent_id = ? AND epoch = ? AND state = 'received'"
+            " ORDER BY sequence DESC LIMIT 1",
+            tuple(chain),
+        )
+        return (int(found[0][0]), str(found[0][1])) if found else (0, None)
+
     def add_report(
-        self, chain: Chain, report: Report, seal: Callable[[Report, int, str | None], Envelope]
+        self,
+        chain: Chain,
+        report: Report,
+        seal: Callable[[Report, int, str | None], Envelope],
+        *,
+        instead_of: Link | None = None,
     ) -> Link:
         """Number, seal and keep a report. `seal(report, sequence, previous)` is called inside the transaction.
 
+        `instead_of`: the same report in an epoch that is over, which goes in the same moment.
         Sections that the collector holds are left out before. Raises SpoolFull, SpoolFailing, StateDamaged; then
         nothing was numbered.
         """
@@ -65,12 +80,17 @@ class Spool:
             if tail is not None and tail.digest in made:
                 return tail  # the attempt before the I/O error had reached the disk
             sequence = tail.sequence + 1 if tail is not None else 1
+            reach(Failpoint.NUMBERED)
             sealed = without_known_sections(report, _known_sections(execute, chain, tail))
             envelope = seal(sealed, sequence, tail.digest if tail is not None else None)
             reach(Failpoint.SEALED)
             made.append(envelope.digest)
             raw = envelope_to_bytes(envelope)
+            if instead_of is not None:
+                place = (*instead_of.chain, instead_of.sequence)
+                execute("DELETE FROM link WHERE agent_id = ? AND epoch = ? AND sequence = ?", place)
             self._make_room(execute, len(raw))
+            reach(Failpoint.ROOM_MADE)
             execute(
                 "INSERT INTO link (agent_id, epoch, sequence, digest, previous, content, profile, rulebook, sections,"
                 " sealed_at, envelope) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -78,6 +98,7 @@ class Spool:
                  report.profile, report.rulebook, msgspec.json.encode(section_digests(report)),
                  report.finished_at.isoformat(), raw),
             )  # fmt: skip
+            reach(Failpoint.LINKED)
             execute("UPDATE heartbeat SET state = 'replaced' WHERE agent_id = ? AND epoch = ?", tuple(chain))
             self._note_io_errors(execute)
             reach(Failpoint.INSERTED)
@@ -98,8 +119,9 @@ class Spool:
         def work(execute: Execute) -> Beat:
             last = beat_of(execute, chain)
             counter = last.counter + 1 if last is not None else 1
+            reach(Failpoint.BEAT_COUNTED)
             envelope = seal(counter)
-            reach(Failpoint.SEALED)
+            reach(Failpoint.BEAT_SEALED)
             execute(
                 "INSERT OR REPLACE INTO heartbeat (agent_id, epoch, counter, sequence, digest, looked_at, envelope,"
                 " state) VALUES (?, ?, ?, ?, ?, ?, ?, 'unsent')",
@@ -113,17 +135,25 @@ class Spool:
                 ),
             )
             self._note_io_errors(execute)
-            reach(Failpoint.INSERTED)
+            reach(Failpoint.BEAT_INSERTED)
             return Beat(chain, counter, sequence, envelope.digest, looked_at, "unsent", "")
 
         beat = self._database.transact(work)
-        reach(Failpoint.COMMITTED)
+        reach(Failpoint.BEAT_COMMITTED)
         return beat
 
     def unsent(self) -> list[Link]:
         """Every link to send, oldest first; none of a chain that is quarantined."""
         return self._links(
             "state = 'unsent' AND (agent_id, epoch) NOT IN (SELECT agent_id, epoch FROM quarantine) ORDER BY number"
+        )
+
+    def stranded(self, chain: Chain) -> list[Link]:
+        """What the agent's epochs before this one left to send, or had refused for the machine's sake, oldest first."""
+        return self._links(
+            "agent_id = ? AND epoch < ? AND (state = 'unsent' OR state = 'refused'"
+            " AND substr(reason, 1, 3) IN ('401', '403')) ORDER BY number",
+            tuple(chain),
         )
 
     def refused(self) -> list[Link]:
@@ -169,10 +199,12 @@ class Spool:
                 " WHERE agent_id = ? AND epoch = ? AND sequence = ? AND digest = ?",
                 (receipt, *item.chain, item.sequence, item.digest),
             )
+            reach(Failpoint.RECEIPT_WRITTEN)
             self._prune(execute)
+            reach(Failpoint.PRUNED)
 
         self._database.transact(work)
-        reach(Failpoint.RECEIPTED)
+        reach(Failpoint.RECEIPTED if isinstance(item, Link) else Failpoint.BEAT_RECEIPTED)
 
     def mark_refused(self, item: Link | Beat, reason: str, now: datetime) -> None:
         """The collector will not take it: keep it, visibly, and do not send it again by itself."""
@@ -186,8 +218,10 @@ class Spool:
                 " WHERE agent_id = ? AND epoch = ? AND sequence = ? AND state <> 'received'",
                 (reason, now.isoformat(), *item.chain, item.sequence),
             )
+            reach(Failpoint.REFUSAL_WRITTEN)
 
         self._database.transact(work)
+        reach(Failpoint.REFUSED)
 
     def quarantine(self, chain: Chain, reason: str, now: datetime) -> None:
         """Nothing of this chain is sent any more: the collector holds another envelope under one of its numbers."""
