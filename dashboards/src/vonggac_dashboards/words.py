@@ -68,6 +68,8 @@ REMEDIES: Final = {
 AGENT_STATES: Final = {
     "active": translatable("Active"),
     "quarantined": translatable("Quarantined"),
+    "restored": translatable("Decided: the machine that was set back goes on"),
+    "stray": translatable("Decided: the machine of this chain goes on"),
     "revoked": translatable("Revoked"),
     "never": translatable("Never heard from"),
 }
