@@ -35,12 +35,19 @@ class Ended(NamedTuple):
     complaint: bytes
 
 
-def run(argv: tuple[str, ...], *, timeout: float, limit: int, environment: Mapping[str, str]) -> bytes:
+def run(
+    argv: tuple[str, ...],
+    *,
+    timeout: float,
+    limit: int,
+    environment: Mapping[str, str],
+    given: bytes = b"",
+) -> bytes:
     """Standard output of `argv`, as `ended` runs it. Raises as that does, and CouldNotLook(malformed).
 
     Malformed is another status than 0; the detail holds the start of its standard error.
     """
-    done = ended(argv, timeout=timeout, limit=limit, environment=environment)
+    done = ended(argv, timeout=timeout, limit=limit, environment=environment, given=given)
     if done.status != 0:
         raise CouldNotLook(
             Reason.MALFORMED, f"{argv[0]} ended with {done.status}: {as_text(done.complaint).strip()[:200]}"
@@ -56,11 +63,13 @@ def ended(
     environment: Mapping[str, str],
     program: int | None = None,
     account: Account | None = None,
+    given: bytes = b"",
 ) -> Ended:
     """Run `argv` (an absolute path first) to its end. Bytes at most `limit`, seconds at most `timeout`.
 
     `program`: a descriptor of the file that is run, whatever has become of its path; None: that at the path. `account`:
-    who runs it, without other groups; None: this process's user. Raises CouldNotLook: not-installed or
+    who runs it, without other groups; None: this process's user. `given`: its standard input, less than a pipe takes at
+    once (64 KiB, pipe(7)). Raises CouldNotLook: not-installed or
     permission-denied (it did not start), timed-out, too-large.
     """
     until = time.monotonic() + timeout
@@ -71,7 +80,7 @@ def ended(
             pass_fds=()
             if program is None
             else (program,),  # whoever interprets a script opens it by this name
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if given else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=dict(environment),
@@ -88,6 +97,9 @@ def ended(
     except subprocess.SubprocessError as error:
         raise CouldNotLook(Reason.PERMISSION_DENIED, f"{argv[0]} did not start: {error}") from None
     try:
+        if process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError), process.stdin:
+                process.stdin.write(given)
         output, complaint = _listen(process, argv[0], until, limit)
         status = process.wait(max(0.0, until - time.monotonic()))
     except subprocess.TimeoutExpired:

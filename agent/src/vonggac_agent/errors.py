@@ -85,6 +85,20 @@ class StateDamaged(AgentError):
     hint = "Keep a copy of the state folder, then enrol again: vonggac-agent enrol … --again"
 
 
+class CannotSeal(AgentError):
+    """systemd-creds did not seal the key, or did not open it again."""
+
+    exit_code = UNSAFE
+    hint = "It needs systemd 250 or newer, and root. What another machine or TPM sealed is lost: enrol again."
+
+
+class AwaitsApproval(AgentError):
+    """The collector lets this machine in once somebody approves it."""
+
+    exit_code = AGAIN
+    hint = "Read this to who approves it, then: vonggac-agent service install; the service asks again by itself."
+
+
 class SpoolFull(AgentError):
     """The spool's size limit, or the disk, leaves no room for another sealed report."""
 

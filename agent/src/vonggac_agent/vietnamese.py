@@ -61,6 +61,19 @@ TEXTS: Final[dict[str, str]] = {
     "the list of commands is not used: {why}": "danh sách lệnh không được dùng: {why}",
     "last receipt: {at}": "biên nhận gần nhất: {at}",
     "this machine was never looked at": "máy này chưa được kiểm tra lần nào",
+    "key: {fingerprint}, {kept}": "khóa: {fingerprint}, {kept}",
+    "sealed": "đã niêm phong",
+    "a plain file": "tệp thường",
+    "asked at {collector} to be let in": "đã xin đăng ký tại {collector}",
+    "host name: {hostname}, machine id: {machine_id}": "tên máy: {hostname}, mã máy: {machine_id}",
+    "fingerprint of its key: {fingerprint}": "dấu vân tay của khóa: {fingerprint}",
+    "waiting for approval since {since:%Y-%m-%d %H:%M:%SZ}, until {until:%Y-%m-%d %H:%M:%SZ}": "đang chờ duyệt từ "
+    "{since:%Y-%m-%d %H:%M:%SZ}, đến {until:%Y-%m-%d %H:%M:%SZ}",
+    "this machine was not let in: {why}; enrol again with a new token": "máy này không được duyệt: {why}; hãy đăng ký "
+    "lại bằng mã đăng ký mới",
+    "this machine's key was revoked ({at}: {why}); nothing is sent, what is unsent stays here; enrol again with a "
+    "token made for this machine": "khóa của máy này đã bị thu hồi ({at}: {why}); máy không gửi gì nữa, phần chưa gửi "
+    "vẫn giữ lại đây; hãy đăng ký lại bằng mã đăng ký tạo riêng cho máy này",
     "quarantined since {at}: {why}": "bị cách ly từ {at}: {why}",
     "{n} reports were refused and are kept": "{n} báo cáo bị từ chối và vẫn được giữ lại",
     "the last heartbeat was refused: {why}": "nhịp báo gần nhất bị từ chối: {why}",
@@ -88,6 +101,16 @@ TEXTS: Final[dict[str, str]] = {
     "vonggac-agent service status",
     "removed; key, identity and spool stay in {folder}": "đã gỡ dịch vụ; khóa, danh tính và hàng chờ vẫn còn trong "
     "{folder}",
+    "the key is sealed": "khóa đã được niêm phong",
+    "the key is a plain file": "khóa là tệp thường",
+    "next: vonggac-agent service install   (its unit has to allow the TPM)": "bước tiếp theo: vonggac-agent service "
+    "install   (unit phải cho phép dùng TPM)",
+    "A copy of the plain key may be left on the disk or in a backup: give the machine a new one.": "Bản sao của khóa "
+    "chưa niêm phong có thể còn trên ổ đĩa hoặc trong bản sao lưu: hãy cấp khóa mới cho máy.",
+    "waiting for approval; host name {host}, machine id {machine}, fingerprint of its key: {fingerprint}": "đang chờ "
+    "duyệt; tên máy {host}, mã máy {machine}, dấu vân tay của khóa: {fingerprint}",
+    "Read this to who approves it, then: vonggac-agent service install; the service asks again by itself.": "Hãy đọc "
+    "thông tin này cho người duyệt, rồi chạy: vonggac-agent service install; dịch vụ sẽ tự hỏi lại.",
     "there is no service to remove": "không có dịch vụ nào để gỡ",
     "the service is running": "dịch vụ đang chạy",
     "the service is not running": "dịch vụ không chạy",
@@ -224,6 +247,12 @@ TEXTS: Final[dict[str, str]] = {
     ),
     "Name the folder where the system is mounted.": "Hãy chỉ ra thư mục nơi hệ thống được gắn vào.",
     "Name another file.": "Hãy chọn tệp khác.",
+    "the answer is for another key than this machine's": "câu trả lời dành cho khóa khác, không phải khóa của máy này",
+    "the key could not be sealed: {error}": "không niêm phong được khóa: {error}",
+    "the sealed key could not be read: {error}": "không mở được khóa đã niêm phong: {error}",
+    "the key could not be read again after it was sealed": "khóa đã niêm phong mà không mở lại được",
+    "It needs systemd 250 or newer, and root. What another machine or TPM sealed is lost: enrol again.": "Cần systemd "
+    "250 trở lên và quyền root. Khóa do máy hoặc TPM khác niêm phong thì không mở được nữa: hãy đăng ký lại.",
     # Settings
     "{path}: there is no setting {name!r}; there is: {settings}": "{path}: không có thiết lập {name!r}; các thiết lập "
     "hiện có: {settings}",
