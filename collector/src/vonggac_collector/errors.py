@@ -87,6 +87,16 @@ PROBLEMS: Final[dict[str, Problem]] = {
         "Ask who runs the collector; with a new token the machine asks anew, with a new key.",
     ),
     "key-in-use": Problem(409, "This key is enrolled already", "Make a new key for a new enrolment."),
+    "bad-box": Problem(
+        422,
+        "No key here opens this box",
+        "Put the key it was closed for back, or export again with the present one (`media export`, `import`).",
+    ),
+    "media-incomplete": Problem(
+        422,
+        "Something of the export is not there, or not as it was written",
+        "Export once more on that machine; it still has everything.",
+    ),
     "wrong-method": Problem(405, "This address does not take that method", "See the API description."),
     "media-type": Problem(415, "This media type is not taken here", f"Send {ENVELOPE_MEDIA}."),
     "content-encoding": Problem(

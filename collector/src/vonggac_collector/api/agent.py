@@ -13,6 +13,7 @@ from starlette.datastructures import State
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from vonggac_collector.boxes import open_boxes
 from vonggac_collector.enrolment import enrol
 from vonggac_collector.errors import CollectorError, Refused
 from vonggac_collector.http.body import Application, Receive, Send
@@ -92,6 +93,14 @@ def rulebook(request: Request, digest: str = Path(pattern="^[0-9a-f]{64}$")) -> 
     shelf: Shelf = request.app.state.shelf
     headers = {"Cache-Control": "public, max-age=31536000, immutable", "ETag": f'"{digest}"'}
     return Response(shelf.raw(digest), 200, headers, JSON_MEDIA)
+
+
+@router.get("/boxkey", responses={200: _SEALED})
+def box_key(request: Request) -> Response:
+    """The key that boxes for this collector are closed with."""
+    state = request.app.state
+    boxes = open_boxes(state.settings.state_dir, state.now())
+    return Response(boxes.notice(state.key), 200, media_type=ENVELOPE_MEDIA)
 
 
 class Road:
