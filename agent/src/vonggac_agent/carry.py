@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from vonggac_contract.box import close_box
+from vonggac_contract.enrolment import PolicyRoot
 from vonggac_contract.envelope import envelope_from_bytes, envelope_to_bytes, keyid_of
 from vonggac_contract.errors import ContractError, Malformed
 from vonggac_contract.media import (
@@ -28,6 +29,7 @@ from vonggac_contract.media import (
     manifest_name,
     packed,
     part_name,
+    policy_name,
     receipts_name,
     rulebook_name,
     seal_export,
@@ -36,9 +38,11 @@ from vonggac_contract.receipt import Receipt, open_receipt
 from vonggac_media.folder import Folder
 from vonggac_rules.rulebook import MAX_RULEBOOK_BYTES
 
-from . import boxkey, identity, rulebooks
-from .errors import AgentError
+from . import boxkey, identity, policy, rulebooks
+from .errors import AgentError, BadAnswer
+from .following import METADATA, follow
 from .identity import Identity
+from .link import MAX_ANSWER_BYTES, Answer
 from .rounds import opened
 from .seal import Chain
 from .settings import Settings
@@ -132,8 +136,9 @@ def bring(settings: Settings, path: Path) -> Brought:
         raw = _read(medium, receipts_name(who.enrolled.agent_id), MAX_RECEIPTS_BYTES, trouble)
         received, elsewhere, bad = _take_receipts(state, spool, who, (raw or b"").split(b"\n"))
         return Brought(
-            received, elsewhere, bad, _take_rulebook(state, medium, trouble), new_key, tuple(trouble)
-        )
+            received, elsewhere, bad, _take_rulebook(state, medium, who.enrolled.policy, trouble), new_key,
+            tuple(trouble),
+        )  # fmt: skip
 
 
 def _items(spool: Spool, chain: Chain, *, again: bool) -> list[Link | Beat]:
@@ -220,7 +225,43 @@ def _take_receipts(state: Path, spool: Spool, who: Identity, lines: list[bytes])
     return received, elsewhere, bad
 
 
-def _take_rulebook(state: Path, medium: Folder, trouble: list[str]) -> str:
+class _Repository:
+    """The policy repository as it lies on a medium, asked as a collector is."""
+
+    def __init__(self, medium: Folder) -> None:
+        self._medium = medium
+
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, *, limit: int = MAX_ANSWER_BYTES
+    ) -> Answer:
+        """See link.Transport."""
+        name = path.rpartition("/")[2]
+        metadata = path.startswith(METADATA)
+        try:
+            raw = self._medium.read(
+                policy_name(name) if metadata else rulebook_name(name.partition(".")[0]), limit
+            )
+        except FileNotFoundError:
+            return Answer(404, {}, b"")
+        except ContractError as error:
+            raise BadAnswer("{error}", error=error) from error
+        return Answer(200, {}, raw)
+
+
+def _follow_policy(state: Path, medium: Folder, pin: PolicyRoot, trouble: list[str]) -> str:
+    """As of the newest receipt: a medium travels for longer than a timestamp lasts."""
+    said, before = rulebooks.judged_by(state), policy.of_pin(state, pin)
+    if said is None or policy_name("timestamp.json") not in medium.names():
+        return ""
+    after = follow(state, _Repository(medium), pin, said.rulebook, now=said.said_at)
+    if after.trouble:
+        trouble.append(after.trouble)
+    return after.good if after.good != before.good else ""
+
+
+def _take_rulebook(state: Path, medium: Folder, pin: PolicyRoot | None, trouble: list[str]) -> str:
+    if pin is not None:
+        return _follow_policy(state, medium, pin, trouble)
     said = rulebooks.judged_by(state)
     if said is None or rulebooks.is_at_hand(state, said.rulebook):
         return ""

@@ -27,6 +27,7 @@ from .ingest.answer import Answer, pending, sealed, undecided
 from .ingest.report import QUARANTINED
 from .ledger.interface import Ledger, Transaction
 from .ledger.rows import GOES_ON, AuditRow, KeyHolder
+from .policy import pin
 from .remaking import Epoch
 
 ROTATED: Final = "rotated"
@@ -63,7 +64,7 @@ def rotate(
                 new = tx.agents.holder(keyid)
             if new is None or not _is_of(new, request):
                 raise Refused("key-in-use", "the new key was enrolled before")
-            payload = answer_to(new, collector_key)
+            payload = answer_to(new, collector_key, pin(tx))
             return sealed(tx, ENROLLED, payload, collector_key, agent=agent, repeated=repeated)
     except (ContractError, Refused) as e:
         return refuse(ledger, e, now=now, peer=peer, agent=agent)

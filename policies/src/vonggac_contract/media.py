@@ -129,6 +129,11 @@ def rulebook_name(digest: str) -> str:
     return f"vonggac-{digest}.rulebook"
 
 
+def policy_name(name: str) -> str:
+    """The file name of metadata of the policy repository, such as `timestamp.json`."""
+    return f"vonggac-policy-{name}"
+
+
 def exports_among(names: Iterable[str]) -> dict[str, tuple[bool, int]]:
     """The exports that files of these names are of: whether there is a manifest, and how many parts."""
     found: dict[str, tuple[bool, int]] = {}
