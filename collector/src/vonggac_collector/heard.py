@@ -11,11 +11,11 @@ from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
 from typing import Final
 
+from vonggac_contract.decode import in_utc
 from vonggac_contract.envelope import envelope_from_bytes, verify
 from vonggac_contract.errors import ContractError
 from vonggac_contract.report import Heartbeat, heartbeat_from_envelope
 
-from .ingest.projection import in_utc
 from .ingest.quarters import LATE, NO_QUARTERS, QUARTER, has_quarter, quarter_of
 from .instants import FAR
 from .ledger.rows import HeartbeatDay, LateHeartbeat

@@ -15,11 +15,12 @@ from typing import Any, Final
 
 import msgspec
 
+from vonggac_contract.decode import in_utc
 from vonggac_contract.errors import ContractError
 from vonggac_contract.receipt import Receipt
 from vonggac_contract.report import Statement, section_digest
 
-from .ingest.projection import envelope_of, in_utc, project, unpack_json
+from .ingest.projection import envelope_of, project, unpack_json
 from .ingest.reading import Reading, read_report, rules_of
 from .ingest.report import flags_of
 from .ingest.vector import Asked, Vector, differences, unpack_rules, unpack_vector

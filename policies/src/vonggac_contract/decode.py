@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -182,6 +183,16 @@ def decode_as(raw: bytes, kind: type[T], *, maximum: int = limits.MAX_WIRE_BYTES
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as e:
         raise Malformed(str(e)) from e
+
+
+def in_utc(moment: datetime) -> datetime:
+    """The same moment in UTC. Raises Malformed for one without zone or beyond the calendar."""
+    if moment.tzinfo is None:
+        raise Malformed("a time without zone")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as e:
+        raise Malformed("a time beyond the calendar") from e
 
 
 def unpack_gzip(packed: bytes) -> bytes:

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from .decode import in_utc
 from .envelope import RECEIPT, Envelope, seal
 from .report import AgentId, Digest, Sequence
 from .signed import open_signed
@@ -42,4 +43,6 @@ def seal_receipt(receipt: Receipt, key: Ed25519PrivateKey) -> Envelope:
 
 def open_receipt(envelope: Envelope, collector_key: bytes) -> Receipt:
     """Verify with the collector's pinned key, then read. Raises BadSignature, Malformed, UnknownSchema."""
-    return open_signed(envelope, RECEIPT, Receipt, collector_key, schema=SCHEMA, what="receipt")
+    receipt = open_signed(envelope, RECEIPT, Receipt, collector_key, schema=SCHEMA, what="receipt")
+    in_utc(receipt.received_at)
+    return receipt

@@ -9,12 +9,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from vonggac_collector.errors import Refused
 from vonggac_collector.ledger.interface import Transaction
 from vonggac_collector.ledger.rows import HeartbeatDay, KeyHolder, LateHeartbeat
+from vonggac_contract.decode import in_utc
 from vonggac_contract.envelope import RECEIPT, Envelope
 from vonggac_contract.report import Heartbeat, heartbeat_from_envelope
 
 from .answer import Answer, pending, sealed
 from .judgement import receipt_payload
-from .projection import in_utc
 from .quarters import LATE, NO_QUARTERS, has_quarter, quarter_of, with_quarter
 
 

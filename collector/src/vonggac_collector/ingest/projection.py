@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -11,6 +11,7 @@ import msgspec
 from vonggac_collector.ledger.rows import Envelope as EnvelopeRow
 from vonggac_collector.ledger.rows import Look
 from vonggac_collector.ledger.rows import Section as SectionRow
+from vonggac_contract.decode import in_utc
 from vonggac_contract.envelope import Envelope, envelope_from_bytes, envelope_to_bytes
 from vonggac_contract.errors import Malformed
 from vonggac_contract.report import Statement, statement_from_envelope
@@ -89,16 +90,6 @@ def project(
         flags=flags,
         shelf=row.shelf,
     )
-
-
-def in_utc(moment: datetime) -> datetime:
-    """The same moment in UTC. Raises Malformed for one without zone or beyond the calendar."""
-    if moment.tzinfo is None:
-        raise Malformed("a time without zone")
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError as e:
-        raise Malformed("a time beyond the calendar") from e
 
 
 def section_rows(statement: Statement, looked_at: datetime, held: set[tuple[str, str]]) -> list[SectionRow]:

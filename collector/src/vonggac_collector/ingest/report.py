@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from vonggac_collector import audit
@@ -13,8 +14,9 @@ from vonggac_collector.errors import Refused
 from vonggac_collector.ledger.interface import Transaction
 from vonggac_collector.ledger.rows import Agent, EnvelopeHead, KeyHolder, shelf_of
 from vonggac_collector.ledger.rows import Envelope as EnvelopeRow
+from vonggac_contract.decode import in_utc
 from vonggac_contract.envelope import RECEIPT, Envelope
-from vonggac_contract.report import SECTION_TOPICS, Statement, section_digest
+from vonggac_contract.report import SECTION_TOPICS, Statement, follows, section_digest
 
 from . import projection
 from .answer import Answer, pending, refusal, sealed
@@ -25,6 +27,8 @@ from .vector import Vector, differences
 
 QUARANTINED: Final = "quarantined"
 """The action of the audit row; also the status."""
+REPORTS_DROPPED: Final = "reports-dropped"
+"""The action of the audit row for reports that a machine dropped for want of room; also a flag of the look after."""
 MAX_PENDING: Final = 1_000
 """Reports of one agent that may wait for an earlier one; the project's own figure, ten days of a changing host."""
 CLOCK_AHEAD: Final = timedelta(minutes=5)
@@ -57,14 +61,15 @@ def take(
         raise Refused(
             "kept-no-longer", f"report {row.sequence} was kept as long as its level asks, and let go"
         )
-    if row.sequence > agent.head_sequence + 1:
+    after, previous = follows(statement)
+    if row.sequence > agent.head_sequence + 1 and after != agent.head_sequence:
         if tx.chain.count(agent.id, "pending") >= MAX_PENDING:
             raise Refused("too-far-ahead", f"{MAX_PENDING} reports wait for number {agent.head_sequence + 1}")
         tx.chain.add(row)
         tx.agents.put(replace(agent, aside=agent.aside + 1))
         return _missing(tx, holder)
-    if row.previous != agent.head_digest:
-        return _fork(tx, row, agent, _not_the_head(row, agent), now)
+    if previous != agent.head_digest:
+        return _fork(tx, row, agent, _not_the_head(previous, agent), now)
     payload, agent = _commit(tx, reading, row, holder, agent, now, first_seen=True)
     if agent.aside:
         _join_pending(tx, holder, agent, now)
@@ -105,7 +110,7 @@ def _check(reading: Reading, holder: KeyHolder) -> None:
     if report.content != content_of(reading):
         raise Refused("content-mismatch", "the report has another content digest than it says")
     for moment in (statement.sealed_at, report.started_at, report.finished_at):
-        projection.in_utc(moment)
+        in_utc(moment)
 
 
 def _row(
@@ -119,7 +124,7 @@ def _row(
         previous=statement.previous,
         state="pending",
         keyid=envelope.keyid,
-        sealed_at=projection.in_utc(statement.sealed_at),
+        sealed_at=in_utc(statement.sealed_at),
         received_at=now,
         committed_at=None,
         size=len(raw),
@@ -140,6 +145,9 @@ def _commit(
     first_seen: bool,
 ) -> tuple[bytes, Agent]:
     """Make the report the head of its agent's chain. Returns the receipt's payload, and the agent as it is then."""
+    if row.sequence > agent.head_sequence + 1:
+        gone = f"reports {agent.head_sequence + 1} to {row.sequence - 1}, says report {row.sequence} {row.digest}"
+        audit.record(tx, now, f"agent {row.agent}", REPORTS_DROPPED, row.agent, gone)
     statement, report = reading.statement, reading.statement.report
     payload = receipt_payload(holder, row.digest, row.received_at, sequence=row.sequence)
     rules, packed = rules_of(reading.told)
@@ -183,6 +191,8 @@ def flags_of(statement: Statement, row: EnvelopeRow, held: set[tuple[str, str]])
         flags.append("clock-ahead")
     if row.received_at - statement.report.finished_at > CARRIED_LATE:
         flags.append("carried-late")
+    if statement.report.dropped is not UNSET:
+        flags.append(REPORTS_DROPPED)
     named = {(n, s.digest) for n, s in statement.report.sections.items() if s.digest and s.content is None}
     if named - held:
         flags.append("section-missing")
@@ -191,22 +201,24 @@ def flags_of(statement: Statement, row: EnvelopeRow, held: set[tuple[str, str]])
 
 def _join_pending(tx: Transaction, holder: KeyHolder, agent: Agent, now: datetime) -> None:
     """Reports that waited join the chain one by one, as long as each follows the one before."""
-    while True:
-        here = tx.chain.at(agent.id, agent.epoch, agent.head_sequence + 1)
-        waiting = [e for e in here if e.state == "pending"]
+    while (number := tx.chain.first_pending(agent.id, agent.epoch)) is not None:
+        waiting = [e for e in tx.chain.at(agent.id, agent.epoch, number) if e.state == "pending"]
         row = tx.chain.envelope(waiting[0].digest) if waiting else None
         if row is None:
             return
-        if row.previous != agent.head_digest:
-            tx.chain.settle(row.digest, "fork", None, None)
-            _quarantine(tx, row, agent, _not_the_head(row, agent), now)
-            return
         reading = read_report(projection.envelope_of(row))
+        after, previous = follows(reading.statement)
+        if number > agent.head_sequence + 1 and after != agent.head_sequence:
+            return
+        if previous != agent.head_digest:
+            tx.chain.settle(row.digest, "fork", None, None)
+            _quarantine(tx, row, agent, _not_the_head(previous, agent), now)
+            return
         _, agent = _commit(tx, reading, row, holder, agent, now, first_seen=False)
 
 
-def _not_the_head(row: EnvelopeRow, agent: Agent) -> str:
-    return f"it follows {_short(row.previous)}, here the chain ends in {_short(agent.head_digest)}"
+def _not_the_head(previous: str | None, agent: Agent) -> str:
+    return f"it follows {_short(previous)}, here the chain ends in {_short(agent.head_digest)}"
 
 
 def _fork(tx: Transaction, row: EnvelopeRow, agent: Agent, why: str, now: datetime) -> Answer:

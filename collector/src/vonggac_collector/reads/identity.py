@@ -9,9 +9,10 @@ import msgspec
 
 from vonggac_collector.forks import WAITS, sides
 from vonggac_collector.identity_views import Fork, ForkSide, KeyRow
-from vonggac_collector.ingest.projection import in_utc, statement_of, unpack_json
+from vonggac_collector.ingest.projection import statement_of, unpack_json
 from vonggac_collector.ledger.interface import Transaction
 from vonggac_collector.ledger.rows import Agent, EnvelopeHead
+from vonggac_contract.decode import in_utc
 from vonggac_contract.report import Statement
 
 _SAID: Final = ("hostname", "machine_id", "addresses", "agent_version")
