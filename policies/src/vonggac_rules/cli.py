@@ -1,4 +1,4 @@
-"""`vonggac-rules`: check, list, show, compile, eval and verify-proof. Prints; decides nothing itself.
+"""`vonggac-rules`: check, list, show, compile, eval, verify-proof and repository. Prints; decides nothing itself.
 
 Exit codes: 0 good, 1 findings or refusals, 2 wrong use or environment.
 """
@@ -23,7 +23,7 @@ from vonggac_contract.finding import Outcome
 from vonggac_contract.rule import Direction, Rule, Text
 from vonggac_contract.snapshot import snapshot_from_value
 
-from . import proving
+from . import ceremony, proving
 from .builtin import default_rulebook_bytes
 from .errors import Place, RuleError
 from .evaluate import View, decide_rule
@@ -140,6 +140,7 @@ def parser() -> argparse.ArgumentParser:
             "vonggac-rules verify-proof proof.json --collector-key collector.pem --checkpoint kept.json",
         )
     )  # fmt: skip
+    ceremony.add_commands(commands)
     return top
 
 

@@ -2,8 +2,8 @@
 
 Bytes and keys in, bytes and values out; python-tuf does the format. Files and people are the work of `ceremony`,
 serving of the collector, deciding whether to follow of the agent. Names are those of TUF's consistent snapshots
-(specification, section 6.2): `N.root.json`, `N.targets.json`, `N.snapshot.json`, `timestamp.json`. The target of a rulebook is
-called by its SHA-256, so a receipt's word needs no other table.
+(specification, section 6.2): `N.root.json`, `N.targets.json`, `N.snapshot.json`, `timestamp.json`. The target of a
+rulebook is called by its SHA-256, so a receipt's word needs no other table.
 """
 
 from __future__ import annotations

@@ -1,0 +1,416 @@
+"""`vonggac-rules repository`: people sign which rulebooks machines may be judged by, on a machine without a network.
+
+A folder goes from one holder of a key to the next: `metadata/` is signed and in force, `targets/` has the rulebooks,
+`draft/` waits for signatures. What is signed and by whom it holds is decided in `repository`; docs/policy.md has the
+ceremony.
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import stat
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+from tuf.api.metadata import Key, Metadata, Root, Targets
+
+from vonggac_contract.errors import ContractError
+from vonggac_contract.limits import KIB
+
+from . import repository
+from .repository import MAX_METADATA_BYTES, BadRepository
+from .rulebook import MAX_RULEBOOK_BYTES
+from .trace import inert
+
+GOOD, UNFINISHED = 0, 1
+MAX_KEY_BYTES: Final = 4 * KIB
+MIN_PASSPHRASE: Final = 12
+"""Characters. The project's own; the key derivation behind an encrypted PEM is slow, but not that slow."""
+_ROLES: Final[tuple[type[Any], ...]] = (Root, Targets)
+
+
+def add_commands(top: Any) -> None:
+    """Declare `repository` and what is under it."""
+    text = "Sign which rulebooks machines may be judged by: offline keys, TUF metadata."
+    sub = top.add_parser("repository", help=text, description=text).add_subparsers(
+        title="commands", required=True, metavar="COMMAND"
+    )
+
+    def command(name: str, run: Any, text: str, example: str) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = sub.add_parser(
+            name, help=text, description=text, epilog=f"Example: vonggac-rules repository {example}"
+        )
+        made.set_defaults(run=run)
+        return made
+
+    key = command("key", _key, "Make a key of yours, encrypted, and its public part beside it.", "key an.pem")
+    key.add_argument("file", type=Path, help="file to write; FILE.pub gets the public part")
+    _passphrase(key)
+
+    init = command(
+        "init", _init, "Begin a repository: who signs the root and the targets, and the collector's online key.",
+        "init policy --root an.pem.pub binh.pem.pub chi.pem.pub --targets an.pem.pub --online online.pub",
+    )  # fmt: skip
+    init.add_argument("folder", type=Path, metavar="DIR", help="a folder that is empty, or not there yet")
+    init.add_argument(
+        "--root", type=Path, nargs="+", required=True, metavar="PUB", help="public keys of the root"
+    )
+    init.add_argument(
+        "--root-threshold", type=int, default=2, metavar="N", help="that have to sign it (default 2)"
+    )
+    init.add_argument(
+        "--targets", type=Path, nargs="+", required=True, metavar="PUB", help="public keys of the targets"
+    )
+    init.add_argument(
+        "--targets-threshold", type=int, default=1, metavar="N", help="that have to sign them (default 1)"
+    )
+    init.add_argument(
+        "--online",
+        type=Path,
+        required=True,
+        metavar="PUB",
+        help="what `vonggac-collector policy key` printed",
+    )
+    _days(init)
+
+    add = command(
+        "add", _add, "Draft targets that vouch for these rulebooks as well.", "add policy rulebook.json"
+    )
+    add.add_argument("folder", type=Path, metavar="DIR", help="the repository")
+    add.add_argument(
+        "rulebook", type=Path, nargs="*", help="made by `vonggac-rules compile`; none: only renew"
+    )
+    add.add_argument("--drop", nargs="+", default=[], metavar="DIGEST", help="vouch for these no longer")
+    _days(add)
+
+    root = command(
+        "root", _root, "Draft the next root: renewed, or with other keys.",
+        "root policy --add dung.pem.pub --remove 4c2f…",
+    )  # fmt: skip
+    root.add_argument("folder", type=Path, metavar="DIR", help="the repository")
+    for role in ("root", "targets"):
+        flag = "" if role == "root" else "-targets"
+        root.add_argument(
+            f"--add{flag}", type=Path, nargs="+", default=[], metavar="PUB", help=f"keys of the {role}"
+        )
+        root.add_argument(
+            f"--remove{flag}", nargs="+", default=[], metavar="KEYID", help=f"no longer keys of the {role}"
+        )
+        root.add_argument(f"--{role}-threshold", type=int, metavar="N", help=f"that have to sign the {role}")
+    root.add_argument(
+        "--online", type=Path, metavar="PUB", help="the collector's new online key, instead of the old"
+    )
+    _days(root)
+
+    sign = command("sign", _sign, "Sign the drafts that this key may sign.", "sign policy --key an.pem")
+    sign.add_argument("folder", type=Path, metavar="DIR", help="the repository")
+    sign.add_argument("--key", type=Path, required=True, metavar="FILE", help="your private key")
+    _passphrase(sign)
+
+    show = command(
+        "show", _show, "What is in force, until when, and which drafts wait for whom.", "show policy"
+    )
+    show.add_argument("folder", type=Path, metavar="DIR", help="the repository")
+    show.add_argument("--json", action="store_true", help="as JSON")
+
+
+def _passphrase(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--passphrase-file", type=Path, metavar="FILE", help="its first line (default: asked on the terminal)"
+    )
+
+
+def _days(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--days", type=int, metavar="N", help="until it expires (default: root 1095, targets 365)"
+    )
+
+
+def _key(args: argparse.Namespace) -> int:
+    key = Ed25519PrivateKey.generate()
+    phrase = _read_passphrase(args.passphrase_file, again=True)
+    if len(phrase) < MIN_PASSPHRASE:
+        raise ContractError("the passphrase is too short", hint=f"Give at least {MIN_PASSPHRASE} characters.")
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(phrase))
+    _write(args.file, secret, new=True)
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    _write(args.file.with_name(f"{args.file.name}.pub"), public, new=True)
+    sys.stdout.write(f"{repository.key_of(key.public_key()).keyid}  {args.file}.pub\n")
+    return GOOD
+
+
+def _init(args: argparse.Namespace) -> int:
+    if args.folder.exists() and any(args.folder.iterdir()):
+        raise ContractError(f"{args.folder} is not empty", hint="Name a new folder.")
+    now = _now()
+    draft = repository.first_root(
+        [_public(p) for p in args.root], args.root_threshold, [_public(p) for p in args.targets],
+        args.targets_threshold, _public(args.online), _expires(args, now, repository.ROOT_LASTS),
+    )  # fmt: skip
+    _draft(args.folder, draft)
+    _draft(args.folder, Metadata(Targets(expires=_expires(args, now, repository.TARGETS_LASTS))))
+    return _show(args)
+
+
+def _add(args: argparse.Namespace) -> int:
+    draft = _drafted(args.folder, Targets)
+    if draft is None:
+        before = repository.read(_read(_newest(args.folder, Targets), MAX_METADATA_BYTES), Targets)
+        draft = repository.following(before, _now())
+    draft.signatures.clear()
+    draft.signed.expires = _expires(args, _now(), repository.TARGETS_LASTS)
+    for digest in args.drop:
+        if draft.signed.targets.pop(repository.target_of(digest), None) is None:
+            raise ContractError(f"the targets do not vouch for {digest}", hint="`show` lists those they do.")
+    for path in args.rulebook:
+        raw = _read(path, MAX_RULEBOOK_BYTES)
+        digest = repository.vouch_for(draft.signed, raw)
+        _write(args.folder / "targets" / f"{digest}.{repository.target_of(digest)}", raw)
+    _draft(args.folder, draft)
+    return _show(args)
+
+
+def _root(args: argparse.Namespace) -> int:
+    roots = _roots(args.folder)
+    repository.checked_roots(roots)
+    draft = repository.following(
+        repository.read(roots[-1], Root), _expires(args, _now(), repository.ROOT_LASTS)
+    )
+    changes = (
+        ("root", args.add, args.remove, args.root_threshold),
+        ("targets", args.add_targets, args.remove_targets, args.targets_threshold),
+    )
+    for role, add, remove, threshold in changes:
+        for path in add:
+            draft.signed.add_key(_public(path), role)
+        for keyid in remove:
+            draft.signed.revoke_key(_one_of(draft.signed.roles[role].keyids, keyid), role)
+        if threshold is not None:
+            draft.signed.roles[role].threshold = threshold
+    if args.online is not None:
+        for role in repository.ONLINE:
+            for keyid in list(draft.signed.roles[role].keyids):
+                draft.signed.revoke_key(keyid, role)
+            draft.signed.add_key(_public(args.online), role)
+    repository.check_keys(draft.signed)
+    _draft(args.folder, draft)
+    return _show(args)
+
+
+def _one_of(keyids: list[str], start: str) -> str:
+    found = [keyid for keyid in keyids if keyid.startswith(start)]
+    if len(found) != 1:
+        raise ContractError(f"{len(found)} keys begin with {start}", hint="`show` lists them.")
+    return found[0]
+
+
+def _sign(args: argparse.Namespace) -> int:
+    key = _private(args.key, args.passphrase_file)
+    keyid = repository.key_of(key.public_key()).keyid
+    signed = False
+    for kind in _ROLES:
+        draft = _drafted(args.folder, kind)
+        if draft is None or keyid not in _signers(args.folder, draft):
+            continue
+        repository.sign(draft, key)
+        _draft(args.folder, draft)
+        signed = True
+        if not _missing(args.folder, draft):
+            _take(args.folder, draft)
+    if not signed:
+        raise ContractError(f"no draft waits for key {keyid}", hint="`show` says whom each waits for.")
+    return _show(args)
+
+
+def _take(folder: Path, draft: Metadata[Any]) -> None:
+    """Put a draft in force."""
+    raw, kind = repository.to_bytes(draft), draft.signed.type
+    if isinstance(draft.signed, Root):
+        repository.checked_roots([*_roots(folder), raw])
+    _write(folder / "metadata" / f"{draft.signed.version}.{kind}.json", raw)
+    _draft_path(folder, kind).unlink()
+
+
+def _signers(folder: Path, draft: Metadata[Any]) -> dict[str, int]:
+    """Whose signatures the draft takes, each with how many of its group are needed."""
+    by = [draft.signed] if isinstance(draft.signed, Root) else []
+    if roots := _roots(folder):
+        by.append(repository.checked_roots(roots))
+    elif not by and (first := _drafted(folder, Root)) is not None:
+        by.append(first.signed)
+    return {k: r.roles[draft.signed.type].threshold for r in by for k in r.roles[draft.signed.type].keyids}
+
+
+def _missing(folder: Path, draft: Metadata[Any]) -> int:
+    """How many signatures the draft waits for; a root needs those of the root before as well."""
+    kind, roots = draft.signed.type, _roots(folder)
+    by = [repository.checked_roots(roots)] if roots else []
+    if isinstance(draft.signed, Root):
+        by.append(draft.signed)
+    elif not by:
+        return 1  # the first root comes first
+    return max(r.get_verification_result(kind, draft.signed_bytes, draft.signatures).missing for r in by)
+
+
+def _show(args: argparse.Namespace) -> int:
+    found = described(args.folder, _now())
+    if vars(args).get("json"):
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n")
+    else:
+        sys.stdout.writelines(f"{inert(line)}\n" for line in _lines(found))
+    return UNFINISHED if found["drafts"] else GOOD
+
+
+def described(folder: Path, now: datetime) -> dict[str, Any]:
+    """What `show --json` prints. Raises BadRepository for what is there and does not verify."""
+    found: dict[str, Any] = {"root": None, "targets": None, "rulebooks": [], "drafts": []}
+    roots = _roots(folder)
+    if roots:
+        root = repository.checked_roots(roots)
+        found["root"] = {"version": root.version, "expires": root.expires, "expired": root.is_expired(now)}
+        found["keys"] = {
+            name: {"threshold": role.threshold, "keys": role.keyids} for name, role in root.roles.items()
+        }
+        newest = _newest(folder, Targets)
+        if newest.exists():
+            targets = repository.read(_read(newest, MAX_METADATA_BYTES), Targets).signed
+            found["targets"] = {
+                "version": targets.version, "expires": targets.expires, "expired": targets.is_expired(now)
+            }  # fmt: skip
+            found["rulebooks"] = repository.digests_of(targets)
+    for kind in _ROLES:
+        draft = _drafted(folder, kind)
+        if draft is not None:
+            found["drafts"].append(
+                {
+                    "role": kind.type, "version": draft.signed.version, "expires": draft.signed.expires,
+                    "missing": _missing(folder, draft),
+                    "may_sign": sorted(_signers(folder, draft).keys() - draft.signatures.keys()),
+                    **({"rulebooks": repository.digests_of(draft.signed)} if isinstance(draft.signed, Targets) else {}),
+                }
+            )  # fmt: skip
+    return found
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    lines = []
+    for role in ("root", "targets"):
+        if (said := found[role]) is not None:
+            over = ", EXPIRED" if said["expired"] else ""
+            lines.append(f"{role} version {said['version']}, until {said['expires']:%Y-%m-%d}{over}")
+    lines += [f"  rulebook {digest}" for digest in found["rulebooks"]]
+    for role, said in found.get("keys", {}).items():
+        lines.append(f"{role}: {said['threshold']} of {', '.join(k[:16] for k in said['keys'])}")
+    for draft in found["drafts"]:
+        who = ", ".join(k[:16] for k in draft["may_sign"])
+        lines.append(
+            f"draft of {draft['role']} version {draft['version']}: {draft['missing']} of {who} still to sign"
+        )
+        lines += [f"  rulebook {digest}" for digest in draft.get("rulebooks", [])]
+    return lines
+
+
+def _roots(folder: Path) -> list[bytes]:
+    """From the first on, as far as they go on."""
+    found: list[bytes] = []
+    while (path := folder / "metadata" / f"{len(found) + 1}.root.json").exists():
+        found.append(_read(path, MAX_METADATA_BYTES))
+    return found
+
+
+def _newest(folder: Path, kind: type[Any]) -> Path:
+    """The file of the highest version; that of version 1 if there is none."""
+    numbers = [p.name.split(".")[0] for p in (folder / "metadata").glob(f"*.{kind.type}.json")]
+    highest = max((int(n) for n in numbers if n.isdecimal()), default=1)
+    return folder / "metadata" / f"{highest}.{kind.type}.json"
+
+
+def _draft_path(folder: Path, kind: str) -> Path:
+    return folder / "draft" / f"{kind}.json"
+
+
+def _drafted(folder: Path, kind: type[Any]) -> Metadata[Any] | None:
+    path = _draft_path(folder, kind.type)
+    return repository.read(_read(path, MAX_METADATA_BYTES), kind) if path.exists() else None
+
+
+def _draft(folder: Path, metadata: Metadata[Any]) -> None:
+    _write(_draft_path(folder, metadata.signed.type), repository.to_bytes(metadata))
+
+
+def _public(path: Path) -> Key:
+    try:
+        key = load_pem_public_key(_read(path, MAX_KEY_BYTES))
+    except ValueError:
+        key = None
+    if not isinstance(key, Ed25519PublicKey):
+        raise ContractError(f"{path} holds no Ed25519 public key", hint="Name a .pub file.")
+    return repository.key_of(key)
+
+
+def _private(path: Path, passphrase_file: Path | None) -> Ed25519PrivateKey:
+    raw = _read(path, MAX_KEY_BYTES)
+    phrase = _read_passphrase(passphrase_file) if b"ENCRYPTED" in raw else None
+    try:
+        key = load_pem_private_key(raw, phrase)
+    except (ValueError, TypeError):
+        key = None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise ContractError(f"{path} holds no key, or has another passphrase", hint="Try again.")
+    return key
+
+
+def _read_passphrase(path: Path | None, *, again: bool = False) -> bytes:
+    if path is not None:
+        with path.open("rb") as stream:
+            if stat.S_IMODE(os.fstat(stream.fileno()).st_mode) & 0o077:
+                raise ContractError(f"others may read {path}", hint=f"Run: chmod 600 {path}")
+            return stream.read(KIB).splitlines()[0] if path.stat().st_size else b""
+    phrase = getpass.getpass("passphrase: ")
+    if again and getpass.getpass("the same again: ") != phrase:
+        raise ContractError("the two are not the same", hint="Try again.")
+    return phrase.encode()
+
+
+def _expires(args: argparse.Namespace, now: datetime, lasts: timedelta) -> datetime:
+    return now + (lasts if args.days is None else timedelta(days=args.days))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def _read(path: Path, maximum: int) -> bytes:
+    with path.open("rb") as stream:
+        raw = stream.read(maximum + 1)
+    if len(raw) > maximum:
+        raise BadRepository(f"{path} has over {maximum} bytes")
+    return raw
+
+
+def _write(path: Path, content: bytes, *, new: bool = False) -> None:
+    """Whole or not at all; of mode 0600 if it is `new`, which replaces nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    target = path if new else path.with_name(f".{path.name}.new")
+    if not new:
+        target.unlink(missing_ok=True)
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if new else 0o644)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    target.replace(path)
