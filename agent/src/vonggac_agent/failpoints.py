@@ -89,6 +89,12 @@ class Failpoint(StrEnum):
     """It is kept, beside those before it."""
     ROUND_NOTED = "round-noted"
     """What the round came to is noted."""
+    TURN_KEPT = "turn-kept"
+    """The new key and the request that names it are on the disk; nothing of it is sent."""
+    TURN_ANSWERED = "turn-answered"
+    """The collector has answered the request; the key before is in force here."""
+    TURNED = "turned"
+    """The new identity is in force; the key and the request before are still there."""
 
 
 def _armed() -> str | None:

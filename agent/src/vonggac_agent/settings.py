@@ -37,6 +37,8 @@ class Settings(msgspec.Struct, frozen=True):
     memory_bytes: int
     cpu_s: int
     spool_bytes: int
+    spool_days: int
+    key_days: int
     withhold: tuple[str, ...]
     disabled_facts: tuple[str, ...]
 
@@ -120,7 +122,10 @@ DECLARED: Final = (
              "address space of a look or of sending"),
     Declared("cpu_s", _number(5, 3600), "60", "60", "processor seconds of a look or of sending"),
     Declared("spool_bytes", _number(1 * MIB, 64 * 1024 * MIB), str(64 * MIB), "67108864",
-             "size of the spool; at the limit looking stops, and the next report says so"),
+             "size of the spool; at the limit the newest report takes the place of those before it, and says so"),
+    Declared("spool_days", _number(1, 3650), "90", "90",
+             "after so long without a receipt likewise"),
+    Declared("key_days", _number(0, 3650), "365", "365", "days until a key is changed; 0: never by time"),
     Declared("withhold", _fields, "", "accounts.last_login, sockets.program",
              "fields of report sections that stay on this machine"),
     Declared("disabled_facts", _topics, "", "account.users", "facts that are not looked for; their rules are unknown"),

@@ -1,8 +1,8 @@
 """Sends what the spool holds, oldest first, and lets go only of what a signed receipt names.
 
 Decides what each answer means (docs/wire.md); the bytes travel by `link`, the rows are kept by `spool`, what the
-receipt says about rules by `rulebooks`. When sending that failed is tried again is decided by `supervisor`; here is only
-kept how long the collector asked to be left alone.
+receipt says about rules by `rulebooks`. When sending that failed is tried again is decided by `supervisor`; here
+is only kept how long the collector asked to be left alone.
 """
 
 from __future__ import annotations
@@ -46,6 +46,10 @@ OF_THE_MACHINE: Final = frozenset({401, 403, 404})
 """Refusals of this machine, key or address, whatever it sends: the other envelopes would be refused alike."""
 FORKED: Final = frozenset({"seq-fork", "agent-quarantined"})
 """Codes after which nothing of this chain is sent any more."""
+FORK: Final = "forked"
+"""The note of the report that was refused as a fork: chain, sequence and digest."""
+REVOKED: Final = "key-revoked"
+"""The code after which nothing sealed by this key is sent any more (`rounds`); what is unsent stays so."""
 LATER: Final = frozenset({"too-far-ahead"})
 """Codes of a refusal that ends when earlier envelopes are there."""
 BUSY: Final = frozenset({429, 503})
@@ -84,12 +88,13 @@ class Verdict(StrEnum):
 
 
 class Outcome(NamedTuple):
-    """A round of sending. `again`: something is left that waiting may mend."""
+    """A round of sending. `again`: something is left that waiting may mend. `code`: of the last refusal."""
 
     received: int
     refused: int
     again: bool
     trouble: str
+    code: str = ""
 
 
 class Shipper:
@@ -114,13 +119,13 @@ class Shipper:
         self._sent: set[str] = set()
         self._received = 0
         self._refused = 0
-        self._trouble = ""
+        self._trouble = self._code = ""
         self._wait: float | None = None
+        self._signed_at: datetime | None = None
 
     def run(self) -> Outcome:
         """Send everything there is to send. Nothing is raised for what the other side does."""
         if not self._is_due():
-        self._signed_at: datetime | None = None
             return Outcome(0, 0, True, "waiting, as the collector asked")
         reach(Failpoint.SHIPPING)
         try:
@@ -129,7 +134,7 @@ class Shipper:
             self._trouble = str(error)
             again = True
         self._note_end(again)
-        return Outcome(self._received, self._refused, again, self._trouble)
+        return Outcome(self._received, self._refused, again, self._trouble, self._code)
 
     def _round(self) -> bool:
         """True if something is left to send."""
@@ -156,17 +161,17 @@ class Shipper:
         last = item.sequence if isinstance(item, Beat) else item.sequence - 1
         held = self._spool.between(item.chain, missing[0], min(missing[1], last))
         self._note_lacking(max(1, missing[0]), held[0].sequence if held else last + 1)
+        reach(Failpoint.ASKED_AGAIN)
         for earlier in held:
             if earlier.digest in self._sent or not self._may_go_again(earlier):
                 continue
             if self._send(earlier)[0] is Verdict.STOP:
-        reach(Failpoint.ASKED_AGAIN)
                 return Verdict.STOP
+            reach(Failpoint.SENT_AGAIN)
         return self._send(item)[0]
 
     def _note_lacking(self, first: int, here: int) -> None:
         """The collector went back and asks for what is no longer here: said by `status` and by the next report."""
-            reach(Failpoint.SENT_AGAIN)
         if first < here:
             self._spool.write_notes(lacking=f"{first}-{here - 1}")
 
@@ -178,6 +183,8 @@ class Shipper:
 
     def _send(self, item: Link | Beat) -> tuple[Verdict, tuple[int, int] | None]:
         raw = self._spool.envelope(item)
+        if isinstance(item, Link) and self._spool.waits_behind(item):
+            self._spool.mark_offered(item)
         reach(Failpoint.TAKEN)
         answer = self._transport.ask("POST", ENVELOPES, raw)
         self._sent.add(item.digest)
@@ -190,11 +197,13 @@ class Shipper:
 
     def _take_refusal(self, item: Link | Beat, answer: Answer) -> Verdict:
         problem = problem_of(answer)
-        self._trouble = f"{answer.status} {problem}"
+        self._trouble, self._code = f"{answer.status} {problem}", problem.code
         if answer.status in REFUSALS and problem.code in FORKED:
+            if problem.code == "seq-fork" and isinstance(item, Link):
+                self._spool.write_notes(**{FORK: _fork_note(item)})
             self._spool.quarantine(item.chain, self._trouble, self._now())
             return Verdict.STOP
-        if answer.status in REFUSALS and problem.code not in LATER:
+        if answer.status in REFUSALS and problem.code not in LATER | {REVOKED}:
             self._spool.mark_refused(item, self._trouble, self._now())
             self._refused += 1
             return Verdict.STOP if answer.status in OF_THE_MACHINE else Verdict.REFUSED
@@ -208,22 +217,22 @@ class Shipper:
         except (ContractError, BadAnswer) as error:
             self._spool.count("posture_bad_ack_total")
             raise BadAnswer("200 without a receipt for what was sent: {error}", error=error) from error
+        reach(Failpoint.RECEIPT_READ)
         self._spool.mark_received(item, answer.body)
         self._received += 1
         said = rulebooks.JudgedBy(receipt.profile, receipt.rulebook, receipt.received_at)
         rulebooks.note_judged_by(self._folder, said)
+        reach(Failpoint.JUDGED)
+        self._signed_at = receipt.received_at
         offset = (receipt.received_at - self._now()).total_seconds()
         self._spool.write_notes(clock_offset_s=f"{offset:.3f}")
-        reach(Failpoint.RECEIPT_READ)
+        reach(Failpoint.CLOCK_NOTED)
         return Verdict.RECEIVED
 
     def _open_receipt(self, item: Link | Beat, body: bytes) -> Receipt:
         """The receipt, if it is by the pinned key and names exactly this envelope. Raises ContractError, BadAnswer."""
-        reach(Failpoint.JUDGED)
-        self._signed_at = receipt.received_at
         receipt = open_receipt(envelope_from_bytes(body), self._identity.enrolled.collector_key)
         number = (item.sequence, 0) if isinstance(item, Link) else (0, item.counter)
-        reach(Failpoint.CLOCK_NOTED)
         named = (receipt.agent_id, receipt.epoch, receipt.digest, receipt.sequence, receipt.counter)
         if named != (*item.chain, item.digest, *number):
             raise BadAnswer("the receipt is for another envelope")
@@ -260,12 +269,6 @@ class Shipper:
             except OSError as error:
                 self._trouble = f"the policy was not kept: {error.strerror}"
 
-                    "at": self._now(),
-                    "received": self._received,
-                    "refused": self._refused,
-                    "trouble": self._trouble,
-                }
-            ).decode(),
     def _is_due(self) -> bool:
         text = self._spool.note("not_before")
         if not text:
@@ -278,6 +281,12 @@ class Shipper:
         notes = {
             "last_round": msgspec.json.encode(
                 {
+                    "at": self._now(),
+                    "received": self._received,
+                    "refused": self._refused,
+                    "trouble": self._trouble,
+                }
+            ).decode(),
             "not_before": "",
         }
         if not again:
@@ -288,13 +297,12 @@ class Shipper:
             wait = min(CAP_S, self._wait * (1 + 0.25 * self._chance()))
             notes["not_before"] = (self._now() + timedelta(seconds=wait)).isoformat()
         self._spool.write_notes(**notes)
-
-
-def backoff(failures: int, chance: Callable[[], float]) -> float:
-    """Seconds to wait after so many failures in a row: anything up to a ceiling that doubles."""
-    return chance() * min(CAP_S, BASE_S * 2.0 ** min(failures, 20))
-
         reach(Failpoint.ROUND_NOTED)
+
+
+def _fork_note(link: Link) -> str:
+    return msgspec.json.encode([*link.chain, link.sequence, link.digest]).decode()
+
 
 def fetch_rulebook(folder: Path, transport: Transport, digest: str) -> None:
     """Fetch and keep the rulebook of this digest. Raises Unreachable, BadAnswer."""
@@ -306,12 +314,12 @@ def fetch_rulebook(folder: Path, transport: Transport, digest: str) -> None:
             status=answer.status,
             problem=problem_of(answer),
         )
+    reach(Failpoint.RULEBOOK_READ)
     try:
         rulebooks.keep(folder, digest, answer.body)
     except (ContractError, ValueError) as error:
         raise BadAnswer("rulebook {digest}: {error}", digest=digest[:16], error=error) from error
 
-    reach(Failpoint.RULEBOOK_READ)
 
 def problem_of(answer: Answer) -> Problem:
     """What an answer that is no success says; the start of its body if it is no problem+json."""
