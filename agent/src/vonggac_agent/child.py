@@ -44,6 +44,9 @@ def _work(kind: str, config: Path | None) -> int:
     settings, _ = load_settings(config)
     rounds.restrain(settings, heavy=kind == "look")
     if kind == "look":
+        if rounds.only_waits(settings):
+            log("info", "waits-for-approval")
+            return GOOD
         gc.set_threshold(ONE_LOOK)
         log("info", "looked", **rounds.look_round(settings))
         return GOOD

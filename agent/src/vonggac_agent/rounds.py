@@ -13,8 +13,8 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from . import identity, skipped
-from .errors import SpoolFailing, SpoolFull, StateDamaged
+from . import identity, revoked, skipped, waiting
+from .errors import AwaitsApproval, BadAnswer, Refused, SpoolFailing, SpoolFull, StateDamaged, Unreachable
 from .failpoints import Failpoint, reach
 from .identity import Identity
 from .lock import take_lock
@@ -22,6 +22,7 @@ from .settings import Settings
 from .ship import Outcome
 from .spool import Spool
 from .state import open_state
+from .stranded import carry_over
 
 
 def utc_now() -> datetime:
@@ -51,15 +52,65 @@ def look_round(settings: Settings) -> dict[str, object]:
     return done._asdict()
 
 
+def only_waits(settings: Settings) -> bool:
+    """Whether this machine has no identity yet and waits for one, or was refused: there is nothing to look for."""
+    folder = open_state(settings.state_dir)
+    return not (folder / identity.FILE).exists() and waiting.read(folder) is not None
+
+
 def ship_round(settings: Settings) -> Outcome:
-    """Send what there is to send. Raises AgentError, ContractError for what is wrong on this machine only."""
+    """Send what there is to send, and ask again for an enrolment that waits.
+
+    Raises AgentError, ContractError for what is wrong on this machine only.
+    """
+    asked = _ask_round(settings)
+    if only_waits(settings):
+        return asked
+    sent = _send_round(settings)
+    return sent._replace(again=sent.again or asked.again, trouble=sent.trouble or asked.trouble)
+
+
+def _ask_round(settings: Settings) -> Outcome:
+    folder = open_state(settings.state_dir)
+    waits = waiting.read(folder)
+    if waits is None or waits.refused:
+        return Outcome(0, 0, False, waits.refused if waits is not None else "")
+    from .enrol import ask_again
     from .link import HttpLink, parse_address
-    from .ship import Shipper
+
+    lock = take_lock(folder)
+    try:
+        with closing(HttpLink(parse_address(waits.collector), waits.ca)) as link:
+            ask_again(folder, waits, link, utc_now)
+    except (AwaitsApproval, Unreachable, BadAnswer) as error:
+        return Outcome(0, 0, True, str(error))
+    except Refused as error:
+        after = waiting.read(folder)
+        return Outcome(0, 1, after is not None and not after.refused, str(error))
+    finally:
+        lock.release()
+    return Outcome(0, 0, False, "")
+
+
+def _send_round(settings: Settings) -> Outcome:
+    from .link import HttpLink, parse_address
+    from .rotation import FILE as ROTATION
+    from .rotation import Turn
+    from .ship import REVOKED, Shipper
 
     with opened(settings) as (folder, spool, who):
+        if (gone := revoked.read(spool, who)) is not None:
+            return Outcome(0, 0, False, gone.why)
         link = HttpLink(parse_address(who.collector), who.ca)
         with closing(link):
-            return Shipper(folder, spool, who, link, utc_now).run()
+            sent = Shipper(folder, spool, who, link, utc_now).run()
+            if waiting.read(folder) is not None:
+                return sent  # a new key is asked for already, in another way
+            done = Turn(folder, spool, who, link, utc_now).run(sent, days=settings.key_days)
+            # A rotation whose answer was lost ends the key too: that one is asked for again.
+            if done.code == REVOKED and not (folder / ROTATION).exists():
+                revoked.note(spool, who, done.trouble, utc_now())
+            return done
 
 
 @contextmanager
@@ -70,8 +121,10 @@ def opened(settings: Settings) -> Iterator[tuple[Path, Spool, Identity]]:
     try:
         reach(Failpoint.OPENED)
         who = identity.read_identity(folder)
-        spool = Spool(folder, max_bytes=settings.spool_bytes)
+        looks = settings.spool_days * 86_400 // settings.interval_s
+        spool = Spool(folder, max_bytes=settings.spool_bytes, max_looks=looks)
         with closing(spool):
+            carry_over(folder, spool, who, utc_now)
             yield folder, spool, who
     finally:
         lock.release()

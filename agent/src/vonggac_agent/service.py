@@ -5,6 +5,7 @@ What the unit holds is in `systemd/vonggac-agent.service`; what runs in it, in `
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -13,8 +14,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from . import owned
-from .errors import AgentError
+from . import identity, owned, sealing
+from .errors import AgentError, NotEnrolled
 from .safety import check_path, sync_folder
 from .settings import DEFAULT_STATE_DIR, Settings
 
@@ -29,6 +30,11 @@ FOR_COMMANDS: Final = (
     "CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_KILL"
 )
 """What the service may do only where there is a list of commands (`owned`) when it is installed."""
+FOR_TPM: Final = (
+    "# The key is sealed by the TPM: systemd-creds asks it (devices named as in /proc/devices).\n"
+    "DeviceAllow=char-tpm rw"
+)
+"""The same where the key is sealed and there is a TPM."""
 
 
 def unit_text(settings: Settings, config: Path | None) -> str:
@@ -52,9 +58,16 @@ def unit_text(settings: Settings, config: Path | None) -> str:
         "NICE": str(settings.nice),
         "IO_CLASS": settings.io_class,
         "COMMANDS": FOR_COMMANDS if owned.PATH.exists() else "",
+        "TPM": FOR_TPM if _asks_tpm(settings.state_dir) else "",
     }
     template = (files("vonggac_agent") / "systemd" / UNIT).read_text(encoding="utf-8")
     return re.sub("@([A-Z_]+)@", lambda found: values[found[1]], template)
+
+
+def _asks_tpm(folder: Path) -> bool:
+    with contextlib.suppress(NotEnrolled):
+        return sealing.TPM.exists() and identity.is_sealed(folder, identity.read_identity(folder).keyid)
+    return False
 
 
 def install(settings: Settings, config: Path | None, *, path: Path = UNIT_PATH) -> None:

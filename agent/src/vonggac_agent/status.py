@@ -14,7 +14,7 @@ import msgspec
 from vonggac_contract.envelope import envelope_from_bytes
 from vonggac_contract.report import statement_from_envelope
 
-from . import VERSION, identity, owned, rulebooks, skipped
+from . import VERSION, identity, owned, revoked, rulebooks, skipped, waiting
 from .errors import NotEnrolled
 from .identity import Identity
 from .messages import Said
@@ -35,16 +35,21 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
     }
     folder = open_state(settings.state_dir)
     told["state_dir"] = str(folder)
+    waits = waiting.read(folder)
+    told["waiting"] = waiting.told(waits) if waits is not None else None
     try:
         who = identity.read_identity(folder)
     except NotEnrolled:
-        return told | {"health": "red", "problems": [str(problem) for problem in problems(told)]}
+        health = "yellow" if waits is not None and not waits.refused else "red"
+        return told | {"health": health, "problems": [str(problem) for problem in problems(told)]}
     said = rulebooks.judged_by(folder)
     told |= {
         "enrolled": True,
         "agent_id": who.enrolled.agent_id,
         "epoch": who.enrolled.epoch,
         "keyid": who.keyid,
+        "key_since": who.key_since or who.enrolled.enrolled_at,
+        "key_sealed": identity.is_sealed(folder, who.keyid),
         "unit": who.enrolled.unit,
         "collector": who.collector,
         "pinned_ca": bool(who.ca),
@@ -66,7 +71,7 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
     with closing(Spool(folder, max_bytes=settings.spool_bytes, read_only=True)) as spool:
         told |= _spool_status(spool, who, settings)
     found = [str(problem) for problem in problems(told)]
-    red = told["quarantine"] or told["io_errors_untold"] or told["skipped_looks"]
+    red = told["revoked"] or told["quarantine"] or told["io_errors_untold"] or told["skipped_looks"]
     return told | {"health": "red" if red else "yellow" if found else "green", "problems": found}
 
 
@@ -94,8 +99,11 @@ def _spool_status(spool: Spool, who: Identity, settings: Settings) -> dict[str, 
     number, size = spool.sizes()
     unsent = spool.unsent()
     faults = spool.counter("posture_spool_io_errors_total")
+    gone = revoked.read(spool, who)
     return {
-        "state": "quarantined" if quarantined else "normal",
+        "state": "revoked" if gone is not None else "quarantined" if quarantined else "normal",
+        "revoked": {"at": gone.at, "reason": gone.why} if gone is not None else None,
+        "rotation": msgspec.json.decode(spool.note("rotation") or "null"),
         "quarantine": {"at": quarantined[0], "reason": quarantined[1]} if quarantined else None,
         "last_report": _link(spool.tail(chain)),
         "last_heartbeat": _beat(spool.beat(chain)),
@@ -150,15 +158,26 @@ def _beat(beat: Beat | None) -> dict[str, Any] | None:
 
 def problems(told: dict[str, Any]) -> list[Said]:
     """Everything that somebody should know or do, in plain words, from what `status` tells."""
+    awaited = _awaited(told["waiting"])
     if not told["enrolled"]:
         error = NotEnrolled("no identity in {folder}", folder=told["state_dir"])
-        return [Said("{error}; {hint}", error=error, hint=Said(error.hint))]
+        return awaited or [Said("{error}; {hint}", error=error, hint=Said(error.hint))]
     if "spool" not in told:
-        return [Said("this machine was never looked at")]
-    found = []
+        return [*awaited, Said("this machine was never looked at")]
+    found = awaited
+    if told["revoked"]:
+        found.append(
+            Said(
+                "this machine's key was revoked ({at}: {why}); nothing is sent, what is unsent stays here; "
+                "enrol again with a token made for this machine",
+                at=told["revoked"]["at"],
+                why=told["revoked"]["reason"],
+            )
+        )
     quarantine, beat, last = told["quarantine"], told["last_heartbeat"], told["last_round"]
     if quarantine:
         found.append(Said("quarantined since {at}: {why}", at=quarantine["at"], why=quarantine["reason"]))
+    found += _turn(told["rotation"])
     if beat and beat["state"] == "refused":
         found.append(Said("the last heartbeat was refused: {why}", why=beat["reason"]))
     if told["lacking"]:
@@ -179,6 +198,31 @@ def problems(told: dict[str, Any]) -> list[Said]:
     if not told["rulebook"]["at_hand"]:
         found.append(Said("the rulebook the collector named is not here yet"))
     return found
+
+
+def _awaited(waits: dict[str, Any] | None) -> list[Said]:
+    if waits is None:
+        return []
+    if waits["refused"]:
+        return [
+            Said("this machine was not let in: {why}; enrol again with a new token", why=waits["refused"])
+        ]
+    return [
+        Said(
+            "waiting for approval since {since:%Y-%m-%d %H:%M:%SZ}, until {until:%Y-%m-%d %H:%M:%SZ}", **waits
+        )
+    ]
+
+
+def _turn(said: dict[str, Any] | None) -> list[Said]:
+    """What stands between this machine and its next epoch, if it asked for one."""
+    if said is None:
+        return []
+    if said["undecided"]:
+        return [
+            Said("an officer has to decide about this; the machine asks whenever it sends, and goes on by itself")
+        ]
+    return [Said("no new key was given ({at}: {why}); it is asked for again after a day", **said)]
 
 
 def _counted(told: dict[str, Any]) -> list[Said]:

@@ -75,6 +75,16 @@ TEXTS: Final[dict[str, str]] = {
     "token made for this machine": "khóa của máy này đã bị thu hồi ({at}: {why}); máy không gửi gì nữa, phần chưa gửi "
     "vẫn giữ lại đây; hãy đăng ký lại bằng mã đăng ký tạo riêng cho máy này",
     "quarantined since {at}: {why}": "bị cách ly từ {at}: {why}",
+    "an officer has to decide about this; the machine asks whenever it sends, and goes on by itself": "cán bộ an toàn "
+    "thông tin phải quyết định việc này; máy hỏi lại mỗi lần gửi và tự tiếp tục",
+    "no new key was given ({at}: {why}); it is asked for again after a day": "chưa được cấp khóa mới ({at}: {why}); "
+    "máy hỏi lại sau một ngày",
+    "the service is running; it changes the key when it sends next": "dịch vụ đang chạy và sẽ đổi khóa ở lần gửi tới",
+    "the key was not changed: {why}": "khóa chưa được đổi: {why}",
+    "not everything was received, or an officer has to decide first": "chưa gửi nhận xong mọi thứ, hoặc phải chờ "
+    "cán bộ an toàn thông tin quyết định",
+    "epoch {epoch} has begun, with key {keyid}…": "kỳ đăng ký {epoch} đã bắt đầu, với khóa {keyid}…",
+    "200 without a next epoch: {error}": "trả lời 200 nhưng không có kỳ đăng ký mới: {error}",
     "{n} reports were refused and are kept": "{n} báo cáo bị từ chối và vẫn được giữ lại",
     "the last heartbeat was refused: {why}": "nhịp báo gần nhất bị từ chối: {why}",
     "{n} answers were no receipt for what was sent (ever)": "{n} câu trả lời không phải biên nhận cho những gì đã gửi "

@@ -31,11 +31,13 @@ def add(commands: Any) -> list[argparse.ArgumentParser]:
 def command(args: argparse.Namespace) -> int:
     """Do it."""
     from vonggac_agent.identity import read_identity
+    from vonggac_agent.rounds import only_waits
     from vonggac_agent.settings import load_settings
     from vonggac_agent.state import open_state
 
     settings, _ = load_settings(args.config)
-    read_identity(open_state(settings.state_dir))
+    if not only_waits(settings):
+        read_identity(open_state(settings.state_dir))
     return _once(settings, args) if args.once else _stay(settings, args)
 
 
@@ -44,16 +46,17 @@ def _once(settings: Settings, args: argparse.Namespace) -> int:
 
     from vonggac_agent.display import inert
     from vonggac_agent.messages import say
-    from vonggac_agent.rounds import look_round, ship_round
+    from vonggac_agent.rounds import look_round, only_waits, ship_round
 
-    looked = look_round(settings)
+    looked = None if only_waits(settings) else look_round(settings)
     shipped = ship_round(settings)
     if args.json:
         print(msgspec.json.encode({"looked": looked, "shipped": shipped._asdict()}).decode())
     else:
-        lang, kind = args.lang, say(args.lang, str(looked["kind"]))
-        n, number = looked["findings"], looked["number"]
-        print(say(lang, "looked: {kind} {number}, {n} findings", kind=kind, number=number, n=n))
+        lang = args.lang
+        if looked is not None:
+            kind, n, number = say(lang, str(looked["kind"])), looked["findings"], looked["number"]
+            print(say(lang, "looked: {kind} {number}, {n} findings", kind=kind, number=number, n=n))
         received, refused = shipped.received, shipped.refused
         print(say(lang, "sent: {received} received, {refused} refused", received=received, refused=refused))
     if shipped.trouble and not args.json:

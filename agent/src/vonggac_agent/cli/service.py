@@ -47,6 +47,7 @@ def _install(args: argparse.Namespace) -> int:
     from vonggac_agent import service
     from vonggac_agent.identity import read_identity
     from vonggac_agent.messages import say
+    from vonggac_agent.rounds import only_waits
     from vonggac_agent.settings import load_settings
     from vonggac_agent.state import open_state
 
@@ -54,7 +55,8 @@ def _install(args: argparse.Namespace) -> int:
     if args.print:
         print(service.unit_text(settings, args.config), end="")
         return GOOD
-    read_identity(open_state(settings.state_dir))  # without one the service could not start
+    if not only_waits(settings):
+        read_identity(open_state(settings.state_dir))  # without one the service could not start
     service.install(settings, args.config)
     print(
         say(

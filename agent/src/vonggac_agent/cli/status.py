@@ -55,6 +55,8 @@ def _lines(told: dict[str, Any], language: Language) -> list[str]:
     from vonggac_agent.status import problems
 
     lines = [Said("health: {health}", health=Said(told["health"]))]
+    if told["waiting"]:
+        lines += _awaited(told["waiting"])
     if told["enrolled"]:
         lines += _standing(told)
     return [line.spoken(language) for line in lines] + [
@@ -62,8 +64,21 @@ def _lines(told: dict[str, Any], language: Language) -> list[str]:
     ]
 
 
+def _awaited(waits: dict[str, Any]) -> list[Said]:
+    from vonggac_agent.messages import Said
+
+    if waits["refused"]:
+        return []
+    return [
+        Said("asked at {collector} to be let in", collector=waits["collector"]),
+        Said("host name: {hostname}, machine id: {machine_id}", **waits),
+        Said("fingerprint of its key: {fingerprint}", **waits),
+    ]
+
+
 def _standing(told: dict[str, Any]) -> list[Said]:
     from vonggac_agent.messages import Said
+    from vonggac_contract.enrolment import fingerprint
 
     address, book = told["collector"], told["rulebook"]["digest"][:12]
     lines = [
@@ -76,6 +91,11 @@ def _standing(told: dict[str, Any]) -> list[Said]:
         Said("collector: {collector} (pinned CA)", collector=address)
         if told["pinned_ca"]
         else Said("collector: {collector} (system trust store)", collector=address),
+        Said(
+            "key: {fingerprint}, {kept}",
+            fingerprint=" ".join(fingerprint(told["keyid"])),
+            kept=Said("sealed") if told["key_sealed"] else Said("a plain file"),
+        ),
         Said("judged by: {profile}, rulebook {rulebook}", profile=told["profile"], rulebook=book),
     ]
     report, beat, spool = told.get("last_report"), told.get("last_heartbeat"), told.get("spool")
