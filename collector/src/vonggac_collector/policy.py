@@ -8,6 +8,7 @@ collector's own. What metadata says and how it is signed is `vonggac_rules.repos
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -30,6 +31,8 @@ from .rulebooks import unpacked
 from .state import load_key, make_key
 
 ONLINE_KEY: Final = "policy-online.key"
+NEXT_KEY: Final = "policy-online-next.key"
+"""The one that is to follow, until a root names it."""
 ROOT_KEY: Final = "policy-root.key"
 TARGETS_KEY: Final = "policy-targets.key"
 """The last two are here only where nobody held a ceremony: `init` makes them (docs/policy.md)."""
@@ -71,15 +74,19 @@ def begin(ledger: Ledger, folder: Path, now: datetime, actor: str) -> bool:
     return True
 
 
-def take(
-    ledger: Ledger, files: Mapping[str, bytes], online: Ed25519PrivateKey, now: datetime, actor: str
-) -> Offline:
+def take(ledger: Ledger, folder: Path, files: Mapping[str, bytes], now: datetime, actor: str) -> Offline:
     """Serve what people signed from now on: root and targets by name, from the first root on; other names are left out.
+    `folder`: that of the online key; the next one takes its place if the root names it.
 
     Raises BadRepository, TooLarge, Malformed for what does not verify, is over or goes back; Invalid if the rulebook in
     force would be vouched for no longer.
     """
     offline = offline_of(files, now)
+    online, follows = make_key(folder, ONLINE_KEY), False
+    if (folder / NEXT_KEY).exists():
+        after = load_key(folder, NEXT_KEY)
+        follows = repository.key_of(after.public_key()).keyid in offline.root.roles["timestamp"].keyids
+        online = after if follows else online
     with ledger.write() as tx:
         tx.policy.hold()
         held = tx.policy.all()
@@ -98,6 +105,8 @@ def take(
         if in_force is not None and in_force not in repository.digests_of(offline.targets):
             raise Invalid(f"targets: they do not vouch for the rulebook in force, {in_force}")
         _keep(tx, {n: raw for n, raw in files.items() if _OFFLINE.fullmatch(n)}, online, now, actor)
+    if follows:
+        os.replace(folder / NEXT_KEY, folder / ONLINE_KEY)
     return offline
 
 

@@ -18,6 +18,7 @@ from vonggac_collector.cli import running
 from vonggac_collector.enrolment import enrol
 from vonggac_collector.ingest.accept import accept
 from vonggac_collector.ledger.sql.ledger import open_ledger
+from vonggac_rules import cli as rules
 
 Run = pytest.CaptureFixture[str]
 
@@ -47,6 +48,42 @@ def test_init_keeps_secrets_to_their_owner_and_leaves_alone_what_is_there(
     assert len((tmp_path / "password").read_text().strip()) == 23
     assert "password" not in run(capsys, "init")
     assert (state / "collector.key").read_bytes() == key
+
+
+def test_a_repository_is_carried_out_signed_by_people_and_served(
+    state: Path, tmp_path: Path, capsys: Run
+) -> None:
+    shown = msgspec.json.decode(run(capsys, "policy", "show", "--json"))
+    assert (shown["root"], shown["targets"], shown["own_keys"]) == (
+        1, 1, ["policy-root.key", "policy-targets.key"]
+    )  # fmt: skip
+    place, book = tmp_path / "policy", tmp_path / "book.json"
+    run(capsys, "policy", "export", str(place))
+    (tmp_path / "phrase").write_text("mot-cau-kho-doan")
+    (tmp_path / "phrase").chmod(0o600)
+    key = ["--passphrase-file", str(tmp_path / "phrase")]
+    for name in ("an", "binh"):
+        assert rules.main(["repository", "key", str(tmp_path / name), *key]) == 0
+    init_root, init_targets = (state / n for n in ("policy-root.key", "policy-targets.key"))
+    public = [str(tmp_path / f"{name}.pub") for name in ("an", "binh")]
+    before = shown["keys"]
+    words = ["--add", *public, "--remove", before["root"][0], "--root-threshold", "2"]
+    words += ["--add-targets", public[0], "--remove-targets", before["targets"][0]]
+    assert rules.main(["repository", "root", str(place), *words]) == 1
+    book.write_bytes(a_rulebook(version="2026.12"))
+    for signer in (tmp_path / "an", tmp_path / "binh", init_root):
+        rules.main(["repository", "sign", str(place), "--key", str(signer), *key])
+    assert rules.main(["repository", "add", str(place), str(book)]) == 1
+    assert rules.main(["repository", "sign", str(place), "--key", str(tmp_path / "an"), *key]) == 0
+    for file in (init_root, init_targets):
+        file.unlink()
+    assert cli.main(["rulebook", "publish", str(book)]) == 1
+    assert "does not vouch" in capsys.readouterr().err
+    run(capsys, "policy", "import", str(place))
+    assert "2026.12 in force" in run(capsys, "rulebook", "publish", str(book))
+    after = msgspec.json.decode(run(capsys, "policy", "show", "--json"))
+    assert (after["root"], after["own_keys"], len(after["rulebooks"])) == (2, [], 2)
+    assert cli.main(["policy", "import", str(tmp_path / "nowhere")]) == 2
 
 
 def test_from_the_first_unit_to_a_score(state: Path, capsys: Run) -> None:

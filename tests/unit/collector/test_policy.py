@@ -25,7 +25,7 @@ from vonggac_collector.app import create_app
 from vonggac_collector.errors import Invalid
 from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.settings import Settings
-from vonggac_collector.state import make_key, make_state
+from vonggac_collector.state import load_key, make_key, make_state
 from vonggac_rules import repository
 from vonggac_rules.repository import BadRepository
 
@@ -65,7 +65,7 @@ class Ceremony(Repository):
         self.sign_root("an", "binh")
 
     def brought(self, ledger: Ledger, folder: Path, now: datetime = REAL_NOW) -> None:
-        policy.take(ledger, self.files, make_key(folder, policy.ONLINE_KEY), now, "test")
+        policy.take(ledger, folder, self.files, now, "test")
 
 
 @pytest.fixture
@@ -259,6 +259,26 @@ def test_a_repository_that_names_another_collectors_online_key_is_not_served(
     made.publish(a_rulebook())
     with pytest.raises(BadRepository, match="another online key"):
         made.brought(desk.ledger, folder)
+
+
+def test_a_stolen_online_key_is_followed_by_another_that_a_root_names(
+    desk: Desk, folder: Path, ceremony: Ceremony
+) -> None:
+    stolen = make_key(folder, policy.ONLINE_KEY)
+    after = make_key(folder, policy.NEXT_KEY)
+    root = ceremony.next_root()
+    for role in repository.ONLINE:
+        root.revoke_key(root.roles[role].keyids[0], role)
+        root.add_key(repository.key_of(after.public_key()), role)
+    ceremony.sign_root("an", "binh")
+    before = repository.read(served(desk.ledger)["timestamp.json"], Timestamp).signed.version
+    ceremony.brought(desk.ledger, folder)
+    assert load_key(folder, policy.ONLINE_KEY).private_bytes_raw() == after.private_bytes_raw()
+    assert not (folder / policy.NEXT_KEY).exists()
+    timestamp = repository.read(served(desk.ledger)["timestamp.json"], Timestamp)
+    assert timestamp.signed.version == before + 1
+    assert [*timestamp.signatures] == root.roles["timestamp"].keyids
+    assert repository.key_of(stolen.public_key()).keyid not in timestamp.signatures
 
 
 class _Client(FetcherInterface):
