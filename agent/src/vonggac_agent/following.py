@@ -68,10 +68,8 @@ _CODES: Final[tuple[tuple[type[Exception], str], ...]] = (
 """The first that fits names the trouble."""
 
 
-class PolicyTrouble(AgentError):
+class _Refused(Exception):
     """What this module itself refuses; begins with its code."""
-
-    hint = "Ask who signs the policy repository; the last good rulebook stays in force."
 
 
 def follow(
@@ -143,18 +141,17 @@ def _refreshed(
             return standing
         info = updater.get_targetinfo(f"{wanted}.json")
         if info is None:
-            raise PolicyTrouble(
-                "policy-not-vouched: no targets vouch for rulebook {digest}, which the collector names",
-                digest=wanted[:16],
+            raise _Refused(
+                f"policy-not-vouched: nobody vouches for rulebook {wanted[:16]}, which the collector names"
             )
         if not rulebooks.is_at_hand(folder, wanted):
             if info.length > MAX_RULEBOOK_BYTES:
-                raise PolicyTrouble("policy-too-large: rulebook {digest}", digest=wanted[:16])
+                raise _Refused(f"policy-too-large: rulebook {wanted[:16]} of {info.length} bytes")
             raw = Path(updater.download_target(info, str(work / "rulebook"))).read_bytes()
             rulebooks.put(folder, wanted, raw)
         return msgspec.structs.replace(standing, good=wanted)
     except (
-        tuf_errors.RepositoryError, tuf_errors.DownloadError, ContractError, AgentError, ValueError
+        tuf_errors.RepositoryError, tuf_errors.DownloadError, ContractError, _Refused, ValueError
     ) as error:  # fmt: skip
         raise _Ended(standing, error) from error
 
@@ -162,7 +159,7 @@ def _refreshed(
 def _pinned_root(fetcher: _Fetcher, pin: PolicyRoot) -> bytes:
     raw = fetcher.download_bytes(f"{METADATA}{pin.version}.root.json", MAX_METADATA_BYTES)
     if hashlib.sha256(raw).hexdigest() != pin.digest:
-        raise PolicyTrouble("policy-unsigned: the root is not the one that was pinned at enrolment")
+        raise _Refused("policy-unsigned: the root is not the one that was pinned at enrolment")
     return raw
 
 
@@ -196,7 +193,7 @@ def _taken(standing: Standing, work: Path, fetcher: _Fetcher) -> Standing:
     try:
         for role, raw in (*found.items(), *(("timestamp", raw) for raw in fetcher.timestamps)):
             _compare(root, role, held[role], raw)
-    except PolicyTrouble as error:
+    except _Refused as error:
         raise _Ended(standing, error) from error
     standing = msgspec.structs.replace(standing, **found)
     if len(found) < len(_ROLES):
@@ -214,7 +211,7 @@ def _taken(standing: Standing, work: Path, fetcher: _Fetcher) -> Standing:
 
 
 def _compare(root: Root, role: str, before: bytes, after: bytes) -> None:
-    """One version is signed once, and none runs far ahead. Raises PolicyTrouble."""
+    """One version is signed once, and none runs far ahead. Raises _Refused."""
     if not before or before == after:
         return
     try:
@@ -224,23 +221,17 @@ def _compare(root: Root, role: str, before: bytes, after: bytes) -> None:
     if not all(root.get_verification_result(role, m.signed_bytes, m.signatures) for m in (old, new)):
         return  # its key was taken away, so all begins anew; or nobody signed what was served
     if old.signed.version == new.signed.version and old.signed_bytes != new.signed_bytes:
-        raise PolicyTrouble(
-            "policy-equivocation: {role} version {version} was signed twice, with different content",
-            role=role,
-            version=old.signed.version,
+        raise _Refused(
+            f"policy-equivocation: {role} version {old.signed.version} was signed twice, with different content"
         )
     if new.signed.version - old.signed.version > MAX_STEP:
-        raise PolicyTrouble(
-            "policy-fast-forward: {role} went from version {before} to {after} at once",
-            role=role,
-            before=old.signed.version,
-            after=new.signed.version,
-        )
+        versions = f"from version {old.signed.version} to {new.signed.version}"
+        raise _Refused(f"policy-fast-forward: {role} went {versions} at once")
 
 
 def _trouble(cause: Exception, failed: Exception | None) -> str:
     """One line that begins with a code. `failed`: why the last question had no answer."""
-    if isinstance(cause, PolicyTrouble):
+    if isinstance(cause, _Refused):
         return str(cause)
     if isinstance(cause, tuf_errors.DownloadError) and failed is not None:
         cause = failed

@@ -14,7 +14,7 @@ import msgspec
 from vonggac_contract.envelope import envelope_from_bytes
 from vonggac_contract.report import statement_from_envelope
 
-from . import VERSION, identity, owned, revoked, rulebooks, skipped, waiting
+from . import VERSION, identity, owned, policy, revoked, rulebooks, skipped, waiting
 from .errors import NotEnrolled
 from .identity import Identity
 from .messages import Said
@@ -42,7 +42,8 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
     except NotEnrolled:
         health = "yellow" if waits is not None and not waits.refused else "red"
         return told | {"health": health, "problems": [str(problem) for problem in problems(told)]}
-    said = rulebooks.judged_by(folder)
+    said, standing = rulebooks.judged_by(folder), policy.read(folder)
+    named = said.rulebook if said else who.enrolled.rulebook
     told |= {
         "enrolled": True,
         "agent_id": who.enrolled.agent_id,
@@ -55,10 +56,11 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
         "pinned_ca": bool(who.ca),
         "profile": said.profile if said else who.enrolled.profile,
         "rulebook": {
-            "digest": said.rulebook if said else who.enrolled.rulebook,
-            "at_hand": rulebooks.is_at_hand(folder, said.rulebook if said else who.enrolled.rulebook),
+            "digest": named,
+            "at_hand": rulebooks.is_at_hand(folder, named) if standing is None else standing.good == named,
             "said_at": said.said_at if said else None,
         },
+        "policy": None if standing is None else _policy(standing, now),
         "withheld": list(settings.withhold),
         "skipped_looks": skipped.count(folder),
     }
@@ -73,6 +75,18 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
     found = [str(problem) for problem in problems(told)]
     red = told["revoked"] or told["quarantine"] or told["io_errors_untold"] or told["skipped_looks"]
     return told | {"health": "red" if red else "yellow" if found else "green", "problems": found}
+
+
+def _policy(standing: policy.Standing, now: datetime) -> dict[str, Any]:
+    return {
+        "root": standing.root_version,
+        "rulebook": standing.good or None,
+        "vouched": list(standing.vouched),
+        "expires": standing.expires,
+        "expired": standing.is_expired(now),
+        "checked_at": standing.checked_at,
+        "trouble": standing.trouble or None,
+    }
 
 
 def last_statement(settings: Settings) -> dict[str, Any] | None:
@@ -195,6 +209,7 @@ def problems(told: dict[str, Any]) -> list[Said]:
         found.append(Said("this clock and the collector's differ by {seconds:.0f} s", seconds=offset))
     if told["command_facts"]["refused"]:
         found.append(Said("the list of commands is not used: {why}", why=told["command_facts"]["refused"]))
+    found += _untrusted(told["policy"])
     if not told["rulebook"]["at_hand"]:
         found.append(Said("the rulebook the collector named is not here yet"))
     return found
@@ -220,9 +235,26 @@ def _turn(said: dict[str, Any] | None) -> list[Said]:
         return []
     if said["undecided"]:
         return [
-            Said("an officer has to decide about this; the machine asks whenever it sends, and goes on by itself")
+            Said(
+                "an officer has to decide about this; the machine asks whenever it sends, and goes on by itself"
+            )
         ]
     return [Said("no new key was given ({at}: {why}); it is asked for again after a day", **said)]
+
+
+def _untrusted(standing: dict[str, Any] | None) -> list[Said]:
+    found = []
+    if standing is not None and standing["trouble"]:
+        found.append(
+            Said(
+                "the policy is not followed: {trouble}; the last good rules stay", trouble=standing["trouble"]
+            )
+        )
+    if standing is not None and standing["expired"]:
+        found.append(
+            Said("what vouches for the rules expired at {at:%Y-%m-%d %H:%M:%SZ}", at=standing["expires"])
+        )
+    return found
 
 
 def _counted(told: dict[str, Any]) -> list[Said]:

@@ -96,6 +96,14 @@ TEXTS: Final[dict[str, str]] = {
     "last sending: {trouble}": "lần gửi gần nhất: {trouble}",
     "this clock and the collector's differ by {seconds:.0f} s": "đồng hồ máy này lệch với máy chủ thu thập "
     "{seconds:.0f} giây",
+    "policy: signed, root {root}, good until {expires}": "chính sách: có chữ ký, gốc số {root}, còn hiệu lực đến "
+    "{expires}",
+    "policy: the collector's word alone names the rules; it signed none when this machine enrolled": "chính sách: chỉ "
+    "theo lời máy chủ thu thập; lúc máy này đăng ký chưa có chính sách được ký",
+    "the policy is not followed: {trouble}; the last good rules stay": "không theo được kho chính sách: {trouble}; bộ "
+    "quy tắc tốt gần nhất vẫn giữ nguyên",
+    "what vouches for the rules expired at {at:%Y-%m-%d %H:%M:%SZ}": "chữ ký bảo đảm cho bộ quy tắc đã hết hạn lúc "
+    "{at:%Y-%m-%d %H:%M:%SZ}",
     "the rulebook the collector named is not here yet": "chưa tải được bộ quy tắc mà máy chủ thu thập chỉ định",
     # Enrolling, one round, the service
     "enrolled as {agent} in unit {unit}, judged by {profile}": "đã đăng ký với mã số {agent}, đơn vị {unit}, đánh giá "
@@ -341,5 +349,7 @@ TEXTS: Final[dict[str, str]] = {
     "Name one of the rulebook's profiles.": "Hãy chọn một hồ sơ có trong bộ quy tắc.",
     "In a clone run `make setup`; an installed package that lacks it is damaged: install it again.": "Trong bản sao mã "
     "nguồn hãy chạy `make setup`; gói đã cài mà thiếu tệp này là gói hỏng: hãy cài lại.",
+    "See docs/policy.md; `vonggac-rules repository show DIR` says who still has to sign what.": "Xem docs/policy.md; "
+    "`vonggac-rules repository show DIR` cho biết ai còn phải ký gì.",
     "See docs/rules.md for the language.": "Xem docs/rules.md về ngôn ngữ viết quy tắc.",
 }

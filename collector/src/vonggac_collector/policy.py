@@ -21,7 +21,8 @@ from tuf.api.metadata import Metadata, Root, Targets, Timestamp
 
 from vonggac_contract.enrolment import PolicyRoot
 from vonggac_rules import repository
-from vonggac_rules.repository import BadRepository, Offline
+from vonggac_rules.errors import BadRepository
+from vonggac_rules.repository import Offline
 
 from . import audit
 from .background import OnDuty

@@ -32,7 +32,8 @@ from vonggac_contract.errors import ContractError
 from vonggac_contract.limits import KIB
 
 from . import repository
-from .repository import MAX_METADATA_BYTES, BadRepository
+from .errors import BadRepository
+from .repository import MAX_METADATA_BYTES
 from .rulebook import MAX_RULEBOOK_BYTES
 from .trace import inert
 

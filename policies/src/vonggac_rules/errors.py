@@ -74,3 +74,10 @@ class Slips:
             first, *others = self.found
             first.others = tuple(others)
             raise first
+
+
+class BadRepository(ContractError):
+    """Policy metadata that does not verify, or does not fit together."""
+
+    code = "bad-repository"
+    hint = "See docs/policy.md; `vonggac-rules repository show DIR` says who still has to sign what."

@@ -29,9 +29,9 @@ from tuf.api.metadata import (
 from tuf.api.serialization.json import JSONSerializer
 
 from vonggac_contract.decode import bounded_json
-from vonggac_contract.errors import ContractError
 from vonggac_contract.limits import KIB
 
+from .errors import BadRepository
 from .rulebook import load_rulebook
 
 ROOT_LASTS: Final = timedelta(days=3 * 365)
@@ -44,13 +44,6 @@ MAX_METADATA_BYTES: Final = 256 * KIB
 ONLINE: Final = ("snapshot", "timestamp")
 _TARGETS: Final = re.compile(r"[1-9]\d{0,8}\.targets\.json")
 _S = TypeVar("_S", Root, Targets, Snapshot, Timestamp)
-
-
-class BadRepository(ContractError):
-    """Metadata that does not verify, or does not fit together."""
-
-    code = "bad-repository"
-    hint = "See docs/policy.md; `vonggac-rules repository show DIR` says who still has to sign what."
 
 
 class Offline(NamedTuple):

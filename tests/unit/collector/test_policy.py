@@ -27,7 +27,7 @@ from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.settings import Settings
 from vonggac_collector.state import load_key, make_key, make_state
 from vonggac_rules import repository
-from vonggac_rules.repository import BadRepository
+from vonggac_rules.errors import BadRepository
 
 pytestmark = pytest.mark.policy
 DAY = timedelta(days=1)

@@ -98,6 +98,13 @@ def _standing(told: dict[str, Any]) -> list[Said]:
         ),
         Said("judged by: {profile}, rulebook {rulebook}", profile=told["profile"], rulebook=book),
     ]
+    lines.append(
+        Said("policy: signed, root {root}, good until {expires}", **told["policy"])
+        if told["policy"]
+        else Said(
+            "policy: the collector's word alone names the rules; it signed none when this machine enrolled"
+        )
+    )
     report, beat, spool = told.get("last_report"), told.get("last_heartbeat"), told.get("spool")
     if report:
         lines.append(
