@@ -21,11 +21,12 @@ from tests.unit.collector.machines import Machine
 
 from vonggac_collector.app import create_app
 from vonggac_collector.auth.caller import ROLES
-from vonggac_collector.enrolment import create_token
+from vonggac_collector.enrolment import create_token, enrol
 from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.ledger.sql.ledger import open_ledger
 from vonggac_collector.people import add_user
 from vonggac_collector.settings import Settings
+from vonggac_contract.envelope import keyid_of
 
 ANYBODY = {
     "GET /agent/v1/boxkey",
@@ -59,6 +60,12 @@ class House:
         now = datetime.now(UTC)
         self.machine = Desk(ledger).enrol(Machine(), now=now)
         self.token = create_token(ledger, ADMIN, ELSEWHERE, "hsyt", 5, now + timedelta(days=1), now)[1].id
+        text, _ = create_token(
+            ledger, ADMIN, ELSEWHERE, "hsyt", 5, now + timedelta(days=1), now, approval=True
+        )
+        waits = Machine(seed=5)
+        enrol(ledger, waits.request(text, now), now=now, collector_key=KEY)
+        self.waits = keyid_of(waits.public_key)
         self.sessions: dict[str, tuple[str, str]] = {}
         for role in ROLES:
             add_user(ledger, role, role, HOME, PASSWORD, now=now, actor="test")
@@ -143,10 +150,15 @@ def test_nothing_of_another_unit_is_reached_and_its_refusal_is_that_of_what_is_n
     house: House, role: str
 ) -> None:
     before = house.tokens()
-    hers = {"code": ELSEWHERE, "host_id": house.machine.agent_id, "token_id": house.token}
+    hers = {
+        "code": ELSEWHERE,
+        "host_id": house.machine.agent_id,
+        "token_id": house.token,
+        "keyid": house.waits,
+    }
     tried = 0
     for method, pattern in routes(house.app):
-        name = re.search(r"\{(code|host_id|token_id)", pattern)
+        name = re.search(r"\{(code|host_id|token_id|keyid)", pattern)
         if name is None:
             continue
         there, nowhere = hers[name.group(1)], "f" * 16
@@ -164,7 +176,7 @@ def test_nothing_of_another_unit_is_reached_and_its_refusal_is_that_of_what_is_n
 @pytest.mark.hostile
 @pytest.mark.parametrize("role", ROLES)
 def test_no_list_and_no_page_names_what_is_in_another_unit(house: House, role: str) -> None:
-    secrets = (house.machine.agent_id, house.token, ELSEWHERE)
+    secrets = (house.machine.agent_id, house.token, house.waits, ELSEWHERE)
     for method, pattern in routes(house.app):
         if method != "GET" or "{" in pattern or pattern in ("/metrics", "/readyz"):
             continue

@@ -11,6 +11,7 @@ from tests.unit.agent.twin import Machine, problem
 from vonggac_agent import revoked, rounds, status
 from vonggac_agent.link import Answer
 from vonggac_agent.settings import Settings, load_settings
+from vonggac_agent.ship import Outcome
 
 GONE = problem(403, "key-revoked", "key is no longer valid")
 
@@ -21,7 +22,7 @@ def settings(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return load_settings(None)[0]
 
 
-def ship(settings: Settings, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> rounds.Outcome:
+def ship(settings: Settings, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Outcome:
     class Link:
         ask = staticmethod(machine.collector.ask)
 

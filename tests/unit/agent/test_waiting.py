@@ -19,6 +19,7 @@ from vonggac_agent.enrol import ask_again, enrol
 from vonggac_agent.errors import AwaitsApproval, BadAnswer, NotEnrolled, Refused, Unreachable
 from vonggac_agent.link import Answer
 from vonggac_agent.settings import Settings, load_settings
+from vonggac_agent.ship import Outcome
 from vonggac_collector import approval
 from vonggac_collector.enrolment import create_token
 from vonggac_collector.enrolment import enrol as take
@@ -71,7 +72,7 @@ def ask(settings: Settings, gate: Gate, token: str = TOKEN, *, again: bool = Fal
     )  # fmt: skip
 
 
-def round_of(settings: Settings, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> rounds.Outcome:
+def round_of(settings: Settings, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> Outcome:
     class Link:
         ask = staticmethod(gate.ask)
 
