@@ -11,7 +11,8 @@ from . import identity
 from .errors import AgentError
 from .seal import Chain
 from .settings import Settings
-from .spool import FILE, KEPT_LINKS, Spool
+from .spool import FILE, Spool
+from .spool_room import KEPT_LINKS
 from .state import open_state
 
 

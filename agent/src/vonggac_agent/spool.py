@@ -3,6 +3,10 @@
 Number, digest before, signature and row are one transaction: a report is sealed and kept, or it never was. Only a
 receipt lets an envelope go; what the collector refuses is kept and marked. How rows get safely to the disk is the work
 of `database`; sending, of `ship`.
+
+The spool is bounded by size and by age (ADR 0020). At either bound the newest report takes the place of those right
+before it, which it supersedes, and says so under its signature; the oldest that is unsent stays, so that the chain goes
+on from it, and so does whatever was offered to a collector. A disk that is full is no such bound: then nothing goes.
 """
 
 from __future__ import annotations
@@ -15,7 +19,6 @@ from typing import Any, Final
 import msgspec
 
 from vonggac_contract.envelope import Envelope, envelope_to_bytes
-from vonggac_contract.limits import KIB
 from vonggac_contract.report import Report
 
 from .database import Database
@@ -23,23 +26,36 @@ from .errors import SpoolFull
 from .failpoints import Failpoint, reach
 from .report import section_digests, without_known_sections
 from .seal import Chain
-from .spool_rows import LINK_COLUMNS, SCHEMA, VERSION, Beat, Execute, Link, beat_of, link_of, tail_of
+from .spool_room import OFFERED, UNHEARD, dropped_before, make_room, prune
+from .spool_rows import (
+    LINK_COLUMNS,
+    SCHEMA,
+    VERSION,
+    Beat,
+    Execute,
+    Link,
+    beat_of,
+    count,
+    known_sections,
+    link_of,
+    tail_of,
+)  # fmt: skip
 
 FILE: Final = "spool.db"
-KEPT_ENVELOPES: Final = 50
-"""Receipted envelopes kept, so that a collector that was restored from a backup can ask for them again."""
-KEPT_LINKS: Final = 2000
-"""Receipted links whose digest and receipt are kept."""
-SPARE_BYTES: Final = 64 * KIB
-"""Room that a report leaves for receipts and counters below the size limit."""
 
 
 class Spool:
     """The spool of one state folder. Only the holder of the folder's lock may open it for writing."""
 
-    def __init__(self, folder: Path, *, max_bytes: int, read_only: bool = False) -> None:
-        """Raises what `database.Database` raises."""
+    def __init__(
+        self, folder: Path, *, max_bytes: int, max_looks: int | None = None, read_only: bool = False
+    ) -> None:
+        """`max_looks`: its age, in looks since the last receipt, which no clock that is set makes more or fewer.
+
+        Raises what `database.Database` raises.
+        """
         self.max_bytes = max_bytes
+        self.max_looks = max_looks
         self._database = Database(folder / FILE, schema=SCHEMA, version=VERSION, read_only=read_only)
 
     def close(self) -> None:
@@ -81,20 +97,33 @@ class Spool:
                 return tail  # the attempt before the I/O error had reached the disk
             sequence = tail.sequence + 1 if tail is not None else 1
             reach(Failpoint.NUMBERED)
-            sealed = without_known_sections(report, _known_sections(execute, chain, tail))
-            envelope = seal(sealed, sequence, tail.digest if tail is not None else None)
-            reach(Failpoint.SEALED)
-            made.append(envelope.digest)
+            if instead_of is None:
+                count(execute, UNHEARD)
+            previous = tail.digest if tail is not None else None
+
+            def sealed(before: Link | None) -> Envelope:
+                """`before`: the link that is kept before this one."""
+                whole = msgspec.structs.replace(report, dropped=dropped_before(before, sequence))
+                envelope = seal(
+                    without_known_sections(whole, known_sections(execute, chain)), sequence, previous
+                )
+                reach(Failpoint.SEALED)
+                made.append(envelope.digest)
+                return envelope
+
+            envelope = sealed(tail)
             raw = envelope_to_bytes(envelope)
             if instead_of is not None:
                 place = (*instead_of.chain, instead_of.sequence)
                 execute("DELETE FROM link WHERE agent_id = ? AND epoch = ? AND sequence = ?", place)
-            self._make_room(execute, len(raw))
+            if make_room(execute, chain, len(raw), max_bytes=self.max_bytes, max_looks=self.max_looks):
+                envelope = sealed(tail_of(execute, chain))
+                raw = envelope_to_bytes(envelope)
             reach(Failpoint.ROOM_MADE)
             execute(
                 "INSERT INTO link (agent_id, epoch, sequence, digest, previous, content, profile, rulebook, sections,"
                 " sealed_at, envelope) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (*chain, sequence, envelope.digest, tail.digest if tail is not None else None, report.content,
+                (*chain, sequence, envelope.digest, previous, report.content,
                  report.profile, report.rulebook, msgspec.json.encode(section_digests(report)),
                  report.finished_at.isoformat(), raw),
             )  # fmt: skip
@@ -118,6 +147,7 @@ class Spool:
 
         def work(execute: Execute) -> Beat:
             last = beat_of(execute, chain)
+            count(execute, UNHEARD)
             counter = last.counter + 1 if last is not None else 1
             reach(Failpoint.BEAT_COUNTED)
             envelope = seal(counter)
@@ -191,6 +221,7 @@ class Spool:
         """A receipt for exactly this envelope was verified: keep it, and let go of what is no longer needed."""
 
         def work(execute: Execute) -> None:
+            execute("DELETE FROM note WHERE name = ?", (UNHEARD,))
             if isinstance(item, Beat):
                 _mark_beat(execute, item, "received", "")
                 return
@@ -200,11 +231,32 @@ class Spool:
                 (receipt, *item.chain, item.sequence, item.digest),
             )
             reach(Failpoint.RECEIPT_WRITTEN)
-            self._prune(execute)
+            prune(execute)
             reach(Failpoint.PRUNED)
 
         self._database.transact(work)
         reach(Failpoint.RECEIPTED if isinstance(item, Link) else Failpoint.BEAT_RECEIPTED)
+
+    def waits_behind(self, link: Link) -> bool:
+        """Whether an earlier one of its chain was not received."""
+        return bool(
+            self._database.rows(
+                "SELECT 1 FROM link WHERE agent_id = ? AND epoch = ? AND sequence < ? AND state <> 'received' LIMIT 1",
+                (*link.chain, link.sequence),
+            )
+        )
+
+    def mark_offered(self, *links: Link) -> None:
+        """From now on a collector may have them, whatever becomes of the answer: they are not dropped."""
+
+        def work(execute: Execute) -> None:
+            for link in links:
+                execute(
+                    "UPDATE link SET reason = ? WHERE agent_id = ? AND epoch = ? AND sequence = ? AND state = 'unsent'",
+                    (OFFERED, *link.chain, link.sequence),
+                )
+
+        self._database.transact(work)
 
     def mark_refused(self, item: Link | Beat, reason: str, now: datetime) -> None:
         """The collector will not take it: keep it, visibly, and do not send it again by itself."""
@@ -254,7 +306,7 @@ class Spool:
 
     def count(self, name: str, more: int = 1) -> None:
         """Raise a counter that never goes back."""
-        self._database.transact(lambda execute: _count(execute, name, more))
+        self._database.transact(lambda execute: count(execute, name, more))
 
     def counter(self, name: str) -> int:
         """A counter's value, 0 if it was never raised."""
@@ -286,41 +338,9 @@ class Spool:
         question = f"SELECT {LINK_COLUMNS} FROM link WHERE {where}"  # noqa: S608 - `where` is written in this class
         return [link_of(row) for row in self._database.rows(question, values)]
 
-    def _make_room(self, execute: Execute, size: int) -> None:
-        wanted = size + SPARE_BYTES
-        if self._used(execute) + wanted <= self.max_bytes:
-            return
-        execute("UPDATE link SET envelope = NULL WHERE state = 'received'")
-        if self._used(execute) + wanted > self.max_bytes:
-            raise SpoolFull(
-                "the spool holds {used} of {limit} bytes, all of it unsent",
-                used=self._used(execute),
-                limit=self.max_bytes,
-            )
-
-    def _used(self, execute: Execute) -> int:
-        ((pages, free, size),) = execute(
-            "SELECT page_count, freelist_count, page_size"
-            " FROM pragma_page_count, pragma_freelist_count, pragma_page_size"
-        )
-        return int((pages - free) * size)
-
-    def _prune(self, execute: Execute) -> None:
-        execute(
-            "UPDATE link SET envelope = NULL WHERE state = 'received' AND envelope IS NOT NULL AND number < (SELECT"
-            " min(number) FROM (SELECT number FROM link WHERE state = 'received' ORDER BY number DESC LIMIT ?))",
-            (KEPT_ENVELOPES,),
-        )
-        # The newest link stays whatever its state: the next one names its digest.
-        execute(
-            "DELETE FROM link WHERE state = 'received' AND number <"
-            " (SELECT min(number) FROM (SELECT number FROM link ORDER BY number DESC LIMIT ?))",
-            (KEPT_LINKS,),
-        )
-
     def _note_io_errors(self, execute: Execute) -> None:
         if self._database.io_errors:
-            _count(execute, "posture_spool_io_errors_total", self._database.io_errors)
+            count(execute, "posture_spool_io_errors_total", self._database.io_errors)
             self._database.io_errors = 0
 
 
@@ -328,24 +348,4 @@ def _mark_beat(execute: Execute, beat: Beat, state: str, reason: str) -> None:
     execute(
         "UPDATE heartbeat SET state = ?, reason = ? WHERE agent_id = ? AND epoch = ? AND counter = ?",
         (state, reason, *beat.chain, beat.counter),
-    )
-
-
-def _known_sections(execute: Execute, chain: Chain, tail: Link | None) -> dict[str, str]:
-    """Sections that need not be sent: acknowledged with this digest, and not sent with another one since."""
-    found = execute(
-        "SELECT sections FROM link WHERE agent_id = ? AND epoch = ? AND state = 'received'"
-        " ORDER BY sequence DESC LIMIT 1",
-        tuple(chain),
-    )
-    if not found or tail is None:
-        return {}
-    acknowledged = msgspec.json.decode(found[0][0], type=dict[str, str])
-    return {name: digest for name, digest in acknowledged.items() if tail.sections.get(name) == digest}
-
-
-def _count(execute: Execute, name: str, more: int) -> None:
-    execute(
-        "INSERT INTO note VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = CAST(value AS INTEGER) + ?",
-        (name, str(more), more),
     )

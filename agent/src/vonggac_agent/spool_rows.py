@@ -1,6 +1,6 @@
 """The spool's tables and what a row means: a link of the chain, the newest heartbeat.
 
-How rows come about and change is the work of `spool`.
+How rows come about and change is the work of `spool`; what goes for want of room, of `spool_room`.
 """
 
 from __future__ import annotations
@@ -103,3 +103,34 @@ def beat_of(execute: Execute, chain: Chain) -> Beat | None:
         return None
     counter, sequence, digest, looked_at, state, reason = found[0]
     return Beat(chain, counter, sequence, digest, datetime.fromisoformat(looked_at), state, reason)
+
+
+def known_sections(execute: Execute, chain: Chain) -> dict[str, str]:
+    """Sections that need not be sent: acknowledged with this digest, and not sealed with another one since.
+
+    Whichever links since then are dropped: what the collector holds before the next is the same.
+    """
+    found = execute(
+        "SELECT sequence, sections FROM link WHERE agent_id = ? AND epoch = ? AND state = 'received'"
+        " ORDER BY sequence DESC LIMIT 1",
+        tuple(chain),
+    )
+    if not found:
+        return {}
+    known = msgspec.json.decode(found[0][1], type=dict[str, str])
+    since = execute(
+        "SELECT DISTINCT sections FROM link WHERE agent_id = ? AND epoch = ? AND sequence > ?",
+        (*chain, found[0][0]),
+    )
+    for (sections,) in since:
+        other = msgspec.json.decode(sections, type=dict[str, str])
+        known = {name: digest for name, digest in known.items() if other.get(name) == digest}
+    return known
+
+
+def count(execute: Execute, name: str, more: int = 1) -> None:
+    """Raise the note that counts."""
+    execute(
+        "INSERT INTO note VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = CAST(value AS INTEGER) + ?",
+        (name, str(more), more),
+    )

@@ -80,6 +80,17 @@ class CommandRun(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why nothing came of it, as of a fact."""
 
 
+class Dropped(msgspec.Struct, frozen=True):
+    """Reports that the machine let go of unsent, for want of room, in favour of the one that says so, and that were
+    never offered to a collector: those from sequence `first` to `last`, which is the one before.
+    """
+
+    first: Sequence
+    last: Sequence
+    previous: Digest
+    """Digest of the envelope before the first of them."""
+
+
 class Report(msgspec.Struct, frozen=True):
     """One look at one host. Times are UTC; `duration` is seconds of a clock that cannot be set."""
 
@@ -100,6 +111,8 @@ class Report(msgspec.Struct, frozen=True):
     """What the agent has to own up to: looks skipped for want of space, envelopes lost, and the like."""
     commands: list[CommandRun] | msgspec.UnsetType = msgspec.UNSET
     """Every command that was run; left out where there was none, so on machines whose owner allows none."""
+    dropped: Dropped | msgspec.UnsetType = msgspec.UNSET
+    """Left out unless the reports right before this one were dropped."""
 
 
 class Statement(msgspec.Struct, frozen=True):
@@ -113,6 +126,19 @@ class Statement(msgspec.Struct, frozen=True):
     """Digest of the envelope with the sequence before; none for sequence 1."""
     sealed_at: datetime
     report: Report
+
+
+def follows(statement: Statement) -> tuple[int, str | None]:
+    """Sequence and digest of the report that this one comes after: the one before, or before those that were dropped.
+
+    (0, None) for the first of an epoch. Raises Malformed if what is said of dropped reports cannot be.
+    """
+    dropped = statement.report.dropped
+    if dropped is msgspec.UNSET:
+        return statement.sequence - 1, statement.previous
+    if not 2 <= dropped.first <= dropped.last == statement.sequence - 1:
+        raise Malformed("only reports after the first and right before this one can have been dropped")
+    return dropped.first - 1, dropped.previous
 
 
 class Heartbeat(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ import pytest
 from tests.unit.agent.test_ship import ship
 from tests.unit.agent.twin import AGENT, Machine
 
-from vonggac_agent import spool
+from vonggac_agent import spool_room
 from vonggac_agent.cli import main
 from vonggac_contract.proof import check_proof, proof_from_bytes, public_keys_from_pem
 from vonggac_rules import cli as rules
@@ -48,7 +48,7 @@ def test_an_auditor_takes_the_machines_word_for_delivery_from_a_file(
 def test_the_receipt_outlives_the_report(
     state: Machine, capsys: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spool, "KEPT_ENVELOPES", 1)
+    monkeypatch.setattr(spool_room, "KEPT_ENVELOPES", 1)
     for name in "ab":
         state.report(name)
         ship(state)

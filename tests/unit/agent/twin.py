@@ -43,6 +43,7 @@ from vonggac_contract.report import (
     Section,
     Statement,
     content_digest,
+    follows,
     heartbeat_from_envelope,
     section_digest,
     statement_from_envelope,
@@ -191,15 +192,16 @@ class Collector:
         self.statements[digest] = statement
         if sequence <= head:
             return self._receipt(chain, digest, sequence=sequence)
-        if sequence > head + 1:
+        after, previous = follows(statement)
+        if sequence > head + 1 and after != head:
             pending[sequence] = digest
             return _pending(head + 1, sequence - 1)
-        if statement.previous != committed.get(head):
+        if previous != committed.get(head):
             self.forks.append((chain, sequence, committed.get(head, ""), statement.previous or ""))
             return problem(409, "seq-fork", f"report {sequence} names another one before it")
         committed[sequence] = digest
-        while (after := max(committed) + 1) in pending:
-            committed[after] = pending.pop(after)
+        while pending and follows(self.statements[pending[number := min(pending)]])[0] == max(committed):
+            committed[number] = pending.pop(number)
         return self._receipt(chain, digest, sequence=sequence)
 
     def _receipt(self, chain: Chain, digest: str, *, sequence: int = 0, counter: int = 0) -> Answer:
