@@ -64,13 +64,23 @@ def test_the_second_verifier_and_what_it_is_tried_on_import_nothing_of_the_produ
 
 @pytest.mark.hostile
 def test_both_verifiers_agree_on_good_and_mutated_proofs() -> None:
-    chance = random.Random(9162)
+    compare(400, 9162)
+
+
+@pytest.mark.hostile
+@pytest.mark.worlds
+def test_both_verifiers_agree_on_thousands_of_good_and_mutated_proofs() -> None:
+    compare(5 * EXAMPLES, 6962)
+
+
+def compare(number: int, seed: int) -> None:
+    chance = random.Random(seed)
     files = [
         (proof_to_bytes(whole(size, since)).decode(), since)
         for size, since in ((11, 6), (8, 8), (11, 1), (7, 4))
     ]
     verdicts = {True: 0, False: 0}
-    for _ in range(max(400, 5 * EXAMPLES)):
+    for _ in range(number):
         good, since = chance.choice(files)
         raw, held = mutated(good, chance), kept(since)
         try:
