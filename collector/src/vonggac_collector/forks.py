@@ -38,11 +38,11 @@ _DECIDED: Final = re.compile(r"(restored|stray), epoch (\d{1,19}), .*", re.DOTAL
 def decide(ledger: Ledger, caller: Caller, host: str, decision: str, reason: str, now: datetime) -> None:
     """Decide about the host's fork; again, as long as no machine went on. Raises Forbidden, NotFound, Invalid."""
     require(caller, "decide")
-    why = reason_of(reason)
-    if decision not in DECISIONS:
-        raise Invalid(f"decision: {decision[:40]!r} is none of {', '.join(DECISIONS)}")
     with ledger.write() as tx:
         agent = locked(tx, caller, host, now)
+        why = reason_of(reason)
+        if decision not in DECISIONS:
+            raise Invalid(f"decision: {decision[:40]!r} is none of {', '.join(DECISIONS)}")
         if agent.status not in WAITS:
             raise Invalid(f"host {host}: no fork waits for a decision")
         if decision not in GOES_ON:
