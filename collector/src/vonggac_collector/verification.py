@@ -3,13 +3,15 @@
 It needs the ledger alone: machines' public keys are in it, no secret is asked for, and nothing is written; so an
 auditor runs it on a copy, with the collector's public key for the signatures of its checkpoints (`logged`). A chain
 may begin, or go on after a gap, behind reports that retention dropped: then the record of cuts has the digest that the
-first report after them names, and the audit log vouches for that record.
+first report after them names, and the audit log vouches for that record. So it may behind reports that the machine
+itself dropped for want of room, as the report after them says.
 What was made from envelopes is made again (`remaking`): each agent's newest look and current state, or every look and
 all of the history.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date, datetime
@@ -18,7 +20,11 @@ from typing import Final
 
 import msgspec
 
+from vonggac_contract.errors import ContractError
+from vonggac_contract.report import follows
+
 from .checking import Again, Batch, Claim, begin, checked, worked_out, wrong
+from .ingest.projection import statement_of
 from .ingest.quarters import QUARTER, newest_known
 from .instants import FAR
 from .ledger.interface import Ledger, Transaction
@@ -200,13 +206,18 @@ class _Links:
         committed = {row.received_at, self._committed_at}
         self._committed_at = row.committed_at
         self._head_seen |= (row.sequence, row.digest) == self._head
+        after, named = row.sequence - 1, row.previous
         if row.sequence != expected:
-            previous = self._cuts.pop((row.epoch, row.sequence - 1), None)
-            if previous is None:
-                return f"report {expected} is missing before it"
-            self.begin_later += 1
-            committed.add(row.committed_at)
-        if row.previous != previous:
+            if (row.epoch, after) not in self._cuts:
+                # Not dropped by retention, but by the machine, which says so under its signature.
+                after, named = _followed(row)
+            if after + 1 != expected:
+                previous = self._cuts.pop((row.epoch, after), None)
+                if previous is None:
+                    return f"report {expected} is missing before it"
+                self.begin_later += 1
+                committed.add(row.committed_at)
+        if named != previous:
             return "it does not follow the report before it"
         return "" if row.committed_at in committed else "it was committed at another time than its row says"
 
@@ -216,6 +227,14 @@ class _Links:
             return f"report {self._head[0]}, its head, is missing"
         left = min(self._cuts, default=None)
         return "" if left is None else f"report {left[1] + 1} of epoch {left[0]}, the first kept, is missing"
+
+
+def _followed(row: Row) -> tuple[int, str | None]:
+    """As `report.follows`, of a row; of one that cannot be read the report before."""
+    try:
+        return follows(statement_of(row))
+    except (ContractError, zlib.error):
+        return row.sequence - 1, row.previous
 
 
 class _Walk:

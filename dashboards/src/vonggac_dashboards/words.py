@@ -87,6 +87,7 @@ REPORT_STATES: Final = {
 FLAGS: Final = {
     "clock-skew": translatable("The clock is off"),
     "carried-late": translatable("Carried late"),
+    "reports-dropped": translatable("Reports before it were dropped by the machine for want of room"),
 }
 ROLES: Final = {
     "sysadmin": translatable("System administrator"),

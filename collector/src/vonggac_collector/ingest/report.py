@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from vonggac_collector import audit
 from vonggac_collector.errors import Refused
 from vonggac_collector.ledger.interface import Transaction
+from vonggac_collector.ledger.keeping import REPORTS_DROPPED
 from vonggac_collector.ledger.rows import Agent, EnvelopeHead, KeyHolder, shelf_of
 from vonggac_collector.ledger.rows import Envelope as EnvelopeRow
 from vonggac_contract.decode import in_utc
@@ -27,8 +28,6 @@ from .vector import Vector, differences
 
 QUARANTINED: Final = "quarantined"
 """The action of the audit row; also the status."""
-REPORTS_DROPPED: Final = "reports-dropped"
-"""The action of the audit row for reports that a machine dropped for want of room; also a flag of the look after."""
 MAX_PENDING: Final = 1_000
 """Reports of one agent that may wait for an earlier one; the project's own figure, ten days of a changing host."""
 CLOCK_AHEAD: Final = timedelta(minutes=5)

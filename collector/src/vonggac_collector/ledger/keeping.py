@@ -9,6 +9,8 @@ from typing import Final, Literal, Protocol
 import msgspec
 
 HoldKind = Literal["unit", "system", "host"]
+REPORTS_DROPPED: Final = "reports-dropped"
+"""The flag of a look before which the machine dropped reports for want of room; also the action of the audit row."""
 HELD: Final = "held-L{}"
 """The shelf, by level, of what outlives its own: what current state and kept moments need, and what a hold names."""
 PAST: Final = "past-L{}"
@@ -35,7 +37,9 @@ class Hold(msgspec.Struct, frozen=True):
 
 
 class Cut(msgspec.Struct, frozen=True):
-    """The last report that retention dropped before one that is kept: what that one names as the report before it."""
+    """The last report that retention dropped before one that is kept: what that one names as the report before it, or
+    before those that the machine dropped itself (REPORTS_DROPPED).
+    """
 
     agent: str
     epoch: int

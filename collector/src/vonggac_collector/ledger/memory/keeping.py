@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from ..keeping import Cut, Hold, Kept, ShelfSize
+from ..keeping import REPORTS_DROPPED, Cut, Hold, Kept, ShelfSize
+from ..rows import Look
 from .chain import _DAYS_BACK
 from .store import Store, put_new
 
@@ -79,15 +80,25 @@ class MemoryKeeping:
                 self._store.changes[key] = msgspec.structs.replace(change, shelf=to)
 
     def ends(self, shelf: str) -> list[Cut]:
-        shelf_at = {(x.agent, x.epoch, x.sequence): x.shelf for x in self._store.looks.values()}
+        shelf_at = {
+            place: x.shelf for x in self._store.looks.values() if (place := self._follows(x)) is not None
+        }
         return [
             Cut(x.agent, x.epoch, x.sequence, x.digest)
             for x in self._store.looks.values()
-            if x.shelf == shelf and shelf_at.get((x.agent, x.epoch, x.sequence + 1), shelf) != shelf
+            if x.shelf == shelf and shelf_at.get((x.agent, x.epoch, x.sequence), shelf) != shelf
         ]
 
+    def _follows(self, look: Look) -> tuple[str, int, int] | None:
+        """The place that it follows, over reports that the machine dropped if it says so; None if that is not known."""
+        if REPORTS_DROPPED not in look.flags.split():
+            return look.agent, look.epoch, look.sequence - 1
+        places = [(x.agent, x.epoch, x.sequence) for x in self._store.looks.values()] + [*self._store.cuts]
+        before = [p for p in places if p[:2] == (look.agent, look.epoch) and p[2] < look.sequence]
+        return max(before, default=None)
+
     def cut(self, shelf: str, ends: Sequence[Cut]) -> None:
-        there = {(x.agent, x.epoch, x.sequence - 1) for x in self._store.looks.values() if x.shelf == shelf}
+        there = {self._follows(x) for x in self._store.looks.values() if x.shelf == shelf}
         self._drop(self._store.cuts, lambda c: (c.agent, c.epoch, c.sequence) in there)
         for end in ends:
             self._store.cuts.setdefault((end.agent, end.epoch, end.sequence), end)

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from vonggac_collector.errors import Busy
 
-from ..keeping import Cut, Hold, Kept, ShelfSize
+from ..keeping import REPORTS_DROPPED, Cut, Hold, Kept, ShelfSize
 from ..tables import (
     agents,
     changes,
@@ -44,6 +44,33 @@ _PUT_CUT: Final = Prepared(
         " ON CONFLICT (agent, epoch, sequence) DO NOTHING"
     )
 )
+
+
+def _over_dropped(after: sa.FromClause, before: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Whether a flagged look comes right after a place (of a look or a cut), over reports that the machine dropped."""
+
+    def between(kind: sa.FromClause) -> sa.Exists:
+        it = kind.alias("between")
+        return (
+            sa.select(it.c.digest)
+            .where(
+                it.c.agent == after.c.agent,
+                it.c.epoch == after.c.epoch,
+                it.c.sequence > before.c.sequence,
+                it.c.sequence < after.c.sequence,
+            )
+            .correlate_except(it)
+            .exists()
+        )
+
+    return sa.and_(
+        after.c.flags.like(f"%{REPORTS_DROPPED}%"),
+        after.c.agent == before.c.agent,
+        after.c.epoch == before.c.epoch,
+        after.c.sequence > before.c.sequence + 1,
+        ~between(looks),
+        ~between(cuts),
+    )
 
 
 class SqlKeeping:
@@ -157,8 +184,10 @@ class SqlKeeping:
         )
         on_shelf = sa.select(after.c.digest).where(follows, after.c.shelf == shelf).exists()
         elsewhere = sa.select(after.c.digest).where(follows, after.c.shelf != shelf).exists()
-        query = sa.select(looks.c.agent, looks.c.epoch, looks.c.sequence, looks.c.digest).where(
-            looks.c.shelf == shelf, ~on_shelf, elsewhere
+        place = sa.select(looks.c.agent, looks.c.epoch, looks.c.sequence, looks.c.digest)
+        query = sa.union(
+            place.where(looks.c.shelf == shelf, ~on_shelf, elsewhere),
+            place.where(_over_dropped(after, looks), looks.c.shelf == shelf, after.c.shelf != shelf),
         )
         return [Cut(*r) for r in self._connection.execute(query)]
 
@@ -173,7 +202,11 @@ class SqlKeeping:
             )
             .exists()
         )
-        self._connection.execute(cuts.delete().where(after))
+        dropped = looks.alias("next")
+        over = (
+            sa.select(dropped.c.digest).where(_over_dropped(dropped, cuts), dropped.c.shelf == shelf).exists()
+        )
+        self._connection.execute(cuts.delete().where(after | over))
         _PUT_CUT.run_each(self._connection, map(plain, ends))
 
     def cuts(self, after: tuple[str, int, int], limit: int) -> list[Cut]:
