@@ -39,7 +39,7 @@ from vonggac_media.folder import Folder
 from vonggac_rules.rulebook import MAX_RULEBOOK_BYTES
 
 from . import boxkey, identity, policy, rulebooks
-from .errors import AgentError, BadAnswer
+from .errors import AgentError, BadAnswer, SpoolFailing, SpoolFull
 from .following import METADATA, follow
 from .identity import Identity
 from .link import MAX_ANSWER_BYTES, Answer
@@ -79,7 +79,8 @@ class Brought(NamedTuple):
 def export(settings: Settings, path: Path, now: datetime, *, again: bool = False) -> Carried:
     """Write what is unsent into the folder `path` of a medium. `again`: what was received and is still kept as well.
 
-    The spool is only read, so the service may run. Raises AgentError, ContractError; then nothing of it is left there.
+    In the spool nothing but a mark is written that these were offered, so the service may run. Raises AgentError,
+    ContractError; then nothing of it is left there.
     """
     state = open_state(settings.state_dir)
     who = identity.read_identity(state)
@@ -98,6 +99,7 @@ def export(settings: Settings, path: Path, now: datetime, *, again: bool = False
         closing(Spool(state, max_bytes=settings.spool_bytes, read_only=True)) as spool,
     ):
         items = _items(spool, Chain(who.enrolled.agent_id, who.enrolled.epoch), again=again)
+        _mark_offered(settings, items)
         name = f"{who.keyid[:16]}-{secrets.token_hex(8)}"
         try:
             _clear_unfinished(medium, who.keyid[:16])
@@ -149,6 +151,15 @@ def _items(spool: Spool, chain: Chain, *, again: bool) -> list[Link | Beat]:
     if beat is not None and beat.state == "unsent" and not spool.quarantined(chain):
         items.append(beat)
     return items
+
+
+def _mark_offered(settings: Settings, items: list[Link | Beat]) -> None:
+    """Before any of them leaves, so that none is dropped for want of room. A disk that takes no mark drops nothing."""
+    with (
+        suppress(SpoolFailing, SpoolFull),
+        closing(Spool(settings.state_dir, max_bytes=settings.spool_bytes)) as spool,
+    ):
+        spool.mark_offered(*(item for item in items if isinstance(item, Link) and item.state == "unsent"))
 
 
 def _of(item: Link | Beat, who: Identity) -> bool:

@@ -21,6 +21,7 @@ from .messages import Said
 from .seal import Chain
 from .settings import Settings
 from .spool import FILE, Spool
+from .spool_room import DROPPED
 from .spool_rows import Beat, Link
 from .state import open_state
 
@@ -140,6 +141,7 @@ def _spool_status(spool: Spool, who: Identity, settings: Settings) -> dict[str, 
         "counters": {
             "posture_bad_ack_total": spool.counter("posture_bad_ack_total"),
             "posture_spool_io_errors_total": faults,
+            DROPPED: spool.counter(DROPPED),
         },
         "io_errors_untold": faults - int(spool.note("io_errors_told") or 0),
     }

@@ -177,3 +177,12 @@ def test_whatever_is_dropped_every_section_is_there_when_a_report_names_it(steps
 
 def test_the_word_is_left_out_where_nothing_was_dropped(machine: Machine) -> None:
     assert said(machine, machine.report("a")).dropped is msgspec.UNSET
+
+
+def test_what_was_carried_away_on_a_medium_is_never_dropped(tmp_path: Path, collector: Collector) -> None:
+    machine = small(tmp_path / "state", collector, max_looks=1)
+    links = [machine.report(name) for name in "ab"]
+    machine.spool.mark_offered(*links)
+    for name in "cde":
+        machine.report(name)
+    assert unsent(machine) == [1, 2, 5]
