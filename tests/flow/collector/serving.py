@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ import httpx
 from tests.unit.collector.conftest import ADMIN, KEY, plant
 from tests.unit.collector.machines import Machine
 
-from vonggac_collector.app import create_app
+from vonggac_collector.app import create_app, utc_now
 from vonggac_collector.enrolment import create_token
 from vonggac_collector.http.protocol import Gate, Limits, protocol_within
 from vonggac_collector.ledger.interface import Ledger
@@ -72,11 +72,15 @@ def serving(
 
 @contextmanager
 def listening(
-    ledger: SqlLedger, folder: Path, limits: dict[str, float] | None = None, **settings: Any
+    ledger: SqlLedger,
+    folder: Path,
+    limits: dict[str, float] | None = None,
+    now: Callable[[], datetime] = utc_now,
+    **settings: Any,
 ) -> Iterator[Running]:
     """A collector on that ledger until the block ends, as it is."""
     given = Settings(state_dir=folder, listen="127.0.0.1:0", insecure_cookies=True, **settings)
-    app = create_app(given, ledger, KEY, pages=False)
+    app = create_app(given, ledger, KEY, now=now, pages=False)
     server = make_server(app, given)
     if limits is not None:
         gate = Gate(given.connections, given.connections_per_source)
