@@ -93,18 +93,24 @@ def follow(
     )
     fetcher = _Fetcher(transport, clock)
     work = folder / WORK
-    shutil.rmtree(work, ignore_errors=True)
+    _clear(work)
     work.mkdir(mode=0o700)
     try:
         try:
             after = _refreshed(after, work, fetcher, folder, wanted, now)
         finally:
-            shutil.rmtree(work, ignore_errors=True)
+            _clear(work)
     except _Ended as ended:
         after = msgspec.structs.replace(ended.standing, trouble=_trouble(ended.cause, fetcher.failed))
     policy.write(folder, after)
     rulebooks.forget_all_but(folder, after.good, wanted)
     return after
+
+
+def _clear(work: Path) -> None:
+    if work.is_symlink() or work.is_file():
+        work.unlink()
+    shutil.rmtree(work, ignore_errors=True)
 
 
 class _Ended(Exception):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,13 +15,20 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.unit.agent.twin import TOKEN, Clock, Collector, Machine, rulebook_bytes
 from tests.unit.policy_twin import Repository, a_key, public
-from tuf.api.metadata import Key, Metadata
+from tuf.api.metadata import Key, Metadata, TargetFile
 
 from vonggac_agent import following, policy, rulebooks
 from vonggac_agent.enrol import enrol
+from vonggac_agent.errors import Unreachable
 from vonggac_agent.following import MAX_STEP, follow
+from vonggac_agent.link import Answer
+from vonggac_agent.look import look
 from vonggac_agent.policy import Standing
+from vonggac_agent.settings import load_settings
 from vonggac_agent.ship import Outcome, Shipper
+from vonggac_agent.state import open_state
+from vonggac_contract.envelope import envelope_from_bytes
+from vonggac_contract.report import SECTION_TOPICS, statement_from_envelope
 from vonggac_rules import repository as signing
 from vonggac_rules.builtin import default_rulebook_bytes
 
@@ -321,3 +330,254 @@ def test_an_attack_leaves_the_last_good_rulebook_in_force_and_says_what_it_was(
     assert not (pinned.folder / following.WORK).exists()
     # And again after a restart: what was refused was not kept.
     assert ask(pinned, wanted).trouble.partition(":")[0] == code
+
+
+def test_a_version_may_run_ahead_as_far_as_a_decade_of_signing_and_no_further(
+    pinned: Machine, repository: Repository
+) -> None:
+    version = Metadata[Any].from_bytes(repository.files["timestamp.json"]).signed.version
+    repository.renew(version=version + MAX_STEP)
+    assert ask(pinned).trouble == ""
+    repository.renew(version=version + 2 * MAX_STEP + 1)
+    assert ask(pinned).trouble.startswith("policy-fast-forward")
+
+
+def test_after_a_thief_ran_ahead_a_root_with_another_online_key_begins_anew(
+    pinned: Machine, repository: Repository
+) -> None:
+    version = Metadata[Any].from_bytes(repository.files["timestamp.json"]).signed.version
+    repository.renew(version=version + MAX_STEP)
+    assert ask(pinned).trouble == ""
+    root = repository.next_root()
+    for role in signing.ONLINE:
+        root.revoke_key(root.roles[role].keyids[0], role)
+        root.add_key(public("new"), role)
+    repository.sign_root("an", "binh")
+    repository.online = "new"
+    repository.renew(version=version + 1)
+    assert ask(pinned).trouble == ""
+    repository.online = "online"
+    repository.renew(version=version + 2)
+    assert ask(pinned).trouble.startswith("policy-unsigned"), "the stolen key signs nothing any more"
+
+
+def test_three_turns_of_the_root_keys_are_followed_and_kept(pinned: Machine, repository: Repository) -> None:
+    signers = ["an", "binh", "chi"]
+    for new in ("dung-2", "em", "giang"):
+        root = repository.next_root()
+        root.revoke_key(public(signers[0]).keyid, "root")
+        root.add_key(public(new), "root")
+        signers = [*signers[1:], new]
+        repository.sign_root(*signers)
+    assert ask(pinned).trouble == ""
+    assert standing(pinned).root_version == 4
+    assert len(standing(pinned).roots) == 4
+    repository.next_root()
+    repository.sign_root("an", "binh", "chi")
+    assert ask(pinned).trouble.startswith("policy-unsigned"), "those who signed the first root sign no more"
+    assert standing(pinned).root_version == 4
+
+
+@pytest.mark.hostile
+def test_a_root_that_failed_is_not_trusted_on_the_next_run(pinned: Machine, repository: Repository) -> None:
+    _a_root_by_one_thief(pinned, repository)
+    for _ in range(3):
+        assert ask(pinned).trouble.startswith("policy-unsigned")
+        assert standing(pinned).root_version == 1
+
+
+@pytest.mark.hostile
+def test_another_root_than_the_pinned_one_is_never_begun_with(
+    tmp_path: Path, collector: Collector, repository: Repository
+) -> None:
+    folder = tmp_path / "fresh"
+    folder.mkdir(mode=0o700)
+    repository.root.signed.expires += DAY
+    pin = repository.pin
+    repository.sign_root("an", "binh")
+    found = follow(folder, collector, pin, collector.rulebook_digest, now=collector.clock())
+    assert found.trouble.startswith("policy-unsigned: the root is not the one that was pinned")
+    assert (found.roots, found.good) == ((), "")
+
+
+@pytest.mark.clock
+def test_a_clock_that_is_set_back_makes_nothing_valid_again(pinned: Machine, repository: Repository) -> None:
+    clock = pinned.collector.clock
+    assert isinstance(clock, Clock)
+    repository.renew(expires=clock() + 2 * DAY)
+    assert ask(pinned, floor=clock()).trouble == ""
+    late = clock() + 3 * DAY
+    assert ask(pinned, floor=late).trouble.startswith("policy-expired")
+    clock.forward(days=-2)
+    assert ask(pinned).trouble.startswith("policy-expired")
+    assert standing(pinned).is_expired(clock())
+
+
+@pytest.mark.clock
+def test_a_clock_ten_years_ahead_says_expired_and_all_is_well_when_it_is_right_again(
+    pinned: Machine, repository: Repository
+) -> None:
+    clock, good = pinned.collector.clock, in_force(pinned)
+    assert isinstance(clock, Clock)
+    clock.forward(days=3650)
+    assert ask(pinned).trouble.startswith("policy-expired")
+    assert in_force(pinned) == good
+    clock.forward(days=-3650)
+    assert ask(pinned).trouble == ""
+    assert policy.notices(pinned.folder, clock()) == ()
+
+
+def test_an_expired_policy_is_told_by_the_next_report_once_and_so_is_its_end(
+    pinned: Machine, repository: Repository, tmp_path: Path
+) -> None:
+    clock = pinned.collector.clock
+    assert isinstance(clock, Clock)
+    settings, _ = load_settings(None, {
+        "VONGGAC_STATE_DIR": str(pinned.folder),
+        "VONGGAC_DISABLED_FACTS": ",".join(sorted(set(SECTION_TOPICS.values()) - {"os.release"})),
+    })  # fmt: skip
+
+    def looked() -> tuple[str, tuple[str, ...]]:
+        done = look(pinned.folder, pinned.spool, pinned.identity, pinned.key, settings, clock)
+        tail = pinned.spool.tail(pinned.chain)
+        assert tail is not None
+        notices = statement_from_envelope(envelope_from_bytes(pinned.spool.envelope(tail))).report.notices
+        return done.kind, tuple(notices)
+
+    assert looked() == ("report", ())
+    assert looked()[0] == "heartbeat"
+    clock.forward(days=3)
+    kind, notices = looked()
+    assert kind == "report"
+    assert notices[0].startswith("policy-expired: what vouches for the rules was good until")
+    assert looked()[0] == "heartbeat"
+    repository.now = clock()
+    repository.renew()
+    ask(pinned)
+    assert looked() == ("report", ())
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(
+    "name", ["rulebook.json", "rulebook-{}.json", "policy-work", "{}.json", "policy-online.key"]
+)
+def test_a_file_that_somebody_puts_where_the_agent_reads_is_no_policy(
+    name: str, pinned: Machine, repository: Repository
+) -> None:
+    good, raw = in_force(pinned), rulebook_bytes("evil")
+    digest = hashlib.sha256(raw).hexdigest()
+    (pinned.folder / name.format(digest)).write_bytes(raw)
+    rulebooks.note_judged_by(
+        pinned.folder, rulebooks.JudgedBy(pinned.collector.profile, digest, pinned.collector.clock())
+    )
+    assert in_force(pinned) == good
+    assert ask(pinned, digest).trouble.startswith("policy-not-vouched")
+    assert in_force(pinned) == good
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b"[" * 1000, b"\xff\xfe", b'{"pin": {"version": 0, "digest": ""}}']
+)
+def test_a_damaged_state_is_said_and_mends_itself(
+    content: bytes, pinned: Machine, repository: Repository
+) -> None:
+    (pinned.folder / policy.FILE).write_bytes(content)
+    assert in_force(pinned) == hashlib.sha256(default_rulebook_bytes()).hexdigest(), (
+        "nobody's word alone counts"
+    )
+    assert policy.notices(pinned.folder, pinned.collector.clock())[0].startswith("policy-state-damaged")
+    ship(pinned)
+    assert standing(pinned).trouble == ""
+    assert in_force(pinned) == pinned.collector.rulebook_digest
+
+
+@pytest.mark.disk
+@pytest.mark.parametrize("at", range(1, 12))
+def test_a_full_disk_at_any_write_leaves_the_old_policy_or_the_new(
+    at: int, pinned: Machine, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = in_force(pinned), another(pinned)
+    repository.publish(pinned.collector.rulebook)
+    written, real = [0], os.replace
+
+    def failing(*names: Any) -> None:
+        written[0] += 1
+        if written[0] == at:
+            raise OSError(28, "No space left on device")
+        real(*names)
+
+    monkeypatch.setattr(os, "replace", failing)
+    with contextlib.suppress(OSError):
+        ask(pinned, new)
+    monkeypatch.undo()
+    assert in_force(pinned) in (old, new)
+    assert rulebooks.kept(pinned.folder, standing(pinned).good) is not None
+    assert ask(pinned, new).trouble == ""
+    assert in_force(pinned) == new
+    assert not (pinned.folder / following.WORK).exists()
+
+
+def test_what_a_killed_run_left_is_in_nobodys_way(pinned: Machine, repository: Repository) -> None:
+    work = pinned.folder / following.WORK
+    (work / "root_history").mkdir(parents=True)
+    (work / "targets.json").write_bytes(b"half")
+    assert ask(pinned).trouble == ""
+    assert not work.exists()
+
+
+def test_the_repository_is_asked_four_times_a_day_and_at_once_when_something_is_new(
+    pinned: Machine, repository: Repository
+) -> None:
+    clock = pinned.collector.clock
+    assert isinstance(clock, Clock)
+
+    def asked() -> int:
+        return sum("policy" in path for _, path, _ in pinned.collector.asked)
+
+    before = asked()
+    for _ in range(23):
+        clock.forward(minutes=15)
+        ship(pinned)
+    assert asked() == before
+    clock.forward(minutes=15)
+    repository.now = clock()
+    repository.renew()
+    ship(pinned)
+    assert asked() == before + 3  # root, timestamp, snapshot
+    another(pinned)
+    repository.publish(pinned.collector.rulebook)
+    ship(pinned)
+    assert in_force(pinned) == pinned.collector.rulebook_digest
+
+
+def test_trouble_with_the_policy_keeps_no_report_back(pinned: Machine, repository: Repository) -> None:
+    def gone(answer: Answer) -> Answer:
+        raise Unreachable("reset by peer")
+
+    pinned.report("b")
+    pinned.collector.rulebook = rulebook_bytes("5")
+    pinned.collector.lies = [lambda answer: answer, gone]
+    pinned.collector.repository = None
+    outcome = ship(pinned)
+    assert (outcome.received, outcome.again, outcome.trouble) == (1, False, "")
+    assert standing(pinned).trouble == "policy-unreachable: reset by peer"
+
+
+def test_the_state_folder_stays_one_that_the_agent_takes(pinned: Machine) -> None:
+    open_state(pinned.folder)
+    assert (pinned.folder / policy.FILE).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_target_whose_file_is_another_is_refused(pinned: Machine, repository: Repository) -> None:
+    good, raw = in_force(pinned), rulebook_bytes("6")
+    digest = hashlib.sha256(raw).hexdigest()
+    other = rulebook_bytes("7")
+    repository.targets = signing.following(repository.targets, repository.now + 300 * DAY)
+    repository.targets.signed.targets[f"{digest}.json"] = TargetFile.from_data(
+        f"{digest}.json", other, ["sha256"]
+    )
+    repository.rulebooks[hashlib.sha256(other).hexdigest()] = other
+    repository.sign_targets()
+    assert ask(pinned, digest).trouble.startswith("policy-malformed")
+    assert in_force(pinned) == good
