@@ -12,7 +12,7 @@ import msgspec
 
 from .figures import Figure, show
 
-ROOMS = ("looking", "peers", "resident", "sealing", "ingest", "disk", "pages", "scale")
+ROOMS = ("looking", "peers", "resident", "sealing", "wire", "ingest", "disk", "pages", "scale")
 OUT = Path("build/bench.json")
 COMPILED = Path("build/bench-pycache")
 """Where the modules are kept compiled, as they are wherever the product is installed."""

@@ -20,7 +20,7 @@ from tests.unit.collector.machines import Machine
 
 from vonggac_agent.link import Address
 
-pytestmark = [pytest.mark.alone, pytest.mark.hostile, pytest.mark.authz, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.alone, pytest.mark.hostile, pytest.mark.authz, pytest.mark.timeout(300)]
 GUESSERS: Final = 20
 RATE: Final = 500
 """Wrong tokens a second, of all guessers together."""

@@ -20,7 +20,7 @@ from starlette.responses import Response
 
 from vonggac_collector.errors import PROBLEMS, CollectorError, Full, Refused, code_of
 from vonggac_collector.ingest.answer import problem_body
-from vonggac_contract.envelope import PROBLEM_MEDIA
+from vonggac_contract.envelope import ENVELOPE_MEDIA, PROBLEM_MEDIA
 from vonggac_contract.errors import ContractError
 
 from .body import Application, Message, Receive, Send
@@ -42,6 +42,9 @@ _HEADERS: Final = (
     (b"cache-control", b"no-store"),
 )
 """Set unless the answer has its own: pages bring their own content security policy, rulebooks may be cached."""
+_ENVELOPE: Final = ENVELOPE_MEDIA.encode()
+_OF_ENVELOPES: Final = tuple(h for h in _HEADERS if h[0] in (b"x-content-type-options", b"cache-control"))
+"""No browser shows an envelope as a page; for machines the rest would be a tenth of a heartbeat's bytes."""
 _TRANSPORT_SECURITY: Final = (b"strict-transport-security", b"max-age=31536000")
 
 
@@ -160,8 +163,9 @@ class Shell:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                have = {name.lower() for name, _ in message["headers"]}
-                message["headers"] = [*message["headers"], *(h for h in self._added if h[0] not in have)]
+                have = {name.lower(): value for name, value in message["headers"]}
+                added = _OF_ENVELOPES if have.get(b"content-type") == _ENVELOPE else self._added
+                message["headers"] = [*message["headers"], *(h for h in added if h[0] not in have)]
             await send(message)
 
         try:
