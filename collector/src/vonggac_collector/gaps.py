@@ -1,20 +1,25 @@
 """What is missing in the chains: reports that a later one proves, and that did not come again.
 
 A report names the digest of the one before it and is signed, so one that waits proves those that are missing before it.
-They are missing for a moment while an agent is asked for them; for good if the ledger went back to a backup and the
-machine no longer has what came after it. Then only a new epoch goes on: a token for that host, and `enrol --again`.
+They are missing for a moment while an agent is asked for them, each time it sends, after growing pauses; for good if
+the ledger went back to a backup and the machine no longer has what came after it. Then only a new epoch goes on: a
+token for that host, and `enrol --again`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 import msgspec
 
 from .ingest.report import MAX_PENDING
-from .ledger.interface import Ledger
-from .ledger.rows import EnvelopeHead
+from .ledger.interface import Ledger, Transaction
+from .ledger.rows import Agent, EnvelopeHead
+
+STAYS: Final = timedelta(hours=1)
+"""What is missing for longer is not just on its way: a machine sends some four times in it; our own figure."""
 
 
 class Gap(msgspec.Struct, frozen=True):
@@ -35,25 +40,40 @@ class Gap(msgspec.Struct, frozen=True):
 def missing(ledger: Ledger, now: datetime) -> Iterator[Gap]:
     """Every gap of every agent in its present epoch, by agent."""
     with ledger.read() as tx:
-        waiting = [a for a in tx.agents.all() if a.aside]
+        waiting = tx.agents.with_aside()
         named = {
             agent: found[0].hostname for agent, found in tx.tree.located([a.id for a in waiting], now).items()
         }
-    for agent in sorted(waiting, key=lambda a: a.id):
+    for agent in waiting:
         with ledger.read() as tx:
-            newest = tx.chain.of_agent(agent.id, 2 * MAX_PENDING)
-        pending = [e for e in newest if e.state == "pending" and e.epoch == agent.epoch]
-        for head, first, row in _holes(agent.head_sequence, pending):
-            yield Gap(
-                agent=agent.id,
-                hostname=named.get(agent.id, ""),
-                epoch=agent.epoch,
-                head=head,
-                first=first,
-                last=row.sequence - 1,
-                digest=row.previous or "",
-                since=row.received_at,
-            )
+            found = gaps_of(tx, agent, named.get(agent.id, ""))
+        yield from found
+
+
+def staying(ledger: Ledger, now: datetime) -> int:
+    """Of how many machines reports are missing for longer than STAYS."""
+    return len({gap.agent for gap in missing(ledger, now) if now - gap.since > STAYS})
+
+
+def gaps_of(tx: Transaction, agent: Agent, hostname: str) -> list[Gap]:
+    """Every gap of the agent in its present epoch."""
+    if not agent.aside:
+        return []
+    newest = tx.chain.of_agent(agent.id, 2 * MAX_PENDING)
+    pending = [e for e in newest if e.state == "pending" and e.epoch == agent.epoch]
+    return [
+        Gap(
+            agent=agent.id,
+            hostname=hostname,
+            epoch=agent.epoch,
+            head=head,
+            first=first,
+            last=row.sequence - 1,
+            digest=row.previous or "",
+            since=row.received_at,
+        )
+        for head, first, row in _holes(agent.head_sequence, pending)
+    ]
 
 
 def _holes(head: int, pending: list[EnvelopeHead]) -> Iterator[tuple[int, int, EnvelopeHead]]:

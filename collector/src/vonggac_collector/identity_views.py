@@ -1,4 +1,4 @@
-"""What people are shown of a machine's identity: its keys, and both sides of a fork."""
+"""What people are shown of a machine's identity and chain: its keys, both sides of a fork, what is missing."""
 
 from __future__ import annotations
 
@@ -31,6 +31,15 @@ class ForkSide(msgspec.Struct, frozen=True):
     machine_id: str
     addresses: list[str]
     agent_version: str
+
+
+class MissingRow(msgspec.Struct, frozen=True):
+    """Reports `first` to `last` are not here; the one after them waits for them since `since`."""
+
+    epoch: int
+    first: int
+    last: int
+    since: datetime
 
 
 class Fork(msgspec.Struct, frozen=True):

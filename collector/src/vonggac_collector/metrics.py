@@ -16,7 +16,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from .gaps import staying
 from .ledger.interface import Ledger
+from .policy import expiries
 from .processes import METRICS_FOLDER
 from .space import disk_of
 
@@ -65,6 +67,13 @@ _ROUNDS: Final = {
     "vonggac_standings_age_seconds": "Since when the figures that pages show were last brought up to date"
 }
 _CHECKPOINT: Final = {"vonggac_checkpoint_age_seconds": "Since when the newest checkpoint is signed"}
+_POLICY: Final = {
+    f"vonggac_policy_{role}_seconds": f"Until the {role} of the policy repository expires; below 0 it is over"
+    for role in ("root", "targets", "timestamp")
+}
+_GAPS: Final = {
+    "vonggac_hosts_with_gaps": "Hosts of which reports are missing for longer than an hour, as later ones prove"
+}
 _DISK: Final = {
     "vonggac_disk_used_ratio": "Part of the disk of the ledger (or the state folder) that is used"
 }
@@ -89,8 +98,20 @@ def _gauges(ledger: Ledger, now: Callable[[], datetime], folder: Path) -> list[_
             newest = tx.leaves.newest()
         return [] if newest is None else [since(newest.at)]
 
+    def policy() -> list[float]:
+        with ledger.read() as tx:
+            found = expiries(tx.policy.all())
+        return [(until - now()).total_seconds() for until in found.values()]
+
     disk = _Gauges(_DISK, lambda: [disk_of(folder).used])
-    return [disk, _Gauges(_LAG, lag), _Gauges(_ROUNDS, rounds), _Gauges(_CHECKPOINT, checkpoint)]
+    others = (
+        (_GAPS, lambda: [staying(ledger, now())]),
+        (_LAG, lag),
+        (_ROUNDS, rounds),
+        (_CHECKPOINT, checkpoint),
+        (_POLICY, policy),
+    )
+    return [disk, *(_Gauges(said, read) for said, read in others)]
 
 
 class Metrics:

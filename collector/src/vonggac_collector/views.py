@@ -15,7 +15,7 @@ import msgspec
 from vonggac_contract.finding import Evidence
 from vonggac_contract.rule import Direction
 
-from .identity_views import Fork, KeyRow
+from .identity_views import Fork, KeyRow, MissingRow
 
 Class = Literal["A", "B", "C", "D", "E"]
 
@@ -315,6 +315,7 @@ class HostPage(msgspec.Struct, frozen=True):
     """The newest first."""
     fork: Fork | None = None
     """Until it is decided, and the machine that goes on has begun its next epoch."""
+    missing: list[MissingRow] = []
 
 
 class RuleFailure(msgspec.Struct, frozen=True):

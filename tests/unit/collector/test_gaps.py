@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import msgspec
-from tests.unit.collector.conftest import NOW, Desk
+from tests.unit.collector.conftest import ADMIN, NOW, Desk
 from tests.unit.collector.machines import Machine, envelope_of
 
-from vonggac_collector.gaps import missing
+from vonggac_collector.gaps import STAYS, missing, staying
+from vonggac_collector.queries import Queries
+from vonggac_collector.rulebooks import Shelf
+from vonggac_collector.score.parameters import load_parameters
 
 LATER = NOW + timedelta(minutes=1)
 
@@ -56,3 +59,18 @@ def test_a_fork_is_no_gap(desk: Desk, machine: Machine) -> None:
     machine.sequence, machine.previous = 0, None
     assert desk.accept(machine.report(NOW, {2})).status == 409
     assert places(desk) == []
+
+
+def test_a_gap_is_counted_once_it_stays_and_shown_on_the_machines_page(desk: Desk, machine: Machine) -> None:
+    machine.report(NOW)
+    desk.accept(machine.report(NOW, {1}), LATER)
+    assert (staying(desk.ledger, LATER + STAYS), staying(desk.ledger, LATER + STAYS + LATER.resolution)) == (
+        0,
+        1,
+    )
+    shown = queries_of(desk).host(ADMIN, machine.agent_id).missing
+    assert [(row.epoch, row.first, row.last, row.since) for row in shown] == [(1, 1, 1, LATER)]
+
+
+def queries_of(desk: Desk) -> Queries:
+    return Queries(desk.ledger, Shelf(desk.ledger), load_parameters(), lambda: LATER)

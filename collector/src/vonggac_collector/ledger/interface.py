@@ -78,6 +78,9 @@ class Agents(Protocol):
     def holder(self, keyid: str) -> rows.KeyHolder | None: ...
     def get(self, agent: str) -> rows.Agent | None: ...
     def all(self) -> list[rows.Agent]: ...
+    def with_aside(self) -> list[rows.Agent]:
+        """Those with envelopes beside their chain, by id."""
+
     def heads(self) -> dict[str, str | None]:
         """Of each agent, the digest of its newest report; None if its epoch has none yet."""
 

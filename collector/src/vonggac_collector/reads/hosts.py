@@ -16,7 +16,7 @@ from vonggac_collector.score.freshness import effective_host
 from vonggac_contract.finding import SEVERITIES, Evidence, Finding, Outcome
 from vonggac_contract.report import Report
 
-from .identity import fork_of, keys_of
+from .identity import fork_of, keys_of, missing_of
 from .profiles import local_profile
 from .sight import Sight, link, system_row
 from .texts import Texts, both
@@ -86,6 +86,7 @@ def host_page(tx: Transaction, sight: Sight, host: HostAt, as_of: datetime, text
         local=local_profile(texts.judging(host), host.profile),
         keys=keys_of(tx, host_id),
         fork=fork_of(tx, agent),
+        missing=[] if agent is None else missing_of(tx, agent),
     )
 
 

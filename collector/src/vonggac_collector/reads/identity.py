@@ -8,7 +8,8 @@ from typing import Any, Final
 import msgspec
 
 from vonggac_collector.forks import WAITS, sides
-from vonggac_collector.identity_views import Fork, ForkSide, KeyRow
+from vonggac_collector.gaps import gaps_of
+from vonggac_collector.identity_views import Fork, ForkSide, KeyRow, MissingRow
 from vonggac_collector.ingest.projection import statement_of, unpack_json
 from vonggac_collector.ledger.interface import Transaction
 from vonggac_collector.ledger.rows import Agent, EnvelopeHead
@@ -21,6 +22,11 @@ _SAID: Final = ("hostname", "machine_id", "addresses", "agent_version")
 def keys_of(tx: Transaction, host: str) -> list[KeyRow]:
     """Every key the host ever had, the newest first."""
     return [KeyRow(k.keyid, k.epoch, k.since, k.until) for k in tx.agents.terms(host)]
+
+
+def missing_of(tx: Transaction, agent: Agent) -> list[MissingRow]:
+    """Reports that later ones prove and that are not here."""
+    return [MissingRow(g.epoch, g.first, g.last, g.since) for g in gaps_of(tx, agent, "")]
 
 
 def fork_of(tx: Transaction, agent: Agent | None) -> Fork | None:

@@ -55,6 +55,9 @@ class MemoryAgents:
     def all(self) -> list[rows.Agent]:
         return sorted(self._store.agents.values(), key=lambda a: a.id)
 
+    def with_aside(self) -> list[rows.Agent]:
+        return [a for a in self.all() if a.aside]
+
     def heads(self) -> dict[str, str | None]:
         return {a.id: a.head_digest for a in self._store.agents.values()}
 

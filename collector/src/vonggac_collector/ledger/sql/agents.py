@@ -104,6 +104,10 @@ class SqlAgents:
     def all(self) -> list[rows.Agent]:
         return [rows.Agent(*r) for r in self._connection.execute(sa.select(agents).order_by(agents.c.id))]
 
+    def with_aside(self) -> list[rows.Agent]:
+        query = sa.select(agents).where(agents.c.aside > 0).order_by(agents.c.id)
+        return [rows.Agent(*r) for r in self._connection.execute(query)]
+
     def heads(self) -> dict[str, str | None]:
         found = self._connection.execute(sa.select(agents.c.id, agents.c.head_digest))
         return {row[0]: row[1] for row in found}
