@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import urllib.parse
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from prometheus_client import generate_latest
 from starlette.testclient import TestClient
 from tests.unit.collector.conftest import Desk
 from tests.unit.collector.machines import Machine, a_rulebook
@@ -24,6 +26,7 @@ from vonggac_collector import policy, rulebooks
 from vonggac_collector.app import create_app
 from vonggac_collector.errors import Invalid
 from vonggac_collector.ledger.interface import Ledger
+from vonggac_collector.metrics import Metrics
 from vonggac_collector.settings import Settings
 from vonggac_collector.state import load_key, make_key, make_state
 from vonggac_rules import repository
@@ -344,3 +347,16 @@ def test_everything_that_is_served_is_metadata_that_its_delegator_verifies(
         root.signed.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
         assert metadata.signed.spec_version.startswith("1.")
         assert metadata.to_bytes(JSONSerializer(compact=True)) == raw
+
+
+def test_when_it_expires_is_a_gauge_with_an_alert_in_time(desk: Desk, folder: Path) -> None:
+    metrics = Metrics(desk.ledger, lambda: REAL_NOW, folder)
+    assert "vonggac_policy_root_seconds " not in generate_latest(metrics.registry).decode()
+    policy.begin(desk.ledger, folder, REAL_NOW, "test")
+    said = generate_latest(metrics.registry).decode()
+    for role, lasts in (("root", 1095), ("targets", 365), ("timestamp", 2)):
+        (value,) = re.findall(rf"^vonggac_policy_{role}_seconds (\S+)$", said, re.MULTILINE)
+        assert float(value) == (lasts * DAY).total_seconds()
+    alerts = (Path(__file__).parents[3] / "packaging" / "prometheus" / "vonggac.rules.yaml").read_text()
+    for role in ("root", "targets", "timestamp"):
+        assert f"min(vonggac_policy_{role}_seconds) <" in alerts
