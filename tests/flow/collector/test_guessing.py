@@ -13,12 +13,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import httpx
 import pytest
 from tests.flow.test_road import Road
 from tests.load.wire import Connection
 from tests.unit.collector.machines import Machine
 
 from vonggac_agent.link import Address
+from vonggac_collector.audit import MAX_REFUSALS_AUDITED_PER_HOUR
 
 pytestmark = [pytest.mark.alone, pytest.mark.hostile, pytest.mark.authz, pytest.mark.timeout(300)]
 GUESSERS: Final = 20
@@ -94,7 +96,9 @@ def test_hundreds_of_wrong_tokens_a_second_are_refused_counted_and_hold_up_nobod
     assert set(done.statuses) == {401}, said
     assert len(done.statuses) == SECONDS * RATE
     assert p99 < 3 * QUIET_S, said
+    counted = httpx.get(f"{road.url}/metrics", trust_env=False).text
+    assert f'vonggac_refused_total{{reason="token-refused"}} {len(done.statuses)}' in counted
     road.agent("enrol", "--collector", road.url, "--token-file", str(road.token))
     verified = json.loads(road.collector("ledger", "verify", "--json"))
     assert verified["faults"] == []
-    assert verified["audit_rows"] > len(done.statuses)
+    assert MAX_REFUSALS_AUDITED_PER_HOUR < verified["audit_rows"] < MAX_REFUSALS_AUDITED_PER_HOUR + 50
