@@ -29,12 +29,14 @@ from .link import Answer, Transport
 from .log import log
 from .safety import create_private, write_whole
 from .seal import Chain
-from .ship import FORK, REFUSALS, REVOKED, Outcome, Pending, problem_of
+from .ship import ENVELOPES, FORK, REFUSALS, REVOKED, Outcome, Pending, problem_of
 from .spool import Spool
 
 PATH: Final = "/agent/v1/rotate"
 FILE: Final = "rotation.json"
 """The request, from before it is sent until its answer is in force: a lost answer is asked for with the same bytes."""
+LAST: Final = "rotation-last.json"
+"""The request by which this epoch began: a collector that went back to an earlier backup is asked with it once more."""
 ASKED: Final = "rotation-asked"
 """Somebody wants a new key."""
 SPREAD: Final = 0.1
@@ -94,6 +96,8 @@ class Turn:
 
     def run(self, sent: Outcome, *, days: int) -> Outcome:
         """What the round came to. `sent`: what sending did before; `days`: see `is_old`."""
+        if sent.code == "unknown-key":
+            return self._remind(sent)
         kept = self._kept()
         # The answer to it was lost: the collector no longer takes what the key before seals.
         taken = kept is not None and sent.code == REVOKED
@@ -109,6 +113,26 @@ class Turn:
         if taken and not why:
             return Outcome(sent.received, 0, True, "")
         return sent._replace(again=sent.again or again, trouble=why or sent.trouble)
+
+    def _remind(self, sent: Outcome) -> Outcome:
+        """A collector that does not know this key may have gone back to before its epoch: it is asked once more, and sent
+        the reports before it that it lacks. What it answers changes nothing here.
+        """
+        try:
+            envelope = envelope_from_bytes((self._folder / LAST).read_bytes())
+        except (FileNotFoundError, ContractError):
+            return sent
+        if envelope.signatures[-1].keyid != self._who.keyid:
+            return sent
+        before = Chain(self._chain.agent_id, self._chain.epoch - 1)
+        with contextlib.suppress(Unreachable, BadAnswer, ContractError):
+            answer = self._transport.ask("POST", PATH, envelope_to_bytes(envelope))
+            if answer.status == 202:
+                missing = decode_as(answer.body, Pending, maximum=4 * KIB).missing or (1, 0)
+                for link in self._spool.between(before, *missing):
+                    self._transport.ask("POST", ENVELOPES, self._spool.envelope(link))
+                self._transport.ask("POST", PATH, envelope_to_bytes(envelope))
+        return sent._replace(again=True)
 
     def _is_all_received(self) -> bool:
         beat = self._spool.beat(self._chain)
@@ -126,7 +150,7 @@ class Turn:
         answer = self._transport.ask("POST", PATH, envelope_to_bytes(kept.envelope))
         reach(Failpoint.TURN_ANSWERED)
         if answer.status == 200:
-            self._take(kept.rotation, answer)
+            self._take(kept, answer)
             return False, ""
         if answer.status == 202:
             return self._wait(answer)
@@ -189,14 +213,15 @@ class Turn:
                 rotation = open_rotation(envelope, key.public_key().public_bytes_raw())
                 if identity.has_key(self._folder, keyid_of(rotation.public_key)):
                     return _Kept(envelope, rotation)
-        self._clear()
+        self._clear(envelope)
         return None
 
-    def _take(self, rotation: Rotation, answer: Answer) -> None:
+    def _take(self, kept: _Kept, answer: Answer) -> None:
         """The answer is the identity from now on. Raises BadAnswer for one that is not for this request."""
         before = self._who
         try:
-            enrolled = open_rotated(envelope_from_bytes(answer.body), rotation, before.enrolled.collector_key)
+            pinned = before.enrolled.collector_key
+            enrolled = open_rotated(envelope_from_bytes(answer.body), kept.rotation, pinned)
         except ContractError as error:
             self._spool.count("posture_bad_ack_total")
             raise BadAnswer("200 without a next epoch: {error}", error=error) from error
@@ -208,11 +233,14 @@ class Turn:
         rulebooks.note_judged_by(self._folder, rulebooks.JudgedBy(enrolled.profile, enrolled.rulebook, now))
         self._who = msgspec.structs.replace(before, keyid=keyid, enrolled=enrolled, key_since=now)
         identity.write_identity(self._folder, self._who)
-        self._clear()
+        self._clear(kept.envelope)
         log("info", "rotated", epoch=enrolled.epoch, keyid=keyid)
 
-    def _clear(self) -> None:
+    def _clear(self, envelope: Envelope) -> None:
+        """The request is over; the one by which this epoch began is kept."""
         identity.forget_others(self._folder, self._who.keyid)
         (self._folder / ASKED).unlink(missing_ok=True)
+        if envelope.signatures[-1].keyid == self._who.keyid:
+            write_whole(self._folder / LAST, envelope_to_bytes(envelope))
         (self._folder / FILE).unlink(missing_ok=True)
         self._spool.write_notes(rotation="")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -14,11 +15,11 @@ from tests.unit.agent.twin import Clock, problem
 from tests.unit.collector.conftest import ADMIN, KEY, NOW
 from tests.unit.collector.test_forks import OFFICER
 
-from vonggac_agent import rotation
-from vonggac_agent.errors import Unreachable
+from vonggac_agent.errors import StateDamaged, Unreachable
 from vonggac_agent.link import Answer
 from vonggac_agent.rotation import ASKED, FILE, Told, is_old, last_said, want
 from vonggac_collector.forks import decide
+from vonggac_collector.ledger.memory import MemoryLedger
 from vonggac_collector.revocation import revoke
 from vonggac_contract.envelope import ENROLLED, RECEIPT, envelope_from_bytes, envelope_to_bytes, seal
 
@@ -144,7 +145,7 @@ def test_a_request_that_never_arrived_names_the_new_end_of_the_chain_when_it_is_
 
     want(station.folder)
     asks = station.collector.ask
-    station.collector.ask = never  # type: ignore[method-assign,assignment]
+    station.collector.ask = never  # type: ignore[method-assign]
     assert station.ship().again
     station.collector.ask = asks  # type: ignore[method-assign]
     station.look("b")
@@ -252,6 +253,33 @@ def test_what_an_epoch_left_unsent_is_sealed_again_after_a_new_enrolment(station
     assert station.collector.faults() == []
 
 
+@pytest.mark.parametrize("after", [0, 1])
+def test_a_collector_restored_from_before_the_change_gets_key_and_reports_from_the_machine(
+    station: Station, after: int
+) -> None:
+    ledger = station.collector.ledger
+    assert isinstance(ledger, MemoryLedger)
+    saved = copy.deepcopy(ledger._store)
+    for name in "bc"[:after]:
+        station.look(name)
+        station.ship()
+    want(station.folder)
+    station.ship()
+    station.look("d")
+    station.ship()
+    assert station.who.enrolled.epoch == 2
+    ledger._store = saved
+    station.look("e")
+    for _ in range(3):
+        station.ship()
+    station.look("f")
+    station.again()
+    agent = station.who.enrolled.agent_id
+    expected = [*((1, n) for n in range(1, 2 + after)), (2, 1), (2, 2), (2, 3)]
+    assert station.collector.committed(agent) == expected
+    assert station.collector.faults() == []
+
+
 class Parted:
     """A machine and a copy of its state from before its last report; each has sealed and sent since."""
 
@@ -345,5 +373,5 @@ def test_a_restored_machine_whose_answer_was_lost_asks_again_and_is_answered_ali
 
 def test_a_damaged_request_is_named(station: Station) -> None:
     (station.folder / FILE).write_bytes(b"{")
-    with pytest.raises(rotation.StateDamaged, match=FILE):
+    with pytest.raises(StateDamaged, match=FILE):
         station.ship()
