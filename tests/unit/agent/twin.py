@@ -193,7 +193,7 @@ class Collector:
         if sequence <= head:
             return self._receipt(chain, digest, sequence=sequence)
         after, previous = follows(statement)
-        if sequence > head + 1 and after != head:
+        if after > head:
             pending[sequence] = digest
             return _pending(head + 1, sequence - 1)
         if previous != committed.get(head):

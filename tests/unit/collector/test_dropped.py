@@ -77,13 +77,14 @@ def test_whoever_says_so_of_another_chain_than_the_one_here_is_a_fork(desk: Desk
     assert committed(desk, machine) == [1, 2]
 
 
-def test_reports_that_are_here_were_not_dropped(desk: Desk, machine: Machine) -> None:
-    first, second, _ = dropping(machine)
-    late = machine.report(NOW, {1}, dropped=Dropped(2, 6, digest(first)))
-    assert [desk.accept(raw).status for raw in (first, second, late)] == [200, 200, 202]
-    assert committed(desk, machine) == [1, 2]
-    (gap,) = missing(desk.ledger, NOW)
-    assert (gap.first, gap.last) == (3, 6)
+@pytest.mark.parametrize("here", [2, 3, 6])
+def test_who_says_that_reports_were_dropped_which_are_here_is_a_fork(
+    desk: Desk, machine: Machine, here: int
+) -> None:
+    sent = [machine.report(NOW, {n}) for n in range(6)]
+    late = machine.report(NOW, {9}, dropped=Dropped(2, 6, digest(sent[0])))
+    assert [desk.accept(raw).status for raw in sent[:here]] == [200] * here
+    assert desk.accept(late).code == "seq-fork"
 
 
 @pytest.mark.parametrize("impossible", [{"first": 1}, {"first": 6}, {"last": 4}, {"last": 6}, {"first": 7}])

@@ -61,7 +61,7 @@ def take(
             "kept-no-longer", f"report {row.sequence} was kept as long as its level asks, and let go"
         )
     after, previous = follows(statement)
-    if row.sequence > agent.head_sequence + 1 and after != agent.head_sequence:
+    if after > agent.head_sequence:
         if tx.chain.count(agent.id, "pending") >= MAX_PENDING:
             raise Refused("too-far-ahead", f"{MAX_PENDING} reports wait for number {agent.head_sequence + 1}")
         tx.chain.add(row)
@@ -207,7 +207,7 @@ def _join_pending(tx: Transaction, holder: KeyHolder, agent: Agent, now: datetim
             return
         reading = read_report(projection.envelope_of(row))
         after, previous = follows(reading.statement)
-        if number > agent.head_sequence + 1 and after != agent.head_sequence:
+        if after > agent.head_sequence:
             return
         if previous != agent.head_digest:
             tx.chain.settle(row.digest, "fork", None, None)
