@@ -16,7 +16,7 @@ from vonggac_agent.seal import Chain, seal_heartbeat, seal_report
 from vonggac_contract.envelope import REPORT, envelope_from_bytes, envelope_to_bytes, seal, verify
 from vonggac_contract.facts import FactKey, Known
 from vonggac_contract.facts.packages import PackageInventory
-from vonggac_contract.report import Report, statement_from_envelope
+from vonggac_contract.report import Report, heartbeat_from_envelope, statement_from_envelope
 from vonggac_rules.builtin import default_rulebook_bytes
 from vonggac_rules.rulebook import load_rulebook
 
@@ -58,6 +58,7 @@ def figures() -> Iterator[Figure]:
     yield Figure(f"report of {PACKAGES} packages, {len(report.findings)} findings", len(raw), "bytes", 20_000)
     beat = envelope_to_bytes(seal_heartbeat(CHAIN, 35_000, 300, report.content, now, key))
     yield Figure("heartbeat", len(beat), "bytes", 600)
+    yield from _of_heartbeats(key, beat)
 
     signature = key.sign(envelope.payload)
     bare_sign = per_second(lambda: key.sign(envelope.payload))
@@ -83,7 +84,28 @@ def figures() -> Iterator[Figure]:
     )
 
 
+def _of_heartbeats(key: Ed25519PrivateKey, beat: bytes) -> Iterator[Figure]:
+    """What nearly all envelopes are."""
+    public, now = key.public_key(), datetime.now(UTC)
+    payload = envelope_from_bytes(beat).payload
+    signature = key.sign(payload)
+    yield Figure(
+        "seal a heartbeat",
+        per_second(lambda: envelope_to_bytes(seal_heartbeat(CHAIN, 35_000, 300, "c" * 64, now, key))),
+        "/s",
+        beside=Beside("bare Ed25519 sign", per_second(lambda: key.sign(payload))),
+    )
+    raw = public.public_bytes_raw()
+    yield Figure(
+        "read, verify and decode a heartbeat",
+        per_second(lambda: _open(beat, raw)),
+        "/s",
+        beside=Beside("bare Ed25519 verify", per_second(lambda: public.verify(signature, payload))),
+    )
+
+
 def _open(raw: bytes, public: bytes) -> object:
     envelope = envelope_from_bytes(raw)
     verify(envelope, public)
-    return statement_from_envelope(envelope)
+    read = statement_from_envelope if envelope.payload_type == REPORT else heartbeat_from_envelope
+    return read(envelope)
