@@ -6,6 +6,7 @@ What travels is declared in `vonggac_contract.enrolment`; what is kept, in `iden
 from __future__ import annotations
 
 import contextlib
+import hmac
 import os
 import stat
 from collections.abc import Callable
@@ -118,7 +119,7 @@ def ask_again(
 def _forget_other(folder: Path, token: str, in_force: str | None) -> None:
     """An enrolment that waits with another token gives way: another token is another request, by another key."""
     waits = waiting.read(folder)
-    if waits is not None and waits.token != token:
+    if waits is not None and not hmac.compare_digest(waits.token, token):
         if waits.keyid != in_force:
             identity.drop_key(folder, waits.keyid)
         waiting.forget(folder)

@@ -5,6 +5,7 @@ Who decides is `approval`'s; who was let in is answered as anybody enrolled is (
 
 from __future__ import annotations
 
+import hmac
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -49,7 +50,7 @@ def ask(
         tx.applicants.add(found)
     elif found.state == "refused":
         raise Refused(REFUSED, found.reason)
-    elif found.state == "approved" or found.token != token.id:
+    elif found.state == "approved" or not hmac.compare_digest(found.token, token.id):
         raise Refused("key-in-use", "this key asked with another token, or was let in before")
     elif token.revoked:
         raise Refused("token-refused", "the token was revoked")
