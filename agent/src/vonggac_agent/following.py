@@ -40,9 +40,9 @@ WORK: Final = "policy-work"
 MAX_METADATA_BYTES: Final = 256 * KIB
 MAX_ROOTS: Final = 64
 """New roots in one round."""
-MAX_STEP: Final = 10_000
-"""How far a version may run ahead at once. A timestamp is signed every day or oftener, so this is years; whoever stole
-the online key cannot burn all numbers at once. A root with another online key begins anew (specification 5.3.11)."""
+MAX_STEP: Final = 10_000_000
+"""How far a version may run ahead at once: versions are minutes, so this is nineteen years; whoever stole the online
+key cannot burn all numbers at once. A root with another online key begins anew (specification 5.3.11)."""
 DEADLINE_S: Final = 120.0
 """Of all questions together; each of them has the link's own deadline beside it."""
 _CONFIG: Final = UpdaterConfig(

@@ -133,8 +133,12 @@ def vouch(ledger: Ledger, folder: Path, rulebook: bytes, now: datetime, actor: s
     return True
 
 
-def renew(ledger: Ledger, folder: Path, now: datetime) -> None:
-    """Sign again what is due. Raises BadRepository if people have to sign first, SettingsError, Busy, StoreFailed."""
+def renew(ledger: Ledger, folder: Path, now: datetime, *, again: bool = False) -> None:
+    """Sign what is due. `again`: whatever is not people's to sign, because machines know newer versions than the ledger
+    does (a backup was brought back).
+
+    Raises BadRepository if people have to sign first, SettingsError, Busy, StoreFailed.
+    """
     online = load_key(folder, ONLINE_KEY)
     with ledger.write() as tx:
         tx.policy.hold()
@@ -148,10 +152,11 @@ def renew(ledger: Ledger, folder: Path, now: datetime) -> None:
         for name, raw, kind, lasts in own:
             metadata = repository.read(raw, kind)
             key = _own_key(folder, name, held, kind.type)
-            if key is not None and metadata.signed.expires - now < _RENEW:
+            due = metadata.signed.expires - now < _RENEW or (again and kind is Targets)
+            if key is not None and due:
                 draft = repository.following(metadata, _later(now, lasts))
                 _sign_here(tx, draft, key, online, now, "the collector")
-        _keep(tx, {}, online, now, "the collector")
+        _keep(tx, {}, online, now, "the collector", again=again)
 
 
 def _own_key(folder: Path, name: str, held: Mapping[str, bytes], role: str) -> Ed25519PrivateKey | None:
@@ -171,18 +176,26 @@ def _sign_here(
     now: datetime,
     actor: str,
 ) -> None:
+    if isinstance(draft.signed, Targets):  # roots are counted one by one (specification 5.3.5)
+        draft.signed.version = repository.version_after(draft.signed.version - 1, now)
     repository.sign(draft, key)
     name = f"{draft.signed.version}.{draft.signed.type}.json"
     _keep(tx, {name: repository.to_bytes(draft)}, online, now, actor)
 
 
 def _keep(
-    tx: Transaction, files: Mapping[str, bytes], online: Ed25519PrivateKey, now: datetime, actor: str
+    tx: Transaction,
+    files: Mapping[str, bytes],
+    online: Ed25519PrivateKey,
+    now: datetime,
+    actor: str,
+    *,
+    again: bool = False,
 ) -> None:
     """Keep what people signed, with what follows from it. Raises BadRepository if it does not verify."""
     held = {**tx.policy.all(), **files}
     offline = offline_of(held, now)
-    made = {**files, **repository.sign_online(offline, held, online, now)}
+    made = {**files, **repository.sign_online(offline, held, online, now, again=again)}
     for name, raw in made.items():
         tx.policy.put(name, raw)
     snapshots = sorted(

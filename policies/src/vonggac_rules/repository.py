@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -42,6 +42,7 @@ TIMESTAMP_LASTS: Final = timedelta(days=2)
 MAX_METADATA_BYTES: Final = 256 * KIB
 """Of one file: hundreds of rulebooks, or of keys."""
 ONLINE: Final = ("snapshot", "timestamp")
+_BEGAN: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _TARGETS: Final = re.compile(r"[1-9]\d{0,8}\.targets\.json")
 _S = TypeVar("_S", Root, Targets, Snapshot, Timestamp)
 
@@ -89,6 +90,11 @@ def first_root(
         made.roles[role].threshold = number
     check_keys(made)
     return Metadata(made)
+
+
+def version_after(before: int, now: datetime) -> int:
+    """The next version that a collector signs: the minute of it, so that one set back to a backup repeats none."""
+    return max(before + 1, int((now - _BEGAN) / timedelta(minutes=1)))
 
 
 def following(before: Metadata[_S], expires: datetime) -> Metadata[_S]:
@@ -212,11 +218,16 @@ def check_keys(root: Root) -> None:
 
 
 def sign_online(
-    offline: Offline, held: Mapping[str, bytes], key: Ed25519PrivateKey, now: datetime
+    offline: Offline,
+    held: Mapping[str, bytes],
+    key: Ed25519PrivateKey,
+    now: datetime,
+    *,
+    again: bool = False,
 ) -> dict[str, bytes]:
     """The snapshot and timestamp that are due, by name; nothing if those of `held` say it and last long enough.
 
-    A snapshot is due when the targets or the keys changed, both when half their time is over.
+    A snapshot is due when the targets or the keys changed, both when half their time is over. `again`: both are.
     Raises BadRepository if the root names another online key.
     """
     if key_of(key.public_key()).keyid not in offline.root.roles["timestamp"].keyids:
@@ -233,18 +244,19 @@ def sign_online(
     )
     made: dict[str, bytes] = {}
     if (
-        snapshot is None
+        again
+        or snapshot is None
         or snapshot.signed.meta != {"targets.json": said}
         or _is_due(snapshot, offline.root, now, SNAPSHOT_LASTS)
     ):
-        version = 1 if snapshot is None else snapshot.signed.version + 1
+        version = version_after(0 if snapshot is None else snapshot.signed.version, now)
         snapshot = Metadata(Snapshot(version, None, now + SNAPSHOT_LASTS, {"targets.json": said}))
         sign(snapshot, key)
         made[f"{version}.snapshot.json"] = to_bytes(snapshot)
     if made or timestamp is None or _is_due(timestamp, offline.root, now, TIMESTAMP_LASTS):
         raw = to_bytes(snapshot)
         meta = MetaFile(snapshot.signed.version, len(raw), {"sha256": hashlib.sha256(raw).hexdigest()})
-        version = 1 if timestamp is None else timestamp.signed.version + 1
+        version = version_after(0 if timestamp is None else timestamp.signed.version, now)
         fresh = Metadata(Timestamp(version, None, now + TIMESTAMP_LASTS, meta))
         sign(fresh, key)
         made["timestamp.json"] = to_bytes(fresh)

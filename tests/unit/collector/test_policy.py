@@ -33,7 +33,7 @@ from vonggac_rules import repository
 from vonggac_rules.errors import BadRepository
 
 pytestmark = pytest.mark.policy
-DAY = timedelta(days=1)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 REAL_NOW = datetime.now(UTC).replace(microsecond=0)
 """A plain client asks the real clock."""
 
@@ -123,14 +123,15 @@ def test_snapshot_and_timestamp_are_signed_again_before_they_expire(
         timestamp = repository.read(files["timestamp.json"], Timestamp).signed
         return timestamp.version, timestamp.snapshot_meta.version
 
-    assert versions() == (1, 1)
+    first, snapshot = versions()
+    assert first == snapshot == int((REAL_NOW - datetime(2026, 1, 1, tzinfo=UTC)).total_seconds() // 60)
     policy.renew(desk.ledger, folder, REAL_NOW + 0.9 * DAY)
-    assert versions() == (1, 1)
+    assert versions() == (first, snapshot)
     policy.renew(desk.ledger, folder, REAL_NOW + 1.1 * DAY)
-    assert versions() == (2, 1)
+    assert versions() == (first + 1.1 * 24 * 60, snapshot)
     for day in range(4, 60, 5):
         policy.renew(desk.ledger, folder, REAL_NOW + day * DAY)
-    assert versions()[1] > 4
+    assert versions()[1] > snapshot
     assert sum(".snapshot." in name for name in served(desk.ledger)) == 4
     assert policy.expiries(served(desk.ledger))["timestamp"] >= REAL_NOW + 60 * DAY
 
@@ -142,6 +143,30 @@ def test_where_its_keys_are_here_root_and_targets_are_signed_again_too(desk: Des
     files = served(desk.ledger)
     assert min(policy.expiries(files).values()) > REAL_NOW + 2950 * DAY
     assert len(repository.roots_of(files)) > 2
+
+
+def test_a_ledger_set_back_to_a_backup_signs_no_version_that_machines_have_with_other_content(
+    desk: Desk, folder: Path
+) -> None:
+    policy.begin(desk.ledger, folder, REAL_NOW, "test")
+    backup = served(desk.ledger)
+    for hour in range(1, 4):
+        book = a_rulebook(version=f"{hour}")
+        assert policy.vouch(desk.ledger, folder, book, REAL_NOW + hour * HOUR, "test")
+    known = served(desk.ledger)
+    with desk.ledger.write() as tx:
+        for name in known:
+            tx.policy.drop(name)
+        for name, raw in backup.items():
+            tx.policy.put(name, raw)
+    policy.renew(desk.ledger, folder, REAL_NOW + 4 * HOUR, again=True)
+    after = served(desk.ledger)
+    for name in known.keys() & after.keys() - backup.keys():
+        assert known[name] == after[name], name
+    old, new = (repository.read(f["timestamp.json"], Timestamp).signed for f in (known, after))
+    assert new.version > old.version
+    assert new.snapshot_meta.version > old.snapshot_meta.version
+    assert repository.newest_targets(after)[0] > repository.newest_targets(known)[0]
 
 
 def test_a_key_of_this_machine_that_the_root_no_longer_names_signs_nothing(desk: Desk, folder: Path) -> None:

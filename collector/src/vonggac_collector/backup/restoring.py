@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from vonggac_collector import audit
+from vonggac_collector import audit, policy
 from vonggac_collector.errors import BackupDamaged, CollectorError, LedgerDamaged, SettingsError
 from vonggac_collector.ledger.sql import migrate
 from vonggac_collector.ledger.sql.ledger import SqlLedger, open_ledger
@@ -32,6 +32,7 @@ from vonggac_collector.settings import Settings
 from vonggac_collector.state import KEY_FILE, MAX_SECRET_BYTES, load_key, write_secret
 from vonggac_collector.verification import Fault, verify_ledger
 from vonggac_contract.envelope import keyid_of
+from vonggac_rules.errors import BadRepository
 
 from . import postgres, sqlite
 from .manifest import KEY, Manifest, check_files, read_manifest
@@ -129,9 +130,20 @@ def restore(
             if faults and not despite_faults:
                 raise FaultsFound(faults)
             _note(ledger, manifest, folder.name, len(faults), now, actor)
+            _sign_policy(ledger, settings.state_dir, now, report)
         finally:
             ledger.close()
     return Restored(manifest, str(aside or ""), _put_key(settings, trust), reports, faults)
+
+
+def _sign_policy(ledger: SqlLedger, state: Path, now: datetime, report: Report) -> None:
+    """Machines may know newer versions of the policy repository than this ledger: those are followed by one of now."""
+    if not (state / policy.ONLINE_KEY).exists():
+        return
+    try:
+        policy.renew(ledger, state, now, again=True)
+    except BadRepository as e:
+        report(f"the policy repository waits for people to sign it: {e}")
 
 
 def _trust(settings: Settings, folder: Path, passphrase: str | None) -> Trust:
