@@ -70,16 +70,21 @@ def median_of(argv: list[str], *, runs: int = 5, env: dict[str, str] | None = No
     )
 
 
-def per_second(work: Callable[[], object], *, for_s: float = 1.0) -> float:
-    """How often `work` runs in a second of this process, the median of three rounds."""
-    rounds = []
-    for _ in range(3):
-        count, began = 0, time.perf_counter()
-        while (spent := time.perf_counter() - began) < for_s / 3:
-            work()
-            count += 1
-        rounds.append(count / spent)
-    return statistics.median(rounds)
+def in_turns(
+    work: Callable[[], object], bare: Callable[[], object], *, turns: int = 15
+) -> tuple[float, float]:
+    """How often each runs in a second of this process's processor time: medians of turns of 50 ms, so that whatever
+    else the machine does meets both alike.
+    """
+    rates: tuple[list[float], list[float]] = ([], [])
+    for _ in range(turns):
+        for one, found in zip((work, bare), rates, strict=True):
+            count, began = 0, time.process_time()
+            while (spent := time.process_time() - began) < 0.05:
+                one()
+                count += 1
+            found.append(count / spent)
+    return statistics.median(rates[0]), statistics.median(rates[1])
 
 
 def show(figures: Iterable[Figure]) -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -20,7 +21,7 @@ from vonggac_contract.report import Report, heartbeat_from_envelope, statement_f
 from vonggac_rules.builtin import default_rulebook_bytes
 from vonggac_rules.rulebook import load_rulebook
 
-from .figures import Beside, Figure, per_second
+from .figures import Beside, Figure, in_turns
 
 CHAIN = Chain("0b8a6a2e-6a52-4c8e-9c1e-0d2f5a7b9c11", 1)
 PACKAGES = 500
@@ -58,50 +59,31 @@ def figures() -> Iterator[Figure]:
     yield Figure(f"report of {PACKAGES} packages, {len(report.findings)} findings", len(raw), "bytes", 20_000)
     beat = envelope_to_bytes(seal_heartbeat(CHAIN, 35_000, 300, report.content, now, key))
     yield Figure("heartbeat", len(beat), "bytes", 600)
-    yield from _of_heartbeats(key, beat)
 
-    signature = key.sign(envelope.payload)
-    bare_sign = per_second(lambda: key.sign(envelope.payload))
-    bare_verify = per_second(lambda: public.verify(signature, envelope.payload))
-    yield Figure(
+    payload, public_raw = envelope_from_bytes(beat).payload, public.public_bytes_raw()
+    sign, check = "bare Ed25519 sign", "bare Ed25519 verify"
+    of_beat, of_report = (partial(public.verify, key.sign(p), p) for p in (payload, envelope.payload))
+    beat_now = partial(seal_heartbeat, CHAIN, 35_000, 300, report.content, now, key)
+    seal_now = partial(seal, REPORT, envelope.payload, key)
+    yield _beside("seal a heartbeat", lambda: envelope_to_bytes(beat_now()), sign, partial(key.sign, payload))
+    yield _beside(
         "seal a packed report",
-        per_second(lambda: envelope_to_bytes(seal(REPORT, envelope.payload, key))),
-        "/s",
-        beside=Beside("bare Ed25519 sign", bare_sign),
+        lambda: envelope_to_bytes(seal_now()),
+        sign,
+        partial(key.sign, envelope.payload),
     )
-    public_raw = public.public_bytes_raw()
-    yield Figure(
-        "read and verify an envelope",
-        per_second(lambda: verify(envelope_from_bytes(raw), public_raw)),
-        "/s",
-        beside=Beside("bare Ed25519 verify", bare_verify),
+    yield _beside("read, verify and decode a heartbeat", lambda: _open(beat, public_raw), check, of_beat)
+    yield _beside(
+        "read and verify a report", lambda: verify(envelope_from_bytes(raw), public_raw), check, of_report
     )
-    yield Figure(
-        "read, verify, unpack and decode a report",
-        per_second(lambda: _open(raw, public_raw)),
-        "/s",
-        beside=Beside("bare Ed25519 verify", bare_verify),
+    yield _beside(
+        "read, verify, unpack and decode a report", lambda: _open(raw, public_raw), check, of_report
     )
 
 
-def _of_heartbeats(key: Ed25519PrivateKey, beat: bytes) -> Iterator[Figure]:
-    """What nearly all envelopes are."""
-    public, now = key.public_key(), datetime.now(UTC)
-    payload = envelope_from_bytes(beat).payload
-    signature = key.sign(payload)
-    yield Figure(
-        "seal a heartbeat",
-        per_second(lambda: envelope_to_bytes(seal_heartbeat(CHAIN, 35_000, 300, "c" * 64, now, key))),
-        "/s",
-        beside=Beside("bare Ed25519 sign", per_second(lambda: key.sign(payload))),
-    )
-    raw = public.public_bytes_raw()
-    yield Figure(
-        "read, verify and decode a heartbeat",
-        per_second(lambda: _open(beat, raw)),
-        "/s",
-        beside=Beside("bare Ed25519 verify", per_second(lambda: public.verify(signature, payload))),
-    )
+def _beside(name: str, work: Callable[[], object], limit: str, bare: Callable[[], object]) -> Figure:
+    ours, least = in_turns(work, bare)
+    return Figure(name, ours, "/s", beside=Beside(limit, least))
 
 
 def _open(raw: bytes, public: bytes) -> object:
