@@ -152,7 +152,7 @@ class BoardMaker:
     ) -> list[HostAt]:
         """`whole`: these are all hosts there are."""
         some = None if whole else list(places)
-        books = Books(tx.rulebooks.published(as_of), as_of)
+        books = Books(tx.rulebooks.published(as_of), as_of, tx.rulebooks.trials(as_of))
         looks = {x.agent: x for x in tx.chain.newest_looks(as_of, some)}
         heard = last_heard(tx, as_of, some)
         now, before = structures(tx, as_of, places, books, self.shelf, whole=whole)

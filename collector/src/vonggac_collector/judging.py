@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import Final
 
 import msgspec
@@ -19,7 +20,7 @@ from vonggac_rules.rulebook import Rulebook
 
 from .errors import NotFound
 from .ingest.vector import Vector
-from .ledger.rows import Host, LookHead
+from .ledger.rows import Host, LookHead, Trial
 from .rulebooks import Shelf
 from .score.host import complete, host_score
 from .score.parameters import Parameters
@@ -51,14 +52,19 @@ class Judged(msgspec.Struct, frozen=True):
 
 
 class Books:
-    """The rulebooks published by a moment: which is in force, which may still be used."""
+    """The rulebooks published by a moment: which is in force, which may still be used, or is tried."""
 
-    def __init__(self, published: Sequence[tuple[str, datetime]], as_of: datetime) -> None:
+    def __init__(
+        self, published: Sequence[tuple[str, datetime]], as_of: datetime, trials: Sequence[Trial] = ()
+    ) -> None:
         self.current = published[-1][0] if published else None
         ends = [at for _, at in published[1:]]
         self._usable = {self.current} | {
             digest for (digest, _), until in zip(published, ends, strict=False) if until > as_of - GRACE
         }
+        for trial, after in zip_longest(trials, trials[1:]):
+            if trial.on and (after is None or after.at > as_of - GRACE):
+                self._usable |= {trial.rulebook} - {digest for digest, _ in published}
 
     def judge_for(self, look: LookHead, profiles: Mapping[str, Sequence[str]]) -> Judge | None:
         """`profiles`: rulebook digest -> profiles that may be used, the one in force first. None: no rulebook yet."""

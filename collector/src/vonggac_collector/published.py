@@ -253,7 +253,8 @@ def _stood(tx: Transaction, as_of: datetime, code: str) -> tuple[object, ...]:
     hosts = [p.host for p in places]
     looks = sorted((x.agent, x.digest) for x in tx.chain.newest_looks(as_of, hosts))
     late = tx.heartbeats.newest_late(as_of, hosts)
-    return places, looks, late, tx.tree.systems(as_of, [code]), tx.rulebooks.published(as_of)
+    books = (tx.rulebooks.published(as_of), tx.rulebooks.trials(as_of))
+    return places, looks, late, tx.tree.systems(as_of, [code]), books
 
 
 def wrong_rows(tx: Transaction, day: date) -> dict[Key, str]:

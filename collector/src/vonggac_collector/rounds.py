@@ -141,7 +141,7 @@ class Light:
         self.places = {p.host: p for p in tx.tree.placements(as_of)}
         self.places_of = _by(self.places.values(), lambda p: p.unit)
         self.systems_of: dict[str, list[System]] = _by(tx.tree.systems(as_of), lambda s: s.unit)
-        self._books = Books(tx.rulebooks.published(as_of), as_of)
+        self._books = Books(tx.rulebooks.published(as_of), as_of, tx.rulebooks.trials(as_of))
         self._now, self._before = structures(tx, as_of, self.places, self._books, shelf, whole=True)
         newest = tx.agents.heads()
         stale = [a for a, digest in newest.items() if a not in looks or looks[a][0] != digest]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -21,11 +21,16 @@ from vonggac_rules.rulebook import MAX_RULEBOOK_BYTES, Rulebook, UnknownProfile,
 from . import audit
 from .errors import Invalid, LedgerDamaged, NotFound
 from .ingest.judgement import LEVELS
+from .instants import FAR
 from .ledger.interface import Ledger, Transaction
-from .ledger.rows import PublishedRulebook
+from .ledger.rows import PublishedRulebook, Trial
+from .unit_tree import UnitTree
 
 PUBLISHED: Final = "rulebook-published"
-"""The action in the audit log; its subject is the digest."""
+TRIED: Final = "rulebook-tried"
+TRIAL: Final = "rulebook-trial"
+"""The actions in the audit log; the subject is the digest. The second is of a rulebook's first trial, the third of each
+word about who takes part."""
 _NEAREST: Final = {level: sorted(LEVELS, key=lambda other: (abs(other - level), -other)) for level in LEVELS}
 
 
@@ -41,12 +46,86 @@ def publish(ledger: Ledger, raw: bytes, *, now: datetime, actor: str) -> Ruleboo
     )
     with ledger.write() as tx:
         if not repository.vouches(tx.policy.all(), book.digest):
-            raise Invalid(f"rulebook {book.digest}: the policy repository does not vouch for it (docs/policy.md)")
-        if tx.rulebooks.get(book.digest) is None:
+            raise Invalid(
+                f"rulebook {book.digest}: the policy repository does not vouch for it (docs/policy.md)"
+            )
+        before = tx.rulebooks.get(book.digest)
+        if before is None:
             tx.rulebooks.add(row)
-            audit.record(tx, now, actor, PUBLISHED, book.digest, _said_of(row))
-            tx.outbox.add("rulebook", [book.digest], now)
+        elif before.published_at == FAR:
+            tx.rulebooks.publish(book.digest, now)
+        else:
+            return book
+        audit.record(tx, now, actor, PUBLISHED, book.digest, _said_of(row))
+        tx.outbox.add("rulebook", [book.digest], now)
     return book
+
+
+def try_out(
+    ledger: Ledger, raw: bytes, share: int, units: Sequence[str], *, now: datetime, actor: str
+) -> Rulebook:
+    """Judge some by this rulebook before all others: `share` of a hundred machines, and those of `units` and beneath.
+
+    In place of the trial before; `publish` makes it the rulebook of all. Raises ContractError for bytes that are no
+    rulebook, NotFound for a unit that is not there, Invalid for a share beyond 0 to 99, a rulebook that is in force
+    already or that the policy repository does not vouch for.
+    """
+    book = load_rulebook(raw)
+    if not 0 <= share < 100:
+        raise Invalid(f"share: {share} is not between 0 and 99; `rulebook publish` takes all")
+    row = PublishedRulebook(
+        book.digest, book.version, FAR, msgspec.json.encode(_levels(book)), zlib.compress(raw)
+    )
+    with ledger.write() as tx:
+        if not repository.vouches(tx.policy.all(), book.digest):
+            raise Invalid(
+                f"rulebook {book.digest}: the policy repository does not vouch for it (docs/policy.md)"
+            )
+        if not tx.rulebooks.published(now):
+            raise Invalid("rulebook: there is none in force yet; publish this one")
+        before = tx.rulebooks.get(book.digest)
+        if before is not None and before.published_at != FAR:
+            raise Invalid(f"rulebook {book.digest}: was published to all already")
+        if before is None:
+            tx.rulebooks.add(row)
+            audit.record(tx, now, actor, TRIED, book.digest, _said_of(row))
+        _note_trial(tx, book.digest, share, _beneath(tx, units, now), now, actor)
+        tx.outbox.add("rulebook", [book.digest], now)
+    return book
+
+
+def end_trial(ledger: Ledger, *, now: datetime, actor: str) -> None:
+    """Judge those who tried a rulebook by the one of all others again. Raises NotFound if nobody tries any."""
+    with ledger.write() as tx:
+        trial = trial_of(tx, now)
+        if trial is None:
+            raise NotFound
+        _note_trial(tx, trial.rulebook, 0, [], now, actor)
+
+
+def trial_of(tx: Transaction, now: datetime) -> Trial | None:
+    """The trial that is on."""
+    newest = next(reversed(tx.rulebooks.trials(now)), None)
+    if newest is None or not newest.on:
+        return None
+    row = tx.rulebooks.get(newest.rulebook)
+    return newest if row is not None and row.published_at == FAR else None
+
+
+def _note_trial(
+    tx: Transaction, digest: str, share: int, units: Sequence[str], now: datetime, actor: str
+) -> None:
+    number = max((t.number for t in tx.rulebooks.trials(FAR)), default=0) + 1
+    tx.rulebooks.try_out(Trial(number, now, digest, share, msgspec.json.encode(units)))
+    audit.record(tx, now, actor, TRIAL, digest, f"{share} of a hundred, {len(units)} units")
+
+
+def _beneath(tx: Transaction, units: Sequence[str], now: datetime) -> list[str]:
+    """The units and those beneath them now."""
+    tree = UnitTree(tx.tree.units(now))
+    if any(code not in tree.units for code in units):
+        raise NotFound
+    return sorted({beneath for code in units for beneath in tree.subtree(code)})
 
 
 def _levels(book: Rulebook) -> dict[str, str]:

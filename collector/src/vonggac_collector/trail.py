@@ -28,7 +28,7 @@ from .retention import DROPPED, DROPPING, FORGOTTEN, all_cuts, cuts_digest, mont
 from .revocation import REVOKED
 from .rotation import ROTATED, epoch_of
 from .rotation import odd as odd_rotation
-from .rulebooks import PUBLISHED, odd_rulebooks
+from .rulebooks import PUBLISHED, TRIED, odd_rulebooks
 from .structure import ADDED as SYSTEM_ADDED
 from .structure import LEVELLED, PLACED, said_of, said_of_system
 
@@ -97,6 +97,7 @@ class Trail:
             CREATED: self._created,
             ADDED: lambda row: self._held.update({row.subject: row.detail}),
             RELEASED: lambda row: self._released.add(row.subject),
+            TRIED: lambda row: self._rulebooks.update({row.subject: (FAR, row.detail)}),
             PUBLISHED: lambda row: self._rulebooks.update({row.subject: (row.at, row.detail)}),
             SYSTEM_ADDED: self._levelled,
             LEVELLED: self._levelled,

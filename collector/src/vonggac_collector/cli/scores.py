@@ -1,11 +1,14 @@
-"""score, rulebook publish."""
+"""score; rulebook publish, try, end-trial, show."""
 
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
 
 from vonggac_collector import policy, rulebooks
 from vonggac_collector.auth.scope import require_unit
@@ -21,7 +24,6 @@ from vonggac_rules.rulebook import MAX_RULEBOOK_BYTES
 
 from .common import (
     GOOD,
-    REFUSED,
     Commands,
     actor,
     opened,
@@ -51,7 +53,25 @@ def add_commands(commands: Commands) -> None:
         "publish", _publish, "judge every host by this compiled rulebook from now on",
         "vonggac-collector rulebook publish rulebook.json",
     )  # fmt: skip
-    publish.add_argument("file", type=Path, help="made by `vonggac-rules compile`")
+    trial = books.add(
+        "try", _try, "judge some machines by this rulebook before all others; again with more, to widen it",
+        "vonggac-collector rulebook try rulebook.json --share 10 --unit so-y-te",
+    )  # fmt: skip
+    trial.add_argument("--share", type=int, default=0, metavar="N", help="N of a hundred machines (0 to 99)")
+    trial.add_argument(
+        "--unit", action="append", default=[], metavar="CODE", help="all machines of this unit and beneath it"
+    )
+    for command in (publish, trial):
+        command.add_argument("file", type=Path, help="made by `vonggac-rules compile`")
+    books.add(
+        "end-trial", _end_trial, "judge those who try a rulebook by the one of all others again",
+        "vonggac-collector rulebook end-trial",
+    )  # fmt: skip
+    shown = books.add(
+        "show", _show, "which rulebook is in force, which is tried by whom, and what machines run",
+        "vonggac-collector rulebook show --json",
+    )  # fmt: skip
+    shown.add_argument("--json", action="store_true", help="for programs")
 
 
 def _score(args: argparse.Namespace) -> int:
@@ -128,12 +148,68 @@ def _points(points: int | None) -> float | None:
     return None if points is None else points / _POINT
 
 
-def _publish(args: argparse.Namespace) -> int:
-    with args.file.open("rb") as file:
+def _read(path: Path) -> bytes:
+    """Raises Invalid for more than a rulebook may have, OSError."""
+    with path.open("rb") as file:
         raw = file.read(MAX_RULEBOOK_BYTES + 1)
     if len(raw) > MAX_RULEBOOK_BYTES:
-        print(f"{args.file}: larger than {MAX_RULEBOOK_BYTES} bytes")
-        return REFUSED
+        raise Invalid(f"{path}: larger than {MAX_RULEBOOK_BYTES} bytes")
+    return raw
+
+
+def _try(args: argparse.Namespace) -> int:
+    raw = _read(args.file)
+    with opened(args) as (settings, ledger):
+        policy.vouch(ledger, settings.state_dir, raw, utc_now(), actor())
+        book = rulebooks.try_out(ledger, raw, args.share, args.unit, now=utc_now(), actor=actor())
+    print(f"rulebook {book.version} is tried: digest {book.digest}")
+    return GOOD
+
+
+def _end_trial(args: argparse.Namespace) -> int:
+    with opened(args) as (_, ledger):
+        rulebooks.end_trial(ledger, now=utc_now(), actor=actor())
+    print("nobody tries a rulebook any more")
+    return GOOD
+
+
+def _show(args: argparse.Namespace) -> int:
+    now = utc_now()
+    with opened(args) as (_, ledger), ledger.read() as tx:
+        published, trial = tx.rulebooks.published(now), rulebooks.trial_of(tx, now)
+        runs = Counter(look.rulebook for look in tx.chain.newest_looks(now))
+        digests = dict.fromkeys(
+            [*([trial.rulebook] if trial else []), *(d for d, _ in published[::-1]), *runs]
+        )
+        versions = {d: row.version for d in digests if (row := tx.rulebooks.get(d)) is not None}
+    in_force = published[-1][0] if published else ""
+    found = [
+        {
+            "digest": digest,
+            "version": versions.get(digest, ""),
+            "state": "in force"
+            if digest == in_force
+            else "tried"
+            if trial and digest == trial.rulebook
+            else "",
+            "machines": runs[digest],
+        }
+        for digest in digests
+    ]
+    if args.json:
+        who = {"share": trial.share, "units": msgspec.json.decode(trial.units)} if trial else None
+        show_json({"rulebooks": found, "trial": who})
+        return GOOD
+    show_table(("rulebook", "version", "state", "machines"), [tuple(f.values()) for f in found])
+    if trial is not None:
+        print(
+            f"tried by {trial.share} of a hundred machines, and {len(msgspec.json.decode(trial.units))} units"
+        )
+    return GOOD
+
+
+def _publish(args: argparse.Namespace) -> int:
+    raw = _read(args.file)
     with opened(args) as (settings, ledger):
         policy.vouch(ledger, settings.state_dir, raw, utc_now(), actor())
         book = rulebooks.publish(ledger, raw, now=utc_now(), actor=actor())

@@ -226,7 +226,14 @@ class Rulebooks(Protocol):
     def add(self, book: rows.PublishedRulebook) -> None: ...
     def get(self, digest: str) -> rows.PublishedRulebook | None: ...
     def published(self, as_of: datetime) -> list[tuple[str, datetime]]:
-        """Digests and times, oldest first."""
+        """Digests and times, oldest first. Before FAR none that is only tried."""
+
+    def publish(self, digest: str, at: datetime) -> None:
+        """Of one that is only tried."""
+
+    def try_out(self, trial: rows.Trial) -> None: ...
+    def trials(self, as_of: datetime) -> list[rows.Trial]:
+        """Oldest first."""
 
 
 class Scores(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import date, datetime
 from typing import Final, Literal
 
@@ -96,7 +97,8 @@ class AgentKey(msgspec.Struct, frozen=True):
 class KeyHolder(msgspec.Struct, frozen=True):
     """What ingest needs to know of a key: whose it is, until when it was valid, and what its host is judged by.
 
-    `level`: that of the host's system, or the highest of its unit's systems, or 1. `rulebook`: the newest published.
+    `level`: that of the host's system, or the highest of its unit's systems, or 1. `rulebook`: the newest published, or
+    the one that it tries.
     """
 
     keyid: str
@@ -277,13 +279,37 @@ class Token(msgspec.Struct, frozen=True):
 
 
 class PublishedRulebook(msgspec.Struct, frozen=True):
-    """A rulebook's bytes and when hosts began to be judged by it. `levels`: JSON, level -> profile id."""
+    """A rulebook's bytes and when all hosts began to be judged by it, FAR as long as it is only tried. `levels`: JSON,
+    level -> profile id.
+    """
 
     digest: str
     version: str
     published_at: datetime
     levels: bytes
     raw: bytes
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """Who is judged by a rulebook before all others are, from then on: `share` of a hundred machines, and those of
+    `units` (JSON, codes). With neither the trial is over, as it is when its rulebook is published.
+    """
+
+    number: int
+    at: datetime
+    rulebook: str
+    share: int
+    units: bytes
+
+    @property
+    def on(self) -> bool:
+        """Whether anybody takes part."""
+        return self.share > 0 or self.units != b"[]"
+
+    def takes(self, agent: str, unit: str) -> bool:
+        """Whether the machine takes part. Who takes part of a share does so of a larger one."""
+        place = int.from_bytes(hashlib.sha256(agent.encode()).digest()[:4]) % 100
+        return place < self.share or unit in msgspec.json.decode(self.units, type=list[str])
 
 
 class DailyScore(msgspec.Struct, frozen=True):

@@ -19,6 +19,7 @@ from .leaf_tables import checkpoints as checkpoints
 from .leaf_tables import leaves as leaves
 from .leaf_tables import tiles as tiles
 from .policy_tables import policy_files as policy_files
+from .policy_tables import trials as trials
 
 _Column = sa.Column
 _HOST: Final = sa.String(36)

@@ -7,6 +7,8 @@ from datetime import datetime
 
 import msgspec
 
+from vonggac_collector.instants import FAR
+
 from .. import rows
 from .store import Store, put_new
 
@@ -36,7 +38,12 @@ class MemoryAgents:
         levels = {system: level for system, _, level in self._store.levels}
         of_unit = [levels[s.id] for s in self._store.systems.values() if s.unit == place.unit]
         level = levels[place.system] if place.system is not None else max(of_unit, default=1)
-        book = max(self._store.books.values(), key=lambda b: (b.published_at, b.digest), default=None)
+        books = self._store.books
+        in_force = [b for b in books.values() if b.published_at < FAR]
+        book = max(in_force, key=lambda b: (b.published_at, b.digest), default=None)
+        trial = self._store.trials.get(max(self._store.trials, default=0))
+        if trial is not None and books[trial.rulebook].published_at == FAR and trial.takes(agent, place.unit):
+            book = books[trial.rulebook]
         return rows.KeyHolder(
             keyid,
             public_key,

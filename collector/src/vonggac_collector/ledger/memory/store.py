@@ -51,6 +51,7 @@ class Store:
         self.tiles: dict[tuple[int, int], bytes] = {}
         self.checkpoints: dict[int, Signed] = {}
         self.policy: dict[str, bytes] = {}
+        self.trials: dict[int, rows.Trial] = {}
         self.numbers: dict[str, int] = {}
 
     def copy(self) -> dict[str, Any]:

@@ -119,6 +119,15 @@ class MemoryRulebooks:
         found = [(b.digest, b.published_at) for b in self._store.books.values() if b.published_at <= as_of]
         return sorted(found, key=lambda b: (b[1], b[0]))
 
+    def publish(self, digest: str, at: datetime) -> None:
+        self._store.books[digest] = msgspec.structs.replace(self._store.books[digest], published_at=at)
+
+    def try_out(self, trial: rows.Trial) -> None:
+        put_new(self._store.trials, trial.number, trial)
+
+    def trials(self, as_of: datetime) -> list[rows.Trial]:
+        return [t for _, t in sorted(self._store.trials.items()) if t.at <= as_of]
+
 
 class MemoryScores:
     """See interface.Scores."""

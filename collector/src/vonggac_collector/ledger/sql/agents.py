@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 import sqlalchemy as sa
 
-from vonggac_collector.instants import from_microseconds
+from vonggac_collector.instants import FAR, from_microseconds
 
 from .. import rows
 from ..tables import (
@@ -20,6 +20,7 @@ from ..tables import (
     rulebooks,
     system_levels,
     systems,
+    trials,
 )
 from . import together
 from .prepared import Prepared, Some
@@ -34,10 +35,19 @@ _HIGHEST_LEVEL: Final = (
 )
 _NEWEST_BOOK: Final = (
     sa.select(rulebooks.c.digest, rulebooks.c.levels)
+    .where(rulebooks.c.published_at < FAR)
     .order_by(rulebooks.c.published_at.desc(), rulebooks.c.digest.desc())
     .limit(1)
     .subquery()
 )
+_NEWEST_TRIAL: Final = sa.select(*trials.c).order_by(trials.c.number.desc()).limit(1).subquery()
+_TRIAL: Final = (
+    sa.select(_NEWEST_TRIAL, rulebooks.c.levels)
+    .join(rulebooks, rulebooks.c.digest == _NEWEST_TRIAL.c.rulebook)
+    .where(rulebooks.c.published_at == FAR)
+    .subquery()
+)
+"""Nothing once its rulebook is in force for all."""
 _HOLDERS: Final = Some(
     sa.select(
         agent_keys.c.keyid,
@@ -48,6 +58,10 @@ _HOLDERS: Final = Some(
         sa.func.coalesce(system_levels.c.level, _HIGHEST_LEVEL, 1),
         _NEWEST_BOOK.c.digest,
         _NEWEST_BOOK.c.levels,
+        _TRIAL.c.rulebook,
+        _TRIAL.c.share,
+        _TRIAL.c.units,
+        _TRIAL.c.levels,
         *agents.c,
     )
     .join(agents, agents.c.id == agent_keys.c.agent)
@@ -56,6 +70,7 @@ _HOLDERS: Final = Some(
         system_levels, (system_levels.c.system == placements.c.system) & system_levels.c.until.is_(None)
     )
     .outerjoin(_NEWEST_BOOK, sa.true())
+    .outerjoin(_TRIAL, sa.true())
     .order_by(agent_keys.c.keyid)
     .with_for_update(of=agents),
     agent_keys.c.keyid,
@@ -139,10 +154,13 @@ class SqlAgents:
 
 def _holder(
     keyid: str, public_key: bytes, until: int | None, unit: str, profile: str | None, level: int,
-    rulebook: str | None, levels: bytes | None, *values: Any
+    rulebook: str | None, levels: bytes | None, tried: str | None, share: int, units: bytes,
+    of_trial: bytes, *values: Any
 ) -> rows.KeyHolder:  # fmt: skip
     known = dict(zip(agents.c.keys(), values, strict=True))
     agent = rows.Agent(**known | {"enrolled_at": from_microseconds(known["enrolled_at"])})
+    if tried is not None and rows.Trial(0, FAR, tried, share, units).takes(agent.id, unit):
+        rulebook, levels = tried, of_trial
     return rows.KeyHolder(keyid, public_key, until is not None, agent, unit, profile, level, rulebook, levels)
 
 

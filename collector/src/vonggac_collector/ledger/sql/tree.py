@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy as sa
 
 from .. import rows
-from ..tables import agents, hosts, placements, rulebooks, scores_daily, system_levels, systems, units
+from ..tables import agents, hosts, placements, rulebooks, scores_daily, system_levels, systems, trials, units
 from .prepared import upsert
 
 _IN_CHUNK: Final = 500
@@ -263,6 +263,18 @@ class SqlRulebooks:
             .order_by(rulebooks.c.published_at, rulebooks.c.digest)
         )
         return [(r.digest, r.published_at) for r in self._connection.execute(query)]
+
+    def publish(self, digest: str, at: datetime) -> None:
+        self._connection.execute(
+            rulebooks.update().where(rulebooks.c.digest == digest).values(published_at=at)
+        )
+
+    def try_out(self, trial: rows.Trial) -> None:
+        self._connection.execute(trials.insert(), plain(trial))
+
+    def trials(self, as_of: datetime) -> list[rows.Trial]:
+        query = sa.select(trials).where(trials.c.at <= as_of).order_by(trials.c.number)
+        return [rows.Trial(*r) for r in self._connection.execute(query)]
 
 
 _PUT_SCORE: Final = upsert(scores_daily)
