@@ -94,10 +94,17 @@ class Maker:
     def _epoch(self, epoch: int, links: int) -> None:
         previous, counter = None, 0
         items = self.parts[-1][1]
-        for sequence in range(1, links + 1):
+        sequence = 0
+        for _ in range(links):
+            gone = self.chance.choice((0, 0, 0, 2)) if sequence else 0
+            sequence += 1 + gone
             doing = self._doing if self._links == self._target else PLAIN
             self._links += 1
-            said = doing.step("statement", self.statement(epoch, sequence, previous), self.chance)
+            made = self.statement(epoch, sequence, "e" * 64 if gone else previous)
+            if gone:
+                first = sequence - gone
+                made["report"]["dropped"] = {"first": first, "last": sequence - 1, "previous": previous}
+            said = doing.step("statement", made, self.chance)
             content = said["report"].get("content")
             raw = doing.step("json", json.dumps(said, ensure_ascii=False).encode(), self.chance)
             packed = doing.step("packed", gzip.compress(raw, 1, mtime=0), raw)

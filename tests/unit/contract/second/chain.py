@@ -62,7 +62,8 @@ class Chain:
         self._agent = agent
         self._epoch = epoch
         self._links: dict[str, int] = {}
-        self._contents: list[str] = []
+        self._contents: dict[int, str] = {}
+        self._at = 0
         self._head: str | None = None
 
     def follow(self, raw: bytes) -> tuple[str, tuple[int, int]]:
@@ -71,8 +72,8 @@ class Chain:
         need(envelope.signatures[0][0] == hashlib.sha256(self._epoch.key).hexdigest())
         if envelope.kind == HEARTBEAT:
             beat = strict_json(opened(envelope, HEARTBEAT, self._epoch.key), 4 * KIB)
-            need(BEAT(beat) and self._is_mine(beat) and beat["sequence"] <= len(self._contents))
-            need(beat["content"] == self._contents[beat["sequence"] - 1])
+            need(BEAT(beat) and self._is_mine(beat) and beat["sequence"] in self._contents)
+            need(beat["content"] == self._contents[beat["sequence"]])
             return envelope.digest, (0, beat["counter"])
         said = strict_json(unpacked(opened(envelope, REPORT, self._epoch.key)), 32 * MIB)
         if envelope.digest not in self._links:
@@ -94,9 +95,13 @@ class Chain:
             for f in report["findings"]
         ]
         need(report["content"] == digest_of_value([decided, parts]))
-        need(said["sequence"] == len(self._contents) + 1 and said["previous"] == self._head)
-        self._contents.append(report["content"])
-        self._links[name] = len(self._contents)
+        after, previous = said["sequence"] - 1, said["previous"]
+        if (dropped := report.get("dropped")) is not None:
+            need(2 <= dropped["first"] <= dropped["last"] == after and previous is not None)
+            after, previous = dropped["first"] - 1, dropped["previous"]
+        need(after == self._at and previous == self._head)
+        self._at = self._links[name] = said["sequence"]
+        self._contents[self._at] = report["content"]
         self._head = name
 
     def answered(self, raw: bytes, collector: bytes, name: str, numbers: tuple[int, int]) -> None:

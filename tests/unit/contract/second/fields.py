@@ -115,7 +115,11 @@ REPORT_FIELDS = fields(
         "facts_known": whole,
         "facts_unavailable": listed(fields({"fact": text(), "reason": text()}, {"detail": text()})),
     },
-    {"notices": listed(text()), "commands": listed(COMMAND)},
+    {
+        "notices": listed(text()),
+        "commands": listed(COMMAND),
+        "dropped": fields({"first": counted, "last": counted, "previous": digest}),
+    },
 )  # fmt: skip
 PLACE = {
     "schema": first_schema,
