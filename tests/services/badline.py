@@ -7,7 +7,6 @@ all of it, or after it had answered.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import re
 import socket
@@ -63,6 +62,7 @@ class BadLine:
         self._server_port = server_port
         self._chance = random.Random(seed)
         self._connections = 0
+        self._serving: set[asyncio.Task[None] | None] = set()
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="bad-line", daemon=True)
@@ -100,6 +100,8 @@ class BadLine:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server: asyncio.StreamWriter | None = None
+        task = asyncio.current_task()
+        self._serving.add(task)  # nothing else refers to it once its connection is gone
         try:
             fault = self._next()
             if fault is Fault.REFUSED:
@@ -115,11 +117,10 @@ class BadLine:
         except (OSError, EOFError):
             return
         finally:
+            self._serving.discard(task)
             for end in (writer, server):
                 if end is not None:
                     end.close()
-                    with contextlib.suppress(OSError):
-                        await end.wait_closed()
 
     async def _pass(
         self, fault: Fault | None, reader: asyncio.StreamReader, writer: asyncio.StreamWriter,
