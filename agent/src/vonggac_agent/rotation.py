@@ -104,7 +104,8 @@ class Turn:
         forked = self._spool.quarantined(self._chain) is not None
         asked = (self._folder / ASKED).exists()
         wanted = forked or kept is not None or asked or is_old(self._who, days, self._now())
-        if not wanted or not (taken or forked or self._is_all_received()) or not (asked or self._is_due()):
+        ready, due = forked or self._is_all_received(), asked or self._is_due()
+        if not taken and not (wanted and ready and due):
             return sent
         try:
             again, why = self._ask(kept, taken=taken)
@@ -115,8 +116,8 @@ class Turn:
         return sent._replace(again=sent.again or again, trouble=why or sent.trouble)
 
     def _remind(self, sent: Outcome) -> Outcome:
-        """A collector that does not know this key may have gone back to before its epoch: it is asked once more, and sent
-        the reports before it that it lacks. What it answers changes nothing here.
+        """A collector that does not know this key may have gone back to before its epoch: it is asked once more, and
+        sent the reports before it that it lacks. What it answers changes nothing here.
         """
         try:
             envelope = envelope_from_bytes((self._folder / LAST).read_bytes())

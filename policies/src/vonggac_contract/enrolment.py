@@ -37,7 +37,7 @@ class PolicyRoot(msgspec.Struct, frozen=True):
     digest: Digest
 
 
-class Enrolled(msgspec.Struct, frozen=True):
+class Enrolled(msgspec.Struct, frozen=True, omit_defaults=True):
     """The collector's answer, sealed with its key, which the agent pins.
 
     The channel (TLS with the CA that was given, or the loopback interface) is what vouches for that first key.

@@ -232,6 +232,19 @@ def test_a_refusal_is_told_and_made_again_a_day_later_at_the_earliest(station: S
     assert (station.who.enrolled.epoch, said(station)) == (2, None)
 
 
+def test_an_answer_that_was_lost_after_a_refusal_is_asked_for_as_soon_as_the_old_key_is_refused(
+    station: Station,
+) -> None:
+    want(station.folder)
+    station.collector.lies = [lambda _: problem(409, "head-mismatch", "it ends elsewhere")]
+    station.ship()
+    station.look("b")
+    station.ship()
+    assert station.who.enrolled.epoch == 2
+    assert station.again().trouble == ""
+    assert station.collector.committed(station.who.enrolled.agent_id) == [(1, 1), (2, 1)]
+
+
 def test_a_revoked_machine_gets_no_new_key_and_keeps_the_one_it_has(station: Station) -> None:
     revoke(station.collector.ledger, ADMIN, station.who.enrolled.agent_id, "stolen", NOW)
     before = keys(station)

@@ -53,6 +53,7 @@ from vonggac_contract.report import (
     statement_from_envelope,
     statement_to_payload,
 )
+from vonggac_contract.rotation import Rotation, open_rotation, seal_rotation
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "wire"
 AGENT = Ed25519PrivateKey.from_private_bytes(b"a" * 32)
@@ -91,6 +92,10 @@ NOTICE = BoxKeyNotice(1, NOW, BoxKey(b"k" * 32).public)
 ANSWER = Enrolled(1, AGENT_ID, 1, AGENT_PUBLIC, COLLECTOR_PUBLIC, "01", "tcvn14423-level3", "d" * 64, NOW)
 
 
+NEXT = Ed25519PrivateKey.from_private_bytes(b"n" * 32)
+ROTATED = Rotation(1, AGENT_ID, 1, 1, "7" * 64, NEXT.public_key().public_bytes_raw(), NOW)
+
+
 def golden() -> dict[str, bytes]:
     report = seal(REPORT, statement_to_payload(STATEMENT), AGENT)
     receipt = Receipt(1, AGENT_ID, 1, report.digest, NOW, "tcvn14423-level3", "d" * 64, sequence=1)
@@ -101,6 +106,7 @@ def golden() -> dict[str, bytes]:
         "enrolment.v1.json": envelope_to_bytes(seal(ENROLMENT, msgspec.json.encode(REQUEST), AGENT)),
         "enrolled.v1.json": envelope_to_bytes(seal(ENROLLED, msgspec.json.encode(ANSWER), COLLECTOR)),
         "checkpoint.v1.json": envelope_to_bytes(seal_checkpoint(CHECKPOINT, COLLECTOR)),
+        "rotation.v1.json": envelope_to_bytes(seal_rotation(ROTATED, AGENT, NEXT)),
         "export.v1.json": envelope_to_bytes(seal_export(MANIFEST, AGENT)),
         "boxkey.v1.json": envelope_to_bytes(seal_box_key(NOTICE, COLLECTOR)),
     }
@@ -131,6 +137,10 @@ def test_the_golden_receipt_names_the_golden_report() -> None:
 def test_the_golden_enrolment_and_its_answer_open() -> None:
     assert open_request(envelope_from_bytes(read("enrolment.v1.json"))) == REQUEST
     assert open_enrolled(envelope_from_bytes(read("enrolled.v1.json")), AGENT_PUBLIC) == ANSWER
+
+
+def test_the_golden_rotation_opens() -> None:
+    assert open_rotation(envelope_from_bytes(read("rotation.v1.json")), AGENT_PUBLIC) == ROTATED
 
 
 def test_the_golden_checkpoint_opens() -> None:
