@@ -92,12 +92,18 @@ def _is_this_machine(host: str) -> bool:
 
 
 class HttpLink:
-    """A collector over HTTP. `ca`: PEM text of the only authority that is trusted; "": the system's trust store."""
+    """A collector over HTTP. `ca`: PEM text of the only authority that is trusted; "": the system's trust store.
 
-    def __init__(self, address: Address, ca: str = "", *, deadline_s: float = DEADLINE_S) -> None:
+    `word`: shown to whoever wants one, which a relay does.
+    """
+
+    def __init__(
+        self, address: Address, ca: str = "", *, deadline_s: float = DEADLINE_S, word: str = ""
+    ) -> None:
         """Raises WrongSetting if `ca` holds no certificate."""
         self._address = address
         self._deadline_s = deadline_s
+        self._word = word
         self._watch = _Watch()
         timeout = urllib3.Timeout(connect=min(SILENCE_S, deadline_s), read=min(SILENCE_S, deadline_s))
         self._pool: urllib3.HTTPConnectionPool
@@ -119,6 +125,8 @@ class HttpLink:
     ) -> Answer:
         """See `Transport.ask`."""
         headers = {"Accept-Encoding": "identity", "User-Agent": f"vonggac-agent/{VERSION}"}
+        if self._word:
+            headers["Authorization"] = f"Bearer {self._word}"
         if body is not None:
             if len(body) > MAX_WIRE_BYTES:
                 raise BadAnswer(

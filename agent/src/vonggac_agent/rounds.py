@@ -93,7 +93,7 @@ def _ask_round(settings: Settings) -> Outcome:
 
 
 def _send_round(settings: Settings) -> Outcome:
-    from .link import HttpLink, parse_address
+    from .relay import open_link
     from .rotation import FILE as ROTATION
     from .rotation import Turn
     from .ship import REVOKED, Shipper
@@ -101,8 +101,7 @@ def _send_round(settings: Settings) -> Outcome:
     with opened(settings) as (folder, spool, who):
         if (gone := revoked.read(spool, who)) is not None:
             return Outcome(0, 0, False, gone.why)
-        link = HttpLink(parse_address(who.collector), who.ca)
-        with closing(link):
+        with closing(open_link(folder, who)) as link:
             sent = Shipper(folder, spool, who, link, utc_now).run()
             if waiting.read(folder) is not None:
                 return sent  # a new key is asked for already, in another way

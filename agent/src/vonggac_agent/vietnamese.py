@@ -319,6 +319,15 @@ TEXTS: Final[dict[str, str]] = {
     "cannot write to {path}: {reason}": "không ghi được vào {path}: {reason}",
     "What was begun there counts for nothing, and the spool holds everything: try again on another medium.": "Phần đã "
     "ghi dở không có giá trị, hàng chờ vẫn giữ đủ: hãy thử lại trên thiết bị nhớ khác.",
+    # A relay of the site
+    "straight to the collector": "đi thẳng tới máy chủ thu thập",
+    "through the relay {url}": "đi qua máy chuyển tiếp {url}",
+    "a relay is named by its address and a file with its word, or none by --none": "máy chuyển tiếp được chỉ bằng địa "
+    "chỉ và tệp chứa từ khóa của nó, hoặc bỏ bằng --none",
+    "See `vonggac-agent relay --help`.": "Xem `vonggac-agent relay --help`.",
+    "the relay passed nothing on: {status}": "máy chuyển tiếp không chuyển được gì: {status}",
+    "the relay brought no answer of the collector: {error}": "máy chuyển tiếp không mang về câu trả lời của máy chủ "
+    "thu thập: {error}",
     # The system's reasons, as strerror(3) words them
     "No such file or directory": "không có tệp hay thư mục này",
     "Permission denied": "không có quyền truy cập",

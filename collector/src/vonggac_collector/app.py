@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from vonggac_contract.envelope import keyid_of
 
 from . import audit
-from .api import agent, health, people, policy, search
+from .api import agent, health, people, policy, sealed, search
 from .auth.throttle import Throttle
 from .background import Background
 from .board import BoardMaker
@@ -131,7 +131,7 @@ def create_app(
         index=lambda: app.state.index,
     )
     app.state.refuse = counter_of_refusals(ledger, desk, now)
-    for router in (agent.router, policy.router, people.router, search.router, health.router):
+    for router in (agent.router, sealed.router, policy.router, people.router, search.router, health.router):
         app.include_router(router)
     install_refusals(app, app.state.refuse)
     _describe(app)

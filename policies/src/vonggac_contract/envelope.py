@@ -33,8 +33,9 @@ ROTATION: Final = "application/vnd.vonggac.rotation.v1+json"
 CHECKPOINT: Final = "application/vnd.vonggac.checkpoint.v1+json"
 EXPORT: Final = "application/vnd.vonggac.export.v1+json"
 BOX_KEY: Final = "application/vnd.vonggac.boxkey.v1+json"
+ANSWER: Final = "application/vnd.vonggac.answer.v1+json"
 KINDS: Final = frozenset(
-    {REPORT, HEARTBEAT, RECEIPT, ENROLMENT, ENROLLED, ROTATION, CHECKPOINT, EXPORT, BOX_KEY}
+    {REPORT, HEARTBEAT, RECEIPT, ENROLMENT, ENROLLED, ROTATION, CHECKPOINT, EXPORT, BOX_KEY, ANSWER}
 )
 """What a payload is: `payloadType` of the envelope around it."""
 

@@ -54,6 +54,7 @@ from vonggac_contract.report import (
     statement_to_payload,
 )
 from vonggac_contract.rotation import Rotation, open_rotation, seal_rotation
+from vonggac_contract.sealed import answer_from_bytes, answer_to_bytes
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "wire"
 AGENT = Ed25519PrivateKey.from_private_bytes(b"a" * 32)
@@ -109,6 +110,7 @@ def golden() -> dict[str, bytes]:
         "rotation.v1.json": envelope_to_bytes(seal_rotation(ROTATED, AGENT, NEXT)),
         "export.v1.json": envelope_to_bytes(seal_export(MANIFEST, AGENT)),
         "boxkey.v1.json": envelope_to_bytes(seal_box_key(NOTICE, COLLECTOR)),
+        "answer.v1.json": answer_to_bytes(b"box", 503, b"body", COLLECTOR, retry_after=7).partition(b"\n")[0],
     }
 
 
@@ -150,6 +152,11 @@ def test_the_golden_checkpoint_opens() -> None:
 def test_the_golden_manifest_and_key_for_boxes_open() -> None:
     assert open_export(envelope_from_bytes(read("export.v1.json")), AGENT_PUBLIC) == MANIFEST
     assert open_box_key(envelope_from_bytes(read("boxkey.v1.json")), COLLECTOR_PUBLIC) == NOTICE
+
+
+def test_the_golden_answer_is_for_its_box_and_body() -> None:
+    said, body = answer_from_bytes(read("answer.v1.json") + b"\nbody", b"box", COLLECTOR_PUBLIC)
+    assert (said.status, said.retry_after, body) == (503, 7, b"body")
 
 
 def test_this_release_still_writes_the_golden_bytes() -> None:

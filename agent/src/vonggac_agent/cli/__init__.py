@@ -15,7 +15,7 @@ from vonggac_agent import VERSION
 from vonggac_agent.errors import AGAIN, WRONG, AgentError
 from vonggac_agent.messages import Said, language_of, translated
 
-from . import enrol, key, media, receipt, rotate, run, scan, service, settings, status
+from . import enrol, key, media, receipt, relay, rotate, run, scan, service, settings, status
 
 if TYPE_CHECKING:
     from vonggac_rules.explain import Language
@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"vonggac-agent {VERSION}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (scan, enrol, key, rotate, run, status, media, receipt, service, settings):
+    for module in (scan, enrol, key, rotate, run, status, media, relay, receipt, service, settings):
         added = module.add(commands)
         for each in added:
             each.add_argument(

@@ -48,7 +48,7 @@ def command(args: argparse.Namespace) -> int:
 
     settings, _ = load_settings(args.config)
     token = read_token(args.token_file)
-    ca = _read_ca(args.ca)
+    ca = read_ca(args.ca)
     with closing(HttpLink(parse_address(args.collector), ca)) as link:
         folder = open_state(settings.state_dir, create=True)
         lock = take_lock(folder)
@@ -88,7 +88,8 @@ def command(args: argparse.Namespace) -> int:
     return GOOD
 
 
-def _read_ca(path: Path | None) -> str:
+def read_ca(path: Path | None) -> str:
+    """The PEM text of a CA's file, "" if none is named. Raises AgentError."""
     from vonggac_agent.identity import MAX_CA_BYTES
 
     if path is None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from vonggac_collector.errors import CollectorError, LedgerDamaged, SettingsError
 from vonggac_contract.errors import ContractError
 
-from . import approval, backup, forks, ledger, media, people, policy, running, scores, tree
+from . import approval, backup, forks, ledger, media, people, policy, relay, running, scores, tree
 from .common import GOOD, REFUSED, WRONG_USE, Commands
 
 __all__ = ["main", "parser"]
@@ -48,6 +48,6 @@ def parser() -> argparse.ArgumentParser:
         "--config", type=Path, metavar="FILE", help="YAML file with settings; the environment comes first"
     )
     commands = Commands(top)
-    for room in (running, tree, approval, forks, people, scores, policy, ledger, media, backup):
+    for room in (running, tree, approval, forks, people, scores, policy, ledger, media, relay, backup):
         room.add_commands(commands)
     return top
