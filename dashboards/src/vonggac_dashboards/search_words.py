@@ -41,6 +41,7 @@ FIELDS: Final = {
     "looked": translatable("Newest report"),
     "silent": translatable("Silent"),
     "silent-since": translatable("Of silent machines: last heard"),
+    "missing": translatable("Reports are missing"),
     "score": translatable("Score"),
     "address": translatable("Address"),
     "agent-version": translatable("Version of the agent"),

@@ -38,7 +38,7 @@ def test_what_is_committed_is_announced_in_the_same_transaction(desk: Desk) -> N
     desk.accept(machine.report(NOW))
     later = [machine.report(NOW + n * MINUTE) for n in range(2)]
     desk.accept(later[1])
-    assert drain(desk.ledger) == [("look", machine.agent_id)]
+    assert drain(desk.ledger) == [("look", machine.agent_id), ("host", machine.agent_id)], "it waits"
     desk.accept(later[0])
     assert drain(desk.ledger) == [("look", machine.agent_id)] * 2
     desk.accept(machine.heartbeat(NOW))

@@ -93,6 +93,9 @@ def host_state(
             schema.SEQUENCE: standing.look.sequence,
         }
     own |= _of_round(standing)
+    if standing.agent is not None:
+        # What lies beside a chain that is in order waits for earlier reports; a fork is quarantined.
+        own["vonggac.missing"] = standing.agent.status == "active" and standing.agent.aside > 0
     version = None if standing.agent is None else _text(standing.agent.agent_version)
     if version is not None:
         own |= {"agent.version": version, VERSION_ORDER: order_of(version)}

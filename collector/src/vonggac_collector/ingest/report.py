@@ -65,6 +65,8 @@ def take(
         if tx.chain.count(agent.id, "pending") >= MAX_PENDING:
             raise Refused("too-far-ahead", f"{MAX_PENDING} reports wait for number {agent.head_sequence + 1}")
         tx.chain.add(row)
+        if not agent.aside:
+            tx.outbox.add("host", [agent.id], now)
         tx.agents.put(replace(agent, aside=agent.aside + 1))
         return _missing(tx, holder)
     if previous != agent.head_digest:

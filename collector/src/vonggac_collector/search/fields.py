@@ -75,6 +75,7 @@ _OWN: Final[dict[Kind, tuple[Field, ...]]] = {
         Field("looked", "vonggac.looked", "time", sorts=True),
         Field("silent", "vonggac.silent", "flag", facet=True),
         Field("silent-since", "vonggac.silent_since", "time", sorts=True),
+        Field("missing", "vonggac.missing", "flag"),
         Field("score", "vonggac.score", "number", sorts=True, tenths=True),
         Field("address", "host.ip", "name"),
         Field("agent-version", "agent.version", "version", facet=True, sorts=True, order=VERSION_ORDER),

@@ -393,6 +393,20 @@ def test_a_machine_that_falls_silent_is_found_so_and_is_told_of_when_that_begins
     assert everything(index) == everything(rebuilt(desk.ledger, clock.now))
 
 
+def test_a_machine_of_which_reports_are_missing_is_found_so_until_they_are_here(
+    desk: Desk, machine: Machine, clock: Clock
+) -> None:
+    index = MemoryIndex()
+    consumer = make(desk.ledger, index, clock)
+    first, second, third = (machine.report(NOW, {n}) for n in range(3))
+    for raw, missing in ((third, True), (second, True), (first, False)):
+        desk.accept(raw, clock.moment)
+        drain(consumer)
+        found = index.search(Query("hosts", (Is("missing", (True,)),)), ALL)
+        assert bool(found.rows) == missing
+        assert everything(index) == everything(rebuilt(desk.ledger, clock.now))
+
+
 def test_after_any_history_the_index_is_what_a_rebuild_makes_it(desk: Desk, clock: Clock) -> None:
     rng = random.Random(11)
     index = Failing()
