@@ -36,6 +36,7 @@ ANYBODY = {
     "POST /agent/v1/enrol",
     "POST /agent/v1/envelopes",
     "POST /agent/v1/rotate",
+    "POST /agent/v1/sealed",
     "GET /api/openapi.json",
     "GET /api/v1/problems",
     "POST /api/v1/session",
