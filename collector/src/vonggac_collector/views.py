@@ -307,6 +307,9 @@ class HostPage(msgspec.Struct, frozen=True):
     flags: list[str]
     """Such as clock-skew or carried-late."""
     sample: bool
+    rulebook: str = ""
+    """The version of the rulebook that the newest look was decided by, its digest if nobody published it here."""
+    rulebook_state: Literal["", "in-force", "tried", "earlier", "unknown"] = ""
     weights: dict[str, int] = {}
     """By domain: its part in the score."""
     local: LocalProfile | None = None

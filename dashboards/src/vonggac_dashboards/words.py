@@ -87,7 +87,15 @@ REPORT_STATES: Final = {
 FLAGS: Final = {
     "clock-skew": translatable("The clock is off"),
     "carried-late": translatable("Carried late"),
+    "policy-expired": translatable("What vouches for its rules expired"),
+    "policy-not-followed": translatable("It did not follow the policy repository"),
     "reports-dropped": translatable("Reports before it were dropped by the machine for want of room"),
+}
+RULEBOOK_STATES: Final = {
+    "in-force": translatable("in force for all"),
+    "tried": translatable("tried before it is in force for all"),
+    "earlier": translatable("an earlier one"),
+    "unknown": translatable("published by nobody here"),
 }
 ROLES: Final = {
     "sysadmin": translatable("System administrator"),
@@ -188,6 +196,7 @@ GROUPS: Final = {
     "applicant_state": APPLICANT_STATES,
     "report_state": REPORT_STATES,
     "flag": FLAGS,
+    "rulebook_state": RULEBOOK_STATES,
     "role": ROLES,
     "scope": SCOPES,
     "password": PASSWORDS,

@@ -86,6 +86,26 @@ def test_a_repository_is_carried_out_signed_by_people_and_served(
     assert cli.main(["policy", "import", str(tmp_path / "nowhere")]) == 2
 
 
+def test_a_rulebook_is_tried_widened_given_up_and_published(state: Path, tmp_path: Path, capsys: Run) -> None:
+    book = tmp_path / "book.json"
+    book.write_bytes(a_rulebook(version="2026.12"))
+    assert "2026.12 is tried" in run(capsys, "rulebook", "try", str(book), "--share", "10")
+    run(capsys, "rulebook", "try", str(book), "--share", "30", "--unit", "vn")
+    shown = msgspec.json.decode(run(capsys, "rulebook", "show", "--json"))
+    assert shown["trial"] == {"share": 30, "units": ["vn"]}
+    assert [(r["version"], r["state"], r["machines"]) for r in shown["rulebooks"]] == [
+        ("2026.12", "tried", 0),
+        ("1", "in force", 0),
+    ]
+    assert "30 of a hundred" in run(capsys, "rulebook", "show")
+    run(capsys, "rulebook", "end-trial")
+    assert cli.main(["rulebook", "end-trial"]) == 1
+    assert cli.main(["rulebook", "try", str(book), "--share", "100"]) == 1
+    capsys.readouterr()
+    assert "2026.12 in force" in run(capsys, "rulebook", "publish", str(book))
+    assert msgspec.json.decode(run(capsys, "rulebook", "show", "--json"))["trial"] is None
+
+
 def test_from_the_first_unit_to_a_score(state: Path, capsys: Run) -> None:
     run(capsys, "unit", "add", "--code", "so-y-te", "--name-vi", "Sở Y tế", "--name-en", "Health")
     run(capsys, "system", "add", "--id", "hsyt", "--unit", "so-y-te", "--level", "3", "--name-vi", "Hồ sơ")

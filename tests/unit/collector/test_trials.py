@@ -6,7 +6,7 @@ import hashlib
 from datetime import datetime, timedelta
 
 import pytest
-from tests.unit.collector.conftest import KEY, NOW, Desk
+from tests.unit.collector.conftest import ADMIN, KEY, NOW, Desk
 from tests.unit.collector.machines import Machine, a_rulebook
 from tests.unit.collector.test_verification import edit
 
@@ -16,6 +16,7 @@ from vonggac_collector.errors import Invalid, NotFound
 from vonggac_collector.instants import FAR
 from vonggac_collector.ledger.memory import MemoryLedger
 from vonggac_collector.ledger.rows import Trial
+from vonggac_collector.queries import Queries
 from vonggac_collector.rulebooks import Shelf
 from vonggac_collector.score.parameters import load_parameters
 from vonggac_collector.verification import verify_ledger
@@ -138,3 +139,49 @@ def test_a_rulebook_that_somebody_put_there_to_be_tried_is_named(desk: Desk) -> 
     edit(desk.ledger, table, {"digest": NEW_DIGEST}, {"published_at": NOW})
     (fault,) = verify_ledger(desk.ledger).faults
     assert (fault.where, "its row says otherwise" in fault.what) == (f"rulebook {NEW_DIGEST}", True)
+
+
+def test_a_machines_page_says_which_rulebook_it_runs_and_that_it_tries_it(desk: Desk) -> None:
+    (machine,) = fleet(desk, 1)
+
+    def said(now: datetime) -> tuple[str, str]:
+        page = Queries(desk.ledger, Shelf(desk.ledger), load_parameters(), lambda: now).host(
+            ADMIN, machine.agent_id
+        )
+        return page.rulebook, page.rulebook_state
+
+    assert said(NOW) == ("", "")
+    told(desk, machine, NOW)
+    assert said(NOW) == ("1", "in-force")
+    try_out(desk, 0, "vn")
+    machine.rulebook = NEW_DIGEST
+    told(desk, machine, NOW + MINUTE)
+    assert said(NOW + MINUTE) == ("2", "tried")
+    rulebooks.publish(desk.ledger, NEW, now=NOW + 2 * MINUTE, actor="test")
+    assert said(NOW + 3 * MINUTE) == ("2", "in-force")
+    machine.rulebook = OLD_DIGEST
+    told(desk, machine, NOW + 4 * MINUTE)
+    assert said(NOW + 5 * MINUTE) == ("1", "earlier")
+    machine.rulebook = "f" * 64
+    told(desk, machine, NOW + 6 * MINUTE)
+    assert said(NOW + 7 * MINUTE) == ("f" * 12, "unknown")
+
+
+@pytest.mark.parametrize(
+    ("notices", "flags"),
+    [
+        ((), []),
+        (("the disk is full",), []),
+        (("policy-expired: what vouches for the rules was good until …",), ["policy-expired"]),
+        (("policy-not-vouched: nobody vouches for rulebook …",), ["policy-not-followed"]),
+    ],
+)
+def test_what_a_machine_says_of_the_policy_is_a_remark_on_its_page(
+    notices: tuple[str, ...], flags: list[str], desk: Desk, machine: Machine
+) -> None:
+    desk.accept(machine.report(NOW, {1}, notices=notices), NOW)
+    page = Queries(desk.ledger, Shelf(desk.ledger), load_parameters(), lambda: NOW).host(
+        ADMIN, machine.agent_id
+    )
+    assert page.flags == flags
+    assert verify_ledger(desk.ledger).faults == []

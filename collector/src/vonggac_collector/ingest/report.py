@@ -194,6 +194,9 @@ def flags_of(statement: Statement, row: EnvelopeRow, held: set[tuple[str, str]])
         flags.append("carried-late")
     if statement.report.dropped is not UNSET:
         flags.append(REPORTS_DROPPED)
+    if any(notice.startswith("policy-") for notice in statement.report.notices):
+        expired = any(notice.startswith("policy-expired") for notice in statement.report.notices)
+        flags.append("policy-expired" if expired else "policy-not-followed")
     named = {(n, s.digest) for n, s in statement.report.sections.items() if s.digest and s.content is None}
     if named - held:
         flags.append("section-missing")

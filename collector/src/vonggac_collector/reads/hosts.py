@@ -82,12 +82,25 @@ def host_page(tx: Transaction, sight: Sight, host: HostAt, as_of: datetime, text
         agent_version="" if agent is None else agent.agent_version,
         flags=[] if look is None else look.flags.split(),
         sample=host.host.sample,
+        **_rulebook(tx, look, as_of),
         weights={} if host.judged is None else {d.domain: d.weight for d in host.judged.score.domains},
         local=local_profile(texts.judging(host), host.profile),
         keys=keys_of(tx, host_id),
         fork=fork_of(tx, agent),
         missing=[] if agent is None else missing_of(tx, agent),
     )
+
+
+def _rulebook(tx: Transaction, look: Look | None, as_of: datetime) -> dict[str, Any]:
+    """Which one the machine runs, and whether it should."""
+    if look is None:
+        return {}
+    row, published = tx.rulebooks.get(look.rulebook), tx.rulebooks.published(as_of)
+    if row is None:
+        return {"rulebook": look.rulebook[:12], "rulebook_state": "unknown"}
+    current = bool(published) and published[-1][0] == look.rulebook
+    state = "in-force" if current else "earlier" if row.published_at <= as_of else "tried"
+    return {"rulebook": row.version, "rulebook_state": state}
 
 
 def _report(tx: Transaction, look: Look | None) -> Report | None:
