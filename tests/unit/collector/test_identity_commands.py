@@ -56,11 +56,11 @@ def test_machines_that_wait_are_shown_with_what_to_compare_and_decided(state: Pa
     assert "10.0.0.7" in shown
     assert "\x1b" not in shown
     assert shown.endswith("2 wait\n")
-    assert "names 0 machines" in run(capsys, "enrolment", "approve", "f" * 8, code=1)
-    assert "names" in run(capsys, "enrolment", "approve", first[:4], code=1)
+    assert "names 0 machines" in run(capsys, "enrolment", "approve", "f" * 32, code=1)
+    assert "names" in run(capsys, "enrolment", "approve", first[:31], code=1)
     assert "approved" in run(capsys, "enrolment", "approve", " ".join(fingerprint(first)))
-    assert "reason" in run(capsys, "enrolment", "refuse", second[:8], "--reason", "  ", code=1)
-    run(capsys, "enrolment", "refuse", second[:8], "--reason", "not one of ours")
+    assert "reason" in run(capsys, "enrolment", "refuse", fingerprint(second)[0], "--reason", "  ", code=1)
+    run(capsys, "enrolment", "refuse", fingerprint(second)[0], "--reason", "not one of ours")
     assert [ask(state, m, token) for m in (one, two)] == [200, 403]
     assert msgspec.json.decode(run(capsys, "enrolment", "list", "--json")) == []
     decided = msgspec.json.decode(run(capsys, "enrolment", "list", "--all", "--json"))

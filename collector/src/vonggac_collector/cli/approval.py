@@ -13,8 +13,8 @@ from vonggac_contract.enrolment import fingerprint
 from .common import GOOD, Commands, inert, opened, operator, show_json, show_table, utc_now
 
 _MOST = 10_000
-_LEAST = 8
-"""Of a key's id, that names a machine; the project's own figure."""
+_LEAST = 32
+"""Digits of a key's id that name it: its first line. Whoever makes keys finds one that begins like another with 8."""
 
 
 def add_commands(commands: Commands) -> None:
@@ -33,9 +33,12 @@ def add_commands(commands: Commands) -> None:
         ("refuse", _refuse, "turn a machine away for good; the reason is told it"),
     ):
         made = room.add(
-            name, run, text, f"vonggac-collector enrolment {name} 3f2a91bc --reason 'as agreed by telephone'"
+            name,
+            run,
+            text,
+            f"vonggac-collector enrolment {name} '3f2a 91bc … 07d8' --reason 'as agreed by telephone'",
         )
-        made.add_argument("key", help=f"the key's fingerprint, or its beginning (at least {_LEAST} digits)")
+        made.add_argument("key", help="the key's fingerprint, both lines or the first")
         made.add_argument("--reason", default="", required=name == "refuse", metavar="TEXT", help="why")
 
 
