@@ -53,11 +53,11 @@ def begin(ledger: Ledger, folder: Path, now: datetime, actor: str) -> bool:
 
     It vouches for the rulebooks published so far. Raises SettingsError, Busy, StoreFailed.
     """
-    online = make_key(folder, ONLINE_KEY)
     with ledger.write() as tx:
         tx.policy.hold()
         if tx.policy.all():
             return False
+        online = make_key(folder, ONLINE_KEY)
         root_key, targets_key = (make_key(folder, name) for name in (ROOT_KEY, TARGETS_KEY))
         root = repository.first_root(
             [repository.key_of(root_key.public_key())], 1, [repository.key_of(targets_key.public_key())], 1,
