@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.unit.agent.twin import NOW, TOKEN, Clock, Collector, problem
+from tests.unit.agent.gate import Gate
+from tests.unit.agent.twin import NOW, TOKEN, Clock, problem
 from tests.unit.collector.conftest import ADMIN, KEY, plant
 from tests.unit.collector.conftest import NOW as THEN
 
@@ -24,32 +25,10 @@ from vonggac_collector import approval
 from vonggac_collector.enrolment import create_token
 from vonggac_collector.enrolment import enrol as take
 from vonggac_collector.ledger.memory import MemoryLedger
-from vonggac_contract.enrolment import EnrolmentRequest, fingerprint, open_request
-from vonggac_contract.envelope import Envelope, envelope_from_bytes, keyid_of
+from vonggac_contract.enrolment import fingerprint
+from vonggac_contract.envelope import keyid_of
 
 OTHER = "vg1-another-token-altogether"
-
-
-class Gate(Collector):
-    """A collector whose tokens want approval. `decided`: by key id, True or the reason of a refusal."""
-
-    def __init__(self, clock: Clock) -> None:
-        super().__init__(clock)
-        self.decided: dict[str, bool | str] = {}
-
-    def _enrol(self, envelope: Envelope) -> Answer:
-        keyid = keyid_of(open_request(envelope).public_key)
-        said = self.decided.get(keyid)
-        if said is True:
-            return super()._enrol(envelope)
-        if said is not None:
-            return problem(403, "enrolment-refused", str(said))
-        until = self.clock() + timedelta(days=14)
-        body = {"status": "waiting", "keyid": keyid, "until": until}
-        return Answer(202, {}, msgspec.json.encode(body))
-
-    def requests(self) -> list[EnrolmentRequest]:
-        return [open_request(envelope_from_bytes(b)) for _, p, b in self.asked if p == enrolling.PATH]
 
 
 @pytest.fixture
