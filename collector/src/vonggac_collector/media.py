@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from vonggac_contract.box import MAX_BOX_BYTES, OVERHEAD
 from vonggac_contract.envelope import RECEIPT, envelope_from_bytes, envelope_to_bytes, keyid_of, seal
-from vonggac_contract.errors import ContractError
+from vonggac_contract.errors import ContractError, TooLarge
 from vonggac_contract.media import (
     MAX_MANIFEST_BYTES,
     MAX_RECEIPTS,
@@ -47,6 +47,8 @@ PEER: Final = "medium"
 """In place of an address, in the audit log."""
 _MAX_SEALED: Final = 2 * MAX_MANIFEST_BYTES + OVERHEAD
 """A manifest's box: base64 makes a third more of it."""
+MAX_EXPORTS: Final = 5_000
+"""On one medium; the project's own figure. A refused one costs a row of the audit log."""
 _MAX_LINES: Final = 20_000
 """Envelopes of one part; a heartbeat takes some 700 bytes."""
 
@@ -99,7 +101,7 @@ def take_in(
     """
     machines: dict[str, FromMachine] = {}
     refused = []
-    for name, (whole, _) in sorted(exports_among(medium.names()).items()):
+    for name, (whole, _) in _exports(medium):
         came: Counter[str] = Counter()
         export = None
         try:
@@ -130,7 +132,7 @@ def give_back(
     and the key for boxes into it. Raises NotFound (no such agent), TooLarge, OSError.
     """
     wanted = dict.fromkeys(agents, 1)
-    for name, (whole, _) in exports_among(medium.names()).items():
+    for name, (whole, _) in _exports(medium):
         try:
             export = _manifest(ledger, medium, boxes, name, whole=whole)
         except (ContractError, Refused):
@@ -155,6 +157,14 @@ def give_back(
         for agent, number in receipts.items():
             audit.record(tx, now, actor, "media-exported", agent, f"{number} receipts")
     return Carried(receipts, sorted(named))
+
+
+def _exports(medium: Folder) -> list[tuple[str, tuple[bool, int]]]:
+    """The exports in the folder, by name: whether there is a manifest, how many parts. Raises TooLarge, OSError."""
+    found = exports_among(medium.names())
+    if len(found) > MAX_EXPORTS:
+        raise TooLarge(f"{len(found)} exports on one medium; at most {MAX_EXPORTS} are taken")
+    return sorted(found.items())
 
 
 def _manifest(ledger: Ledger, medium: Folder, boxes: Boxes, name: str, *, whole: bool) -> Export:

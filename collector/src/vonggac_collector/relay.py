@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import ssl
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -34,7 +35,10 @@ BOX_KEY: Final = "/agent/v1/boxkey"
 AT_ONCE: Final = 16
 """Requests on their way to the collector; fewer than it takes of one source (`connections_per_source`)."""
 MAX_ANSWER_BYTES: Final = MAX_RULEBOOK_BYTES + 64 * KIB
-_TIMES: Final = urllib3.Timeout(connect=10.0, read=60.0)
+TOTAL_S: Final = 60.0
+"""For an answer's body; no machine waits longer."""
+_TIMES: Final = urllib3.Timeout(connect=10.0, read=20.0)
+"""Between two packets."""
 _LOG: Final = structlog.get_logger("vonggac.relay")
 
 Forward = Callable[[str, str, bytes], tuple[int, dict[str, str], bytes]]
@@ -66,17 +70,26 @@ def forward_to(url: str, ca: Path | None) -> Forward:
                 redirect=False, preload_content=False, decode_content=False,
             )  # fmt: skip
             try:
-                answer = response.read(MAX_ANSWER_BYTES + 1, decode_content=False)
+                answer = _read(response, time.monotonic() + TOTAL_S)
             finally:
                 response.close()
         except (urllib3.exceptions.HTTPError, OSError) as e:
             _LOG.warning("the collector does not answer", error=str(e)[:300])
             raise Busy("the collector does not answer the relay") from e
-        if len(answer) > MAX_ANSWER_BYTES:
-            raise Busy("the collector answered more than a relay passes on")
         return response.status, {n.lower(): v for n, v in response.headers.items()}, answer
 
     return forward
+
+
+def _read(response: urllib3.BaseHTTPResponse, until: float) -> bytes:
+    """The body, if it is there in time and no larger than any answer is. Raises Busy."""
+    pieces, got = [], 0
+    while piece := response.read1(64 * KIB, decode_content=False):
+        pieces.append(piece)
+        got += len(piece)
+        if got > MAX_ANSWER_BYTES or time.monotonic() > until:
+            raise Busy("the collector answered more, or more slowly, than a relay passes on")
+    return b"".join(pieces)
 
 
 def create_relay(settings: Settings, secret: str, forward: Forward) -> FastAPI:

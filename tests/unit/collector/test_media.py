@@ -14,19 +14,23 @@ from tests.unit.collector.carrying import BOX, put_export
 from tests.unit.collector.conftest import KEY, NOW, Desk
 from tests.unit.collector.machines import Machine, envelope_of
 
+from vonggac_collector import media, policy
 from vonggac_collector.board import BoardMaker
 from vonggac_collector.boxes import Boxes, Dated
 from vonggac_collector.errors import NotFound
 from vonggac_collector.media import Carried, Imported, give_back, take_in
 from vonggac_collector.rulebooks import Shelf
 from vonggac_collector.score.parameters import load_parameters
+from vonggac_collector.state import make_state
 from vonggac_contract.box import BoxKey, close_box
 from vonggac_contract.envelope import envelope_from_bytes, keyid_of
+from vonggac_contract.errors import TooLarge
 from vonggac_contract.media import (
     box_key_name,
     manifest_name,
     open_box_key,
     part_name,
+    policy_name,
     receipts_name,
     rulebook_name,
 )
@@ -99,6 +103,19 @@ def test_what_a_machine_exported_is_in_the_ledger_and_what_goes_back_names_it(
     assert (office.medium / rulebook_name(back.rulebooks[0])).exists()
     raw = (office.medium / box_key_name(keyid_of(PUBLIC))).read_bytes()
     assert open_box_key(envelope_from_bytes(raw), PUBLIC).keyid == BOX.keyid
+
+
+def test_the_policy_repository_goes_back_with_the_rest(
+    office: Office, machine: Machine, tmp_path: Path
+) -> None:
+    make_state(tmp_path / "state")
+    policy.begin(office.desk.ledger, tmp_path / "state", NOW, "test")
+    put_export(office.medium, machine, [[machine.report(NOW, {1})]], NOW)
+    office.take()
+    office.give()
+    with office.desk.ledger.read() as tx:
+        files = tx.policy.all()
+    assert {n: (office.medium / policy_name(n)).read_bytes() for n in files} == files
 
 
 @pytest.mark.parametrize("order", [*itertools.permutations(range(3))])
@@ -240,6 +257,18 @@ def test_a_hostile_medium_is_refused_and_the_good_export_beside_it_taken(
     assert office.head(victim) == 0
     (refused,) = done.refused
     assert (refused.name, refused.code in ("malformed", "too-large")) == (name, True)
+
+
+@pytest.mark.hostile
+def test_a_medium_of_too_many_exports_is_refused(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(media, "MAX_EXPORTS", 3)
+    for n in range(4):
+        (office.medium / manifest_name(f"{n:016x}-{n:016x}")).touch()
+        if n == 2:
+            assert [r.code for r in office.take().refused] == ["malformed"] * 3
+    for taken in (office.take, office.give):
+        with pytest.raises(TooLarge, match="at most 3"):
+            taken()
 
 
 @pytest.mark.hostile

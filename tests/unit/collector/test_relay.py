@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -201,18 +202,25 @@ def test_a_relay_speaks_tls_to_its_collector(url: str) -> None:
 
 
 @pytest.mark.hostile
-def test_an_answer_without_end_is_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("slow", [False, True])
+def test_an_answer_without_end_is_not_passed_on(monkeypatch: pytest.MonkeyPatch, slow: bool) -> None:
+    clock = itertools.count(0, 5 if slow else 0)
+
     class Endless:
         status, headers = 200, dict[str, str]()
+        given = 0
 
-        def read(self, size: int, *, decode_content: bool) -> bytes:
+        def read1(self, size: int, *, decode_content: bool) -> bytes:
             assert not decode_content
-            return b"x" * size
+            self.given += 1 if slow else size
+            assert self.given < MAX_ANSWER_BYTES + 2 * size
+            return b"x" * (1 if slow else size)
 
         def close(self) -> None:
             """Nothing is open."""
 
     monkeypatch.setattr("urllib3.HTTPConnectionPool.urlopen", lambda *a, **k: Endless())
-    with pytest.raises(Busy, match="more than a relay passes on"):
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    with pytest.raises(Busy, match="more slowly"):
         forward_to("http://127.0.0.1:9", None)("GET", "/agent/v1/boxkey", b"")
-    assert MAX_ANSWER_BYTES < 16 << 20
+    assert next(clock) < 100
