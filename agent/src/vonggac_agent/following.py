@@ -85,12 +85,10 @@ def follow(
     """Bring the standing up to date, and the rulebook `wanted` in force if the targets vouch for it.
 
     Whatever fails is in the standing's `trouble`, and what was in force stays. `now`: what expires by then is refused,
-    as by `floor`, the newest time that the collector signed. Raises OSError for this machine's own disk.
+    as by `floor`, the time that the collector signed last. Raises OSError for this machine's own disk.
     """
     before = policy.of_pin(folder, pin)
-    after = msgspec.structs.replace(
-        before, floor=policy.newest((before.floor, floor)), checked_at=now, trouble=""
-    )
+    after = msgspec.structs.replace(before, floor=floor or before.floor, checked_at=now, trouble="")
     fetcher = _Fetcher(transport, clock)
     work = folder / WORK
     _clear(work)

@@ -33,7 +33,8 @@ class Standing(msgspec.Struct, frozen=True):
     """Verified metadata as it was served, what it says, and what came of the last question.
 
     `roots`: from the pinned one on. `expires`: when the first of all expires. `good`: the rulebook in force, "" before
-    the first. `floor`: the newest time that the collector signed, before which it cannot be any more.
+    the first. `floor`: the time that the collector signed last, before which it cannot be. Not the latest ever: a
+    collector whose clock ran ahead once would have ended the policy for good.
     """
 
     pin: PolicyRoot
@@ -112,8 +113,3 @@ def is_due(standing: Standing, wanted: str, now: datetime) -> bool:
     if standing.trouble or wanted != standing.good or standing.checked_at is None:
         return True
     return not standing.checked_at <= now < standing.checked_at + CHECK_EVERY
-
-
-def newest(times: Iterable[datetime | None]) -> datetime | None:
-    """The latest of those there are."""
-    return max((t for t in times if t is not None), default=None)

@@ -263,9 +263,10 @@ class Shipper:
         if policy.is_due(policy.of_pin(self._folder, pin), said.rulebook, now):
             from .following import follow  # its library takes longer to import than a round takes
 
-            floor = policy.newest((said.said_at, self._signed_at))
             try:
-                follow(self._folder, self._transport, pin, said.rulebook, now=now, floor=floor)
+                follow(
+                    self._folder, self._transport, pin, said.rulebook, now=now, floor=self._signed_at
+                )  # fmt: skip
             except OSError as error:
                 self._trouble = f"the policy was not kept: {error.strerror}"
 

@@ -18,6 +18,7 @@ from tests.unit.policy_twin import Repository, a_key, public
 from tuf.api.metadata import Key, Metadata, TargetFile
 
 from vonggac_agent import following, policy, rulebooks
+from vonggac_agent.carry import Brought, bring
 from vonggac_agent.enrol import enrol
 from vonggac_agent.errors import Unreachable
 from vonggac_agent.following import MAX_STEP, follow
@@ -27,7 +28,8 @@ from vonggac_agent.policy import Standing
 from vonggac_agent.settings import load_settings
 from vonggac_agent.ship import Outcome, Shipper
 from vonggac_agent.state import open_state
-from vonggac_contract.envelope import envelope_from_bytes
+from vonggac_contract.envelope import envelope_from_bytes, envelope_to_bytes
+from vonggac_contract.media import policy_name, receipts_name, rulebook_name
 from vonggac_contract.report import SECTION_TOPICS, statement_from_envelope
 from vonggac_rules import repository as signing
 from vonggac_rules.builtin import default_rulebook_bytes
@@ -414,6 +416,16 @@ def test_a_clock_that_is_set_back_makes_nothing_valid_again(pinned: Machine, rep
 
 
 @pytest.mark.clock
+def test_a_collector_whose_clock_ran_ahead_once_ends_no_policy_for_good(
+    pinned: Machine, repository: Repository
+) -> None:
+    clock = pinned.collector.clock
+    assert ask(pinned, floor=clock() + 3650 * DAY).trouble.startswith("policy-expired")
+    assert ask(pinned, floor=clock()).trouble == ""
+    assert not standing(pinned).is_expired(clock())
+
+
+@pytest.mark.clock
 def test_a_clock_ten_years_ahead_says_expired_and_all_is_well_when_it_is_right_again(
     pinned: Machine, repository: Repository
 ) -> None:
@@ -581,3 +593,81 @@ def test_a_target_whose_file_is_another_is_refused(pinned: Machine, repository: 
     repository.sign_targets()
     assert ask(pinned, digest).trouble.startswith("policy-malformed")
     assert in_force(pinned) == good
+
+
+class Stick:
+    """A medium with what a collector gives back: a receipt, rulebooks and the policy repository."""
+
+    def __init__(self, machine: Machine, medium: Path) -> None:
+        medium.mkdir(exist_ok=True)
+        self.machine, self.medium = machine, medium
+
+    def answer(self, at: datetime) -> str:
+        """Everything as the collector has it at that moment; the rulebook that the receipt names."""
+        collector = self.machine.collector
+        assert collector.repository is not None
+        tail = self.machine.report(f"at {at}")
+        receipt = collector.sealed(
+            self.machine.chain,
+            tail.digest,
+            sequence=tail.sequence,
+            received_at=at,
+            rulebook=collector.rulebook_digest,
+        )
+        (self.medium / receipts_name(self.machine.chain.agent_id)).write_bytes(envelope_to_bytes(receipt))
+        for name, raw in collector.repository.files.items():
+            (self.medium / policy_name(name)).write_bytes(raw)
+        for digest, raw in collector.repository.rulebooks.items():
+            (self.medium / rulebook_name(digest)).write_bytes(raw)
+        return collector.rulebook_digest
+
+    def bring(self) -> Brought:
+        self.machine.spool.close()
+        try:
+            return bring(load_settings(None, {"VONGGAC_STATE_DIR": str(self.machine.folder)})[0], self.medium)
+        finally:
+            self.machine.spool = self.machine.open()
+
+
+@pytest.fixture
+def stick(pinned: Machine, tmp_path: Path) -> Stick:
+    return Stick(pinned, tmp_path / "stick")
+
+
+@pytest.mark.usb
+def test_rules_come_on_a_medium_weeks_later_with_what_vouches_for_them(
+    stick: Stick, repository: Repository
+) -> None:
+    clock = stick.machine.collector.clock
+    assert isinstance(clock, Clock)
+    another(stick.machine)
+    repository.publish(stick.machine.collector.rulebook)
+    digest = stick.answer(clock() + timedelta(hours=1))
+    clock.forward(days=20)
+    brought = stick.bring()
+    assert (brought.rulebook, brought.trouble) == (digest, ())
+    assert in_force(stick.machine) == digest
+    assert stick.bring().rulebook == ""
+
+
+@pytest.mark.usb
+@pytest.mark.hostile
+def test_a_medium_brings_no_rulebook_that_nobody_vouches_for_and_no_older_repository(
+    stick: Stick, repository: Repository
+) -> None:
+    clock, good = stick.machine.collector.clock, in_force(stick.machine)
+    assert isinstance(clock, Clock)
+    old = dict(repository.files)
+    repository.renew()
+    assert ask(stick.machine).trouble == ""
+    digest = another(stick.machine)
+    repository.rulebooks[digest] = stick.machine.collector.rulebook
+    stick.answer(clock() + timedelta(hours=1))
+    assert stick.bring().trouble[0].startswith("policy-not-vouched")
+    repository.files = old
+    stick.answer(clock() + timedelta(hours=2))
+    assert stick.bring().trouble[0].startswith("policy-rollback")
+    assert in_force(stick.machine) == good
+    (stick.medium / policy_name("timestamp.json")).unlink()
+    assert stick.bring().trouble == ()
+    assert in_force(stick.machine) == good
