@@ -19,7 +19,9 @@ _OVERFLOWING = """() => {
 _FOCUSABLE = """() => {
   const all = [...document.querySelectorAll('a[href], button, input, select, summary, [tabindex="0"]')];
   const closed = 'details:not([open]) > .inside';
-  const seen = all.filter(e => e.checkVisibility() && e.type !== 'hidden' && !e.closest(closed));
+  // Of radio buttons with one name the tab key stops at one; arrows lead to the others.
+  const other = e => e.type === 'radio' && e !== e.form.elements[e.name][0];
+  const seen = all.filter(e => e.checkVisibility() && e.type !== 'hidden' && !e.closest(closed) && !other(e));
   seen.forEach((e, i) => e.dataset.stop = i);
   return seen.length;
 }"""

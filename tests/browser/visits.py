@@ -19,6 +19,7 @@ PAGES = {
     "unit": "/units/48/so-khcn",
     "host": f"/hosts/{sample.HOST_ID}",
     "rules": "/rules",
+    "policy": "/policy",
     "rule": "/rules/linux.ssh.root-login",
     "enrol": "/enrol?unit=48",
     "search": "/findings",
@@ -33,6 +34,7 @@ PAGES = {
     "unit with one host": "/units/alone",
     "unit of a local profile": "/units/local",
     "host of a local profile": "/hosts/local",
+    "host with a fork": "/hosts/forked",
     "rule of a local profile": "/rules/local",
     "not found": "/units/absent",
 }

@@ -62,6 +62,8 @@ class SampleQueries:
             raise NotFound
         if host_id == "broken":
             raise RuntimeError("a fault of the collector's own")
+        if host_id == "forked":
+            return sample.forked()
         if host_id == "local":
             return replace(self.host_page, profile=self.local.id, local=self.local)
         return self.host_page

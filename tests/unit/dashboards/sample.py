@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from vonggac_collector.enrolment_views import ApplicantRow, EnrolPage, TokenRow
+from vonggac_collector.identity_views import Fork, ForkSide, KeyRow
 from vonggac_collector.views import (
     Class,
     DeductionRow,
@@ -531,6 +532,23 @@ def silent_host() -> HostPage:
         flags=[],
         sample=False,
     )
+
+
+def forked() -> HostPage:
+    """The sample's machine, which was copied to another building."""
+    at = NOW - timedelta(hours=5)
+    here = ForkSide(41, "a1" * 32, "b2" * 32, at, at, "web-01", "c3" * 32, ["10.1.4.20"], "0.1.0")
+    other = msgspec.structs.replace(
+        here,
+        digest="d4" * 32,
+        received_at=at + timedelta(hours=1),
+        hostname="web-01-copy",
+        addresses=["10.9.0.7"],
+    )
+    keys = [KeyRow("e5" * 32, 2, NOW - timedelta(days=40), None),
+            KeyRow("f6" * 32, 1, NOW - timedelta(days=400), NOW - timedelta(days=40))]  # fmt: skip
+    fork = Fork(here, other, ["hostname", "addresses", "host"])
+    return msgspec.structs.replace(host(), agent_state="quarantined", fork=fork, keys=keys)
 
 
 def rule() -> RulePage:

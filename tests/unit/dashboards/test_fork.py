@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 
 import msgspec
 import pytest
@@ -15,7 +14,6 @@ from tests.unit.dashboards import sample
 from tests.unit.dashboards.house import PASSWORD, SampleQueries, client_of, make_app, signed_in
 
 from vonggac_collector.app import create_app
-from vonggac_collector.identity_views import Fork, ForkSide, KeyRow
 from vonggac_collector.index.memory import MemoryIndex
 from vonggac_collector.ledger.memory import MemoryLedger
 from vonggac_collector.people import add_user
@@ -24,23 +22,6 @@ from vonggac_collector.views import HostPage
 from vonggac_dashboards.app import mount
 
 CHOICES = ("restored", "stray", "clone")
-
-
-def forked() -> HostPage:
-    """The sample's machine, which was copied to another building."""
-    at = sample.NOW - timedelta(hours=5)
-    here = ForkSide(41, "a1" * 32, "b2" * 32, at, at, "web-01", "c3" * 32, ["10.1.4.20"], "0.1.0")
-    other = msgspec.structs.replace(
-        here,
-        digest="d4" * 32,
-        received_at=at + timedelta(hours=1),
-        hostname="web-01-copy",
-        addresses=["10.9.0.7"],
-    )
-    keys = [KeyRow("e5" * 32, 2, sample.NOW - timedelta(days=40), None),
-            KeyRow("f6" * 32, 1, sample.NOW - timedelta(days=400), sample.NOW - timedelta(days=40))]  # fmt: skip
-    fork = Fork(here, other, ["hostname", "addresses", "host"])
-    return msgspec.structs.replace(sample.host(), agent_state="quarantined", fork=fork, keys=keys)
 
 
 def page_of(page: HostPage, who: str = "admin", language: str = "vi") -> str:
@@ -66,33 +47,33 @@ def page_of(page: HostPage, who: str = "admin", language: str = "vi") -> str:
     ],
 )
 def test_both_sides_stand_beside_each_other_in_either_language(language: str, words: tuple[str, ...]) -> None:
-    text = page_of(forked(), language=language)
+    text = page_of(sample.forked(), language=language)
     for word in (*words, "a1" * 8, "d4" * 8, "web-01-copy", "10.9.0.7", "e5" * 8, "f6" * 8):
         assert word in text
     assert len(re.findall('name="decision"', text)) == len(CHOICES)
 
 
 def test_who_may_not_decide_sees_the_fork_and_no_way_to_decide() -> None:
-    text = page_of(forked(), "kiemtoan")
+    text = page_of(sample.forked(), "kiemtoan")
     assert "web-01-copy" in text
     assert 'name="decision"' not in text
 
 
 def test_a_decision_that_was_made_is_shown_and_can_still_be_changed() -> None:
-    text = page_of(msgspec.structs.replace(forked(), agent_state="stray"))
+    text = page_of(msgspec.structs.replace(sample.forked(), agent_state="stray"))
     assert 'value="stray" required checked' in text
     assert "Đã quyết định: máy của chuỗi này được tiếp tục" in text
 
 
 def test_a_report_that_has_no_other_beside_it_is_shown_alone() -> None:
-    page = forked()
+    page = sample.forked()
     assert page.fork is not None
     alone = msgspec.structs.replace(page, fork=msgspec.structs.replace(page.fork, here=None, differs=[]))
     assert "web-01-copy" in page_of(alone)
 
 
 def test_hostile_text_of_either_side_is_shown_inert() -> None:
-    page, text = forked(), "<script>alert(1)</script>\u202e\x1b[2J"
+    page, text = sample.forked(), "<script>alert(1)</script>\u202e\x1b[2J"
     assert page.fork is not None
     bad = msgspec.structs.replace(page.fork.other, hostname=text, machine_id=text, addresses=[text] * 9)
     shown = page_of(
