@@ -87,6 +87,18 @@ def test_who_says_that_reports_were_dropped_which_are_here_is_a_fork(
     assert desk.accept(late).code == "seq-fork"
 
 
+@pytest.mark.parametrize(
+    ("order", "answers", "here"), [((0, 1, 2), [200, 200, 409], [1, 2]), ((0, 2, 1), [200, 409, 403], [1])]
+)
+def test_who_names_the_head_and_says_that_it_was_dropped_is_a_fork_and_no_fault_of_the_ledger(
+    desk: Desk, machine: Machine, order: tuple[int, ...], answers: list[int], here: list[int]
+) -> None:
+    sent = dropping(machine, first=2)
+    assert [desk.accept(sent[n]).status for n in order] == answers
+    assert committed(desk, machine) == here
+    assert faults(desk) == []
+
+
 @pytest.mark.parametrize("impossible", [{"first": 1}, {"first": 6}, {"last": 4}, {"last": 6}, {"first": 7}])
 def test_what_cannot_have_been_dropped_is_malformed(
     desk: Desk, machine: Machine, impossible: dict[str, int]

@@ -105,16 +105,16 @@ class Maker:
                 first = sequence - gone
                 made["report"]["dropped"] = {"first": first, "last": sequence - 1, "previous": previous}
             said = doing.step("statement", made, self.chance)
-            content = said["report"].get("content")
+            content, number = said["report"].get("content"), said.get("sequence", sequence)
             raw = doing.step("json", json.dumps(said, ensure_ascii=False).encode(), self.chance)
             packed = doing.step("packed", gzip.compress(raw, 1, mtime=0), raw)
             envelope = doing.step("sealed", sealed(REPORT, packed, KEYS[epoch]), self.chance, epoch)
             previous = name_of(envelope)
-            items.append(self.item(envelope, epoch, (sequence, 0), doing))
+            items.append(self.item(envelope, epoch, (number, 0), doing))
             for _ in range(self.chance.choice((0, 0, 1, 2))):
                 counter += 1
                 beat = {
-                    "schema": 1, "agent_id": AGENT, "epoch": epoch, "counter": counter, "sequence": sequence,
+                    "schema": 1, "agent_id": AGENT, "epoch": epoch, "counter": counter, "sequence": number,
                     "content": content, "looked_at": "2026-11-23T08:30:00.5+07:00",
                 }  # fmt: skip
                 beat = doing.step("beat", beat, self.chance)

@@ -93,6 +93,20 @@ def other_place(said: dict[str, Any], chance: random.Random) -> dict[str, Any]:
     return said
 
 
+def reports_dropped(said: dict[str, Any], chance: random.Random) -> dict[str, Any]:
+    """It says that some before it were dropped for want of room, as it may, or nearly so."""
+    number, gone = said["sequence"], chance.randrange(1, 4)
+    said["report"]["dropped"] = {
+        "first": number + chance.choice((0, 0, 0, 0, -1, 1)),
+        "last": number + gone - 1 + chance.choice((0, 0, 0, 0, -1, 1)),
+        "previous": chance.choice((said["previous"], said["previous"], said["previous"], "e" * 64)),
+    }
+    return said | {
+        "sequence": number + gone,
+        "previous": chance.choice(("e" * 64, "e" * 64, said["previous"])),
+    }
+
+
 def a_section_without_a_name(said: dict[str, Any], chance: random.Random) -> dict[str, Any]:
     said["report"]["sections"][chance.choice(("hosts", "", "Host", "x" * 50))] = {"digest": "5" * 64}
     said["report"]["content"] = content_of(said["report"])
@@ -309,6 +323,7 @@ KINDS: Final[dict[str, Doing | Order]] = {
     "an odd value": Doing(statement=odd_report),
     "an odd value, digests as they were": Doing(statement=lambda s, c: odd_somewhere(s["report"], c) and s),
     "another place": Doing(statement=other_place),
+    "reports dropped": Doing(statement=reports_dropped),
     "an unknown section": Doing(statement=a_section_without_a_name),
     "numbers": Doing(statement=numbers),
     "literals": Doing(json=literal),

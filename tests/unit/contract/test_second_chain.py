@@ -34,6 +34,8 @@ from vonggac_contract.report import heartbeat_from_envelope, statement_from_enve
 
 LATER = NOW + timedelta(hours=6)
 SHARDS = 10
+ENOUGH = 1_000
+"""Chains among which each kind that breaks any has broken some."""
 HARMLESS = {"nothing", "numbers", "text in another form", "the statement in another form"}
 Verdict = tuple[int, int, str] | None
 
@@ -122,13 +124,14 @@ def compare(number: int, seed: int) -> Counter[tuple[str, str]]:
 
 
 def hold_to(found: Counter[tuple[str, str]], number: int) -> None:
-    """Every kind came, and did something; a fifth at least was whole, a third broken, answers among them."""
+    """Every kind came, and of enough each did something; a fifth at least was whole, a third broken, answers among them."""
     verdicts: Counter[str] = Counter()
     for (_, verdict), times in found.items():
         verdicts[verdict] += times
     assert {kind for kind, _ in found} == KINDS.keys()
     broke = {kind for kind, verdict in found if verdict != "whole"}
-    assert KINDS.keys() - broke == HARMLESS
+    assert not broke & HARMLESS
+    assert KINDS.keys() - broke == HARMLESS or number < ENOUGH
     assert verdicts["whole"] > number / 5
     assert verdicts["envelope"] > number / 3
     assert verdicts["receipt"] > number / 20

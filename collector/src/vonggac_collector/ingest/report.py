@@ -69,7 +69,7 @@ def take(
             tx.outbox.add("host", [agent.id], now)
         tx.agents.put(replace(agent, aside=agent.aside + 1))
         return _missing(tx, holder)
-    if previous != agent.head_digest:
+    if (after, previous) != (agent.head_sequence, agent.head_digest):
         return _fork(tx, row, agent, _not_the_head(previous, agent), now)
     payload, agent = _commit(tx, reading, row, holder, agent, now, first_seen=True)
     if agent.aside:
@@ -214,7 +214,7 @@ def _join_pending(tx: Transaction, holder: KeyHolder, agent: Agent, now: datetim
         after, previous = follows(reading.statement)
         if after > agent.head_sequence:
             return
-        if previous != agent.head_digest:
+        if (after, previous) != (agent.head_sequence, agent.head_digest):
             tx.chain.settle(row.digest, "fork", None, None)
             _quarantine(tx, row, agent, _not_the_head(previous, agent), now)
             return
