@@ -11,6 +11,7 @@ after an outage are spread over the time that the desk needs for all of them.
 from __future__ import annotations
 
 import queue
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -34,6 +35,10 @@ _FIRST_GUESS_S: Final = 0.005
 """For an envelope, before the desk's own pace is known; of the order that docs/capacity.md measures."""
 _NEW: Final = 0.1
 """Weight of the newest transaction in the pace; the project's own figure."""
+_SLOWEST_S: Final = 0.1
+"""For an envelope: a lock or a server that is away is no pace."""
+LONGEST_TURN_S: Final = 900
+"""No turn is given for later: agents look again by then (their default interval). A flood takes no turns beyond it."""
 
 
 class _Task:
@@ -54,12 +59,15 @@ class Turns:
 
     def worked(self, number: int, seconds: float) -> None:
         """So many were done in so long."""
-        self.each_s += _NEW * (seconds / number - self.each_s)
+        self.each_s += _NEW * (min(seconds / number, _SLOWEST_S) - self.each_s)
 
     def give(self, now: float, waiting: int) -> float:
-        """Seconds until the next turn: behind all that wait and all turns that were given."""
-        self._last = max(self._last, now + waiting * self.each_s) + self.each_s
-        return self._last - now
+        """Seconds until the next turn: behind all that wait and all turns that were given; any, if none is left."""
+        turn = max(self._last, now + waiting * self.each_s) + self.each_s
+        if turn - now > LONGEST_TURN_S:
+            return random.uniform(0, LONGEST_TURN_S)  # noqa: S311  spreads, guards nothing
+        self._last = turn
+        return turn - now
 
 
 class Desk:

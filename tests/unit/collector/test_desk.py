@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from vonggac_collector.desk import MAX_WAITING, Desk, Turns
+from vonggac_collector.desk import LONGEST_TURN_S, MAX_WAITING, Desk, Turns
 from vonggac_collector.errors import Full
-from vonggac_collector.http.refusals import MOST_RETRY_AFTER_S, at_turn
+from vonggac_collector.http.refusals import refused
 
 
 class Held:
@@ -68,10 +68,41 @@ def test_turns_are_given_one_after_the_other_at_the_pace_of_the_desk_behind_all_
     assert turns.give(2000.0, 0) == pytest.approx(0.01), "when nobody is left to come, at once"
 
 
-def test_a_turn_is_told_in_whole_seconds_and_none_is_later_than_agents_look_again() -> None:
-    assert at_turn(0.01) == {"Retry-After": "1"}
-    assert at_turn(10.2) == {"Retry-After": "11"}
+def test_none_is_given_for_later_than_agents_look_again_and_a_flood_takes_no_more() -> None:
+    turns = Turns()
     random.seed(1)
-    told = [int(at_turn(5_000.0)["Retry-After"]) for _ in range(1_000)]
-    assert 1 <= min(told) < 30
-    assert MOST_RETRY_AFTER_S - 30 < max(told) <= MOST_RETRY_AFTER_S
+    given = [turns.give(1000.0, 1_000) for _ in range(300_000)]
+    assert max(given) <= LONGEST_TURN_S
+    beyond = given[-1_000:]
+    assert min(beyond) < 30
+    assert max(beyond) > LONGEST_TURN_S - 30
+    assert turns.give(1000.0 + LONGEST_TURN_S, 0) < 1, "and is forgotten by then"
+
+
+def test_a_server_that_is_away_is_no_pace() -> None:
+    turns = Turns()
+    for _ in range(100):
+        turns.worked(1, 30.0)
+    assert turns.each_s <= 0.1
+
+
+class Refusing:
+    """A desk's answer as it is told over HTTP."""
+
+    def __init__(self, turn: float) -> None:
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/agent/v1/envelopes",
+            "client": ("::1", 1),
+            "headers": [],
+        }
+        self.counted: list[str] = []
+        self.answer = refused(scope, Full(lambda: turn), lambda code, peer, detail: self.counted.append(code))
+
+
+def test_a_turn_is_told_in_whole_seconds() -> None:
+    told = Refusing(10.2)
+    assert (told.answer.status_code, told.answer.headers["retry-after"]) == (503, "11")
+    assert told.counted == ["busy"]
+    assert Refusing(0.01).answer.headers["retry-after"] == "1"

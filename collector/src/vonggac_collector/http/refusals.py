@@ -28,8 +28,6 @@ from .body import Application, Message, Receive, Send
 _LOG: Final = structlog.get_logger("vonggac.http")
 _RETRY_AFTER_S: Final = {"busy": 5, "store-failed": 30, "throttled": 60, "no-rulebook": 60}
 """At least; up to twice as long is said, so that those who were sent away together do not come back together."""
-MOST_RETRY_AFTER_S: Final = 900
-"""Whoever has a later turn is told any time up to this: agents look again by then (their default interval)."""
 _BY_STATUS: Final = {404: "not-found", 405: "wrong-method", 413: "too-large", 415: "media-type"}
 _HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
@@ -51,14 +49,6 @@ _TRANSPORT_SECURITY: Final = (b"strict-transport-security", b"max-age=31536000")
 def problem_response(code: str, detail: str, **more: Any) -> Response:
     """The refusal as an HTTP answer."""
     return Response(problem_body(code, detail, **more), PROBLEMS[code].status, later(code), PROBLEM_MEDIA)
-
-
-def at_turn(turn_s: float) -> dict[str, str]:
-    """The header for whoever has a turn in so many seconds (`desk.Turns`)."""
-    seconds = math.ceil(turn_s)
-    if seconds > MOST_RETRY_AFTER_S:
-        seconds = random.randint(1, MOST_RETRY_AFTER_S)  # noqa: S311  spreads, guards nothing
-    return {"Retry-After": str(seconds)}
 
 
 def later(code: str) -> dict[str, str]:
@@ -107,7 +97,7 @@ def refused(
     refuse(code, peer_of(scope), f"{scope['method']} {URL(scope=scope).path}: {error}")
     answer = problem_response(code, detail)
     if isinstance(error, Full):
-        answer.headers.update(at_turn(error.turn()))
+        answer.headers["Retry-After"] = str(math.ceil(error.turn()))
     return answer
 
 
