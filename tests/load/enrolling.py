@@ -13,7 +13,7 @@ import httpx
 
 from vonggac_agent.enrol import PATH
 from vonggac_agent.link import Address
-from vonggac_agent.ship import RULEBOOKS
+from vonggac_agent.ship import BASE_S, BUSY, RULEBOOKS
 from vonggac_contract.enrolment import Enrolled, open_enrolled
 from vonggac_contract.envelope import envelope_from_bytes
 from vonggac_rules.rulebook import MAX_RULEBOOK_BYTES, Rulebook, load_rulebook
@@ -78,7 +78,11 @@ async def enrol_all(
         for agent in turn:
             token = tokens[agent.number // USES]
             public = sealer.key(agent).public_key().public_bytes_raw()
-            answer = await connection.ask("POST", PATH, sealer.request(agent, token, datetime.now(UTC)))
+            request = sealer.request(agent, token, datetime.now(UTC))
+            answer = await connection.ask("POST", PATH, request)
+            while answer.status in BUSY:
+                await asyncio.sleep(BASE_S if answer.retry_after is None else answer.retry_after)
+                answer = await connection.ask("POST", PATH, request)
             if answer.status != 200:
                 raise Refused(f"enrolling: {answer.status} {answer.body[:300].decode(errors='replace')}")
             enrolled = open_enrolled(envelope_from_bytes(answer.body), public)
