@@ -124,7 +124,7 @@ def compare(number: int, seed: int) -> Counter[tuple[str, str]]:
 
 
 def hold_to(found: Counter[tuple[str, str]], number: int) -> None:
-    """Every kind came, and of enough each did something; a fifth at least was whole, a third broken, answers among them."""
+    """Every kind came, and of enough each did something; a fifth was whole, a third broken, answers among them."""
     verdicts: Counter[str] = Counter()
     for (_, verdict), times in found.items():
         verdicts[verdict] += times
