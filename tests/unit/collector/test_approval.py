@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import msgspec
@@ -14,7 +16,7 @@ from vonggac_collector.approval import applicant_row, approve, refuse
 from vonggac_collector.auth import Caller
 from vonggac_collector.enrolment import add_machine, create_token, enrol, revoke_token
 from vonggac_collector.enrolment_views import ApplicantRow
-from vonggac_collector.errors import Forbidden, Invalid, NotFound
+from vonggac_collector.errors import Busy, Forbidden, Invalid, NotFound
 from vonggac_collector.ingest.answer import Answer
 from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.verification import verify_ledger
@@ -225,3 +227,26 @@ def test_who_waits_longest_comes_first_and_who_was_decided_last(desk: Desk) -> N
     with desk.ledger.read() as tx:
         found, number = tx.applicants.first(None, NOW + 6 * HOUR, 1)
     assert ([a.hostname for a in found], number) == (["may-1"], 2)
+
+
+def test_of_many_who_decide_at_once_exactly_one_does(desk: Desk) -> None:
+    machine = Machine(seed=2)
+    ask(desk, machine, a_token(desk))
+    together = threading.Barrier(6)
+
+    def decide(n: int) -> str:
+        together.wait()
+        try:
+            if n % 2:
+                return approve(desk.ledger, OFFICER, keyid(machine), "", NOW)
+            refuse(desk.ledger, OFFICER, keyid(machine), "no", NOW)
+        except (Invalid, Busy):
+            return ""
+        return "refused"
+
+    with ThreadPoolExecutor(6) as pool:
+        done = [found for found in pool.map(decide, range(6)) if found]
+    assert len(done) == 1
+    assert counted(desk.ledger) == ((0, 0) if done == ["refused"] else (1, 1))
+    assert [r.state for r in waiting(desk)] == ["refused" if done == ["refused"] else "approved"]
+    assert verify_ledger(desk.ledger).faults == []
