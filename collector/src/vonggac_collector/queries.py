@@ -20,7 +20,8 @@ from .enrolment_views import EnrolPage
 from .errors import Busy, IndexFailed, NotFound
 from .index.interface import Index
 from .ledger.interface import Ledger, Transaction
-from .reads import enrolling, hosts, rules, units
+from .policy_views import PolicyPage
+from .reads import enrolling, hosts, policy, rules, units
 from .reads import search as seeking
 from .reads.sight import Sight
 from .reads.source import Kept, Live
@@ -108,6 +109,11 @@ class Queries:
         """Every rule in force."""
         with self._sight(caller) as (tx, sight):
             return rules.rule_list(sight, self._texts(tx, sight.as_of))
+
+    def policy(self, caller: Caller) -> PolicyPage:
+        """Which rulebook is in force, which is tried, and who vouches for them."""
+        with self._ledger.read() as tx:
+            return policy.policy_page(tx, self._now())
 
     def enrol(self, caller: Caller, *, find: str = "", unit: str = "") -> EnrolPage:
         """What is needed to add a machine; units whose name holds `find`, and `unit`. Raises Forbidden."""

@@ -91,6 +91,11 @@ FLAGS: Final = {
     "policy-not-followed": translatable("It did not follow the policy repository"),
     "reports-dropped": translatable("Reports before it were dropped by the machine for want of room"),
 }
+POLICY_ROLES: Final = {
+    "root": translatable("Root: whose keys count"),
+    "targets": translatable("Targets: which rulebooks there are"),
+    "timestamp": translatable("Timestamp: that this is the newest"),
+}
 RULEBOOK_STATES: Final = {
     "in-force": translatable("in force for all"),
     "tried": translatable("tried before it is in force for all"),
@@ -197,6 +202,7 @@ GROUPS: Final = {
     "report_state": REPORT_STATES,
     "flag": FLAGS,
     "rulebook_state": RULEBOOK_STATES,
+    "policy_role": POLICY_ROLES,
     "role": ROLES,
     "scope": SCOPES,
     "password": PASSWORDS,

@@ -24,6 +24,7 @@ from vonggac_collector.errors import NotFound
 from vonggac_collector.index.memory import MemoryIndex
 from vonggac_collector.ledger.memory import MemoryLedger
 from vonggac_collector.ledger.rows import Session, Unit, User
+from vonggac_collector.policy_views import PolicyPage
 from vonggac_collector.search.results import Asking, SearchPage
 from vonggac_collector.settings import Settings
 from vonggac_dashboards.app import mount
@@ -40,6 +41,7 @@ class SampleQueries:
         self.host_page = sample.host()
         self.overview_page = sample.overview()
         self.unit_page = sample.unit()
+        self.policy_page = sample.policy()
         self.local = sample.local_profile()
         self.lag = searched.EVEN
         self.search_down = False
@@ -78,6 +80,9 @@ class SampleQueries:
 
     def rules(self, caller: Caller) -> list[views.RuleListRow]:
         return sample.rules()
+
+    def policy(self, caller: Caller) -> PolicyPage:
+        return self.policy_page
 
     def search(self, caller: Caller, asking: Asking) -> SearchPage:
         return searched.found(caller, asking, self.lag, down=self.search_down)

@@ -11,6 +11,7 @@ import msgspec
 
 from vonggac_collector.enrolment_views import ApplicantRow, EnrolPage, TokenRow
 from vonggac_collector.identity_views import Fork, ForkSide, KeyRow
+from vonggac_collector.policy_views import Book, PolicyPage, SignedRole
 from vonggac_collector.views import (
     Class,
     DeductionRow,
@@ -635,6 +636,21 @@ def applicants() -> list[ApplicantRow]:
         applicant(4, "refused", reason="Không phải máy của đơn vị", **decided),
         applicant(5, "expired"),
     ]
+
+
+def policy() -> PolicyPage:
+    return PolicyPage(
+        NOW,
+        Book("4c" * 32, "2026.11", NOW - timedelta(days=40)),
+        Book("d1" * 32, "2026.12", NOW - timedelta(days=2)),
+        10,
+        34,
+        [
+            SignedRole("root", NOW + timedelta(days=700), over=False),
+            SignedRole("targets", NOW - timedelta(days=1), over=True),
+            SignedRole("timestamp", NOW + timedelta(days=1), over=False),
+        ],
+    )
 
 
 def enrol() -> EnrolPage:

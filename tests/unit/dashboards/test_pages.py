@@ -19,6 +19,7 @@ from tests.unit.dashboards.house import PASSWORD, SampleQueries, client_of, make
 
 from vonggac_collector.auth import Caller
 from vonggac_collector.enrolment_views import EnrolPage
+from vonggac_collector.policy_views import PolicyPage
 from vonggac_collector.views import DeductionRow, HostPage, LookRow, RulePage
 from vonggac_dashboards import static_files
 from vonggac_dashboards.language import language
@@ -35,6 +36,7 @@ PAGES = (
     "/units/48/so-khcn",
     f"/hosts/{sample.HOST_ID}",
     "/rules",
+    "/policy",
     "/rules/linux.ssh.root-login",
     "/findings",
     "/findings?kind=hosts",
@@ -750,3 +752,16 @@ def test_who_was_sent_to_the_door_is_told_why(app: FastAPI) -> None:
     sent = client.get("/units/48").headers["location"]
     assert "phiên làm việc đã hết hạn" in client.get(f"{sent}&lang=vi").text
     assert "phiên làm việc đã hết hạn" not in client.get("/login?lang=vi").text
+
+
+def test_the_policy_s_page_says_what_is_tried_and_what_expired() -> None:
+    with signed_in(make_app()) as browser:
+        text = shown_text(browser.get("/policy").text)
+    for word in ("2026.11", "2026.12", "10", "34", "Đã hết hạn"):
+        assert word in text
+    queries = SampleQueries()
+    queries.policy_page = PolicyPage(queries.policy_page.as_of, None, None, 0, 0, [])
+    with signed_in(make_app(queries)) as other:
+        text = shown_text(other.get("/policy").text)
+    assert "Chưa ban hành bộ quy tắc nào" in text
+    assert "Không ai ký" in text
