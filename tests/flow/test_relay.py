@@ -57,6 +57,7 @@ def test_a_relay_passes_on_and_when_it_dies_nothing_is_lost(tmp_path: Path) -> N
         serving.enter_context(running(collector, collector.port, "serve", "--no-pages"))
         assert agent.enrol().returncode == 0
         assert agent.run("relay", address, "--token-file", str(word)).stdout.strip().endswith(address)
+        assert f"through the relay {address}" in agent.run("status", "--lang", "en").stdout
         with running(collector, port, *relay) as process:
             done = agent.run("run", "--once")
             assert done.returncode == 0, done.stdout + done.stderr

@@ -17,10 +17,10 @@ from vonggac_contract.errors import ContractError
 from vonggac_contract.limits import KIB, MIB
 from vonggac_contract.sealed import Asked, answer_from_bytes, request_to_content
 
-from . import boxkey
+from . import boxkey, link
 from .errors import BadAnswer, StateDamaged, Unreachable
 from .identity import Identity
-from .link import MAX_ANSWER_BYTES, Answer, HttpLink, Transport, parse_address
+from .link import MAX_ANSWER_BYTES, Answer, Transport, parse_address
 from .safety import sync_folder, write_whole
 
 FILE: Final = "relay.json"
@@ -62,29 +62,29 @@ class _Link(Transport, Protocol):
 
 
 class RelayLink:
-    """A `Transport` to the collector by way of `link`, which leads to the relay."""
+    """A `Transport` to the collector by way of `there`, which leads to the relay."""
 
-    def __init__(self, folder: Path, collector_key: bytes, link: _Link) -> None:
+    def __init__(self, folder: Path, collector_key: bytes, there: _Link) -> None:
         self._folder = folder
         self._collector_key = collector_key
-        self._link = link
+        self._there = there
 
     def close(self) -> None:
         """Close the connection, if one is open."""
-        self._link.close()
+        self._there.close()
 
     def ask(
         self, method: str, path: str, body: bytes | None = None, *, limit: int = MAX_ANSWER_BYTES
     ) -> Answer:
         """See `Transport.ask`."""
         if path == boxkey.PATH:
-            return self._link.ask(method, path, limit=limit)
+            return self._there.ask(method, path, limit=limit)
         notice = boxkey.kept(self._folder, self._collector_key)
         if notice is None:
             raise Unreachable("the collector's key for boxes is not here yet")
         asked = Asked("POST" if method == "POST" else "GET", path)
         box = close_box(request_to_content(asked, body or b""), notice.public_key)
-        found = self._link.ask("POST", SEALED, box, limit=limit + _HEAD_BYTES)
+        found = self._there.ask("POST", SEALED, box, limit=limit + _HEAD_BYTES)
         if found.status != 200:
             self._renew_key()
             raise Unreachable("the relay passed nothing on: {status}", status=found.status)
@@ -100,17 +100,17 @@ class RelayLink:
     def _renew_key(self) -> None:
         """Perhaps the box was for a key that is no longer there."""
         try:
-            answer = self._link.ask("GET", boxkey.PATH, limit=boxkey.MAX_BYTES)
+            answer = self._there.ask("GET", boxkey.PATH, limit=boxkey.MAX_BYTES)
             if answer.status == 200:
                 boxkey.keep(self._folder, self._collector_key, answer.body)
         except (ContractError, BadAnswer):
             return  # what is here stays in force
 
 
-def open_link(folder: Path, who: Identity) -> HttpLink | RelayLink:
+def open_link(folder: Path, who: Identity) -> link.HttpLink | RelayLink:
     """The way to the collector: straight, or through the relay that was named. Raises StateDamaged, WrongSetting."""
     through = read(folder)
     if through is None:
-        return HttpLink(parse_address(who.collector), who.ca)
-    link = HttpLink(parse_address(through.url), through.ca, word=through.word)
-    return RelayLink(folder, who.enrolled.collector_key, link)
+        return link.HttpLink(parse_address(who.collector), who.ca)
+    there = link.HttpLink(parse_address(through.url), through.ca, word=through.word)
+    return RelayLink(folder, who.enrolled.collector_key, there)

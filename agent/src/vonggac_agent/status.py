@@ -14,7 +14,7 @@ import msgspec
 from vonggac_contract.envelope import envelope_from_bytes
 from vonggac_contract.report import statement_from_envelope
 
-from . import VERSION, identity, owned, policy, revoked, rulebooks, skipped, waiting
+from . import VERSION, identity, owned, policy, relay, revoked, rulebooks, skipped, waiting
 from .errors import NotEnrolled
 from .identity import Identity
 from .messages import Said
@@ -45,6 +45,7 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
         return told | {"health": health, "problems": [str(problem) for problem in problems(told)]}
     said, standing = rulebooks.judged_by(folder), policy.read(folder)
     named = said.rulebook if said else who.enrolled.rulebook
+    through = relay.read(folder)
     told |= {
         "enrolled": True,
         "agent_id": who.enrolled.agent_id,
@@ -55,6 +56,7 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
         "unit": who.enrolled.unit,
         "collector": who.collector,
         "pinned_ca": bool(who.ca),
+        "relay": through.url if through is not None else None,
         "profile": said.profile if said else who.enrolled.profile,
         "rulebook": {
             "digest": named,

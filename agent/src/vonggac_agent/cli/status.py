@@ -98,6 +98,8 @@ def _standing(told: dict[str, Any]) -> list[Said]:
         ),
         Said("judged by: {profile}, rulebook {rulebook}", profile=told["profile"], rulebook=book),
     ]
+    if told["relay"]:
+        lines.append(Said("through the relay {url}", url=told["relay"]))
     lines.append(
         Said("policy: signed, root {root}, good until {expires}", **told["policy"])
         if told["policy"]
