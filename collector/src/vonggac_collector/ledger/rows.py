@@ -97,8 +97,7 @@ class AgentKey(msgspec.Struct, frozen=True):
 class KeyHolder(msgspec.Struct, frozen=True):
     """What ingest needs to know of a key: whose it is, until when it was valid, and what its host is judged by.
 
-    `level`: that of the host's system, or the highest of its unit's systems, or 1. `rulebook`: the newest published, or
-    the one that it tries.
+    `level`: of its host's system, or the highest of its unit's, or 1. `rulebook`: the newest, or the one that it tries.
     """
 
     keyid: str
@@ -262,7 +261,7 @@ class LateHeartbeat(msgspec.Struct, frozen=True):
 
 
 class Token(msgspec.Struct, frozen=True):
-    """An enrolment token by its hash. `host`: only for that host's next epoch, instead of a new host."""
+    """An enrolment token by its hash. `host`: only for its next epoch, instead of a new one. `approval`: is needed."""
 
     id: str
     hash: str
@@ -275,7 +274,6 @@ class Token(msgspec.Struct, frozen=True):
     created_at: datetime
     revoked: bool
     approval: bool = False
-    """Somebody has to approve each machine."""
 
 
 class PublishedRulebook(msgspec.Struct, frozen=True):
