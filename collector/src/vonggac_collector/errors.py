@@ -50,12 +50,12 @@ PROBLEMS: Final[dict[str, Problem]] = {
     "agent-quarantined": Problem(
         403,
         "The machine is quarantined",
-        "Two different reports came under one number: an officer decides, then enrols the machine again.",
+        "Two different reports came under one number: an officer decides which machine goes on (docs/forks.md).",
     ),
     "seq-fork": Problem(
         409,
         "Another report has this place in the chain",
-        "A clone or a restored snapshot; enrol this machine again with a token for it.",
+        "A clone or a restored snapshot: an officer decides which machine goes on (docs/forks.md).",
     ),
     "kept-no-longer": Problem(
         409,

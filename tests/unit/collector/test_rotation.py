@@ -11,6 +11,7 @@ from tests.unit.collector.conftest import ADMIN, NOW, Desk
 from tests.unit.collector.machines import Machine
 
 from vonggac_collector import audit
+from vonggac_collector.ingest.accept import sender_of
 from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.revocation import revoke
 from vonggac_collector.rotation import ROTATED
@@ -216,6 +217,40 @@ def test_keys_changed_again_and_again_leave_a_ledger_that_verifies(desk: Desk, m
         machine.rotated(desk.rotate(machine.rotation(now, seed=20 + n), now).body(), seed=20 + n)
     desk.enrol(Machine(seed=30), desk.token(host=machine.agent_id, now=LATER), LATER)
     assert faults(desk.ledger) == []
+
+
+def test_reports_and_rotations_that_are_taken_together_come_to_the_same(desk: Desk, machine: Machine) -> None:
+    report = machine.report(NOW)
+    first, other = machine.rotation(NOW, seed=8), machine.rotation(NOW, seed=9)
+    assert {sender_of(raw) for raw in (report, first, other)} == {keyid_of(machine.public_key)}
+    with desk.ledger.batch({sender_of(report)}):
+        answers = [desk.accept(report), desk.rotate(first), desk.rotate(other), desk.rotate(first)]
+    assert [(a.status, a.code) for a in answers] == [(200, ""), (200, ""), (403, "key-revoked"), (200, "")]
+    assert answers[1].body() == answers[3].body()
+    assert faults(desk.ledger) == []
+
+
+def test_the_longest_request_that_is_taken_can_be_verified_from_the_audit_log(
+    desk: Desk, machine: Machine
+) -> None:
+    payload = _payload(machine)
+    new = _key(8).key
+    for size, code in ((1024, ""), (1025, "too-large")):
+        raw = envelope_to_bytes(seal(ROTATION, payload.ljust(size), machine.key, new))
+        assert desk.rotate(raw).code == code
+        if code:
+            break
+        assert desk.rotate(raw).status == 200
+        machine.key, new = new, _key(9).key
+        machine.epoch, machine.sequence, machine.previous = 2, 0, None
+        payload = _payload(machine, 9)
+    assert faults(desk.ledger) == []
+
+
+def test_a_rotation_of_a_machine_that_was_never_enrolled_is_named(desk: Desk, machine: Machine) -> None:
+    with desk.ledger.write() as tx:
+        audit.record(tx, NOW, "agent x", ROTATED, "x", "what is this")
+    assert any("its epoch 0 follows none that is known" in what for what in faults(desk.ledger))
 
 
 def _begin_quietly(ledger: Ledger, machine: Machine, detail: str | None, now: datetime) -> str:

@@ -24,12 +24,12 @@ from .answer import Answer, refusal
 
 _KEYID: Final = re.compile(rb'"keyid":\s*"([0-9a-f]{64})"')
 _TAIL: Final = 500
-"""Bytes at the end of an envelope that hold its signature, in the form that agents send."""
+"""Bytes at the end of an envelope that hold its signatures, two at most, in the form that agents send."""
 
 
 def sender_of(raw: bytes) -> str:
-    """The key id that an envelope seems to name, to put envelopes in the order of their agents. Believed by nobody."""
-    return b"".join(_KEYID.findall(raw, max(0, len(raw) - _TAIL))[-1:]).decode()
+    """The first key id an envelope seems to name, to put envelopes in the order of their agents. Believed by nobody."""
+    return b"".join(_KEYID.findall(raw, max(0, len(raw) - _TAIL))[:1]).decode()
 
 
 def accept(
