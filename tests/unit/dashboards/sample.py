@@ -608,7 +608,7 @@ def applicants() -> list[ApplicantRow]:
     """One that waits and says hostile things of itself, and one of each decision."""
 
     def applicant(i: int, state: str, **more: Any) -> ApplicantRow:
-        values = {
+        values: dict[str, Any] = {
             "keyid": hashlib.sha256(str(i).encode()).hexdigest(),
             "unit": province("48"),
             "system": system().id,
@@ -628,7 +628,7 @@ def applicants() -> list[ApplicantRow]:
         }
         return ApplicantRow(**values | more)
 
-    decided = {"decided_by": "nguyen.van.an", "decided_at": NOW - timedelta(hours=1)}
+    decided: dict[str, Any] = {"decided_by": "nguyen.van.an", "decided_at": NOW - timedelta(hours=1)}
     return [
         applicant(1, "waiting", hostname=HOSTILE[:255], machine_id="<b>", address="<i>"),
         applicant(2, "waiting"),
