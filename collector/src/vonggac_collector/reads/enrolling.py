@@ -35,9 +35,9 @@ def enrol_page(
     everything = sight.root.parent is None
     tokens, tokens_total = tx.tokens.first(None if everything else [*sight.units], sight.as_of, TOKENS)
     asking, waiting = tx.applicants.first(None if everything else [*sight.units], sight.as_of, APPLICANTS)
-    theirs = [*tokens, *asking]
-    systems = sight.source.systems([*dict.fromkeys([*codes, *(t.unit for t in theirs)])])
-    links = {code: sight.link(code) for code in {t.unit for t in theirs}}
+    theirs = [*(t.unit for t in tokens), *(a.unit for a in asking)]
+    systems = sight.source.systems([*dict.fromkeys([*codes, *theirs])])
+    links = {code: sight.link(code) for code in set(theirs)}
     lately = sight.source.newest_hosts(sight.root.code, sight.as_of - _RECENT_DAYS, RECENT)
     return EnrolPage(
         as_of=sight.as_of,
