@@ -29,6 +29,7 @@ from .host import Host
 from .identity import Identity
 from .link import Answer, Transport
 from .plan import PLATFORM
+from .salvage import set_aside
 from .ship import fetch_rulebook, problem_of
 
 PATH: Final = "/agent/v1/enrol"
@@ -91,6 +92,8 @@ def enrol(
         folder, Identity(identity.SCHEMA, collector, ca, keyid_of(public), enrolled, now())
     )
     waiting.forget(folder)
+    if before is not None:
+        set_aside(folder)
     with contextlib.suppress(Unreachable):
         boxkey.fetch(folder, enrolled.collector_key, transport, now())
     if enrolled.policy is not None:

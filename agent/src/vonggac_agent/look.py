@@ -57,15 +57,20 @@ def look(
     told = skipped.count(folder)
     faults = spool.counter("posture_spool_io_errors_total") - int(spool.note("io_errors_told") or 0)
     lacking = spool.note("lacking") if spool.note("lacking") != spool.note("lacking_told") else ""
+    salvaged = spool.note("salvaged")
     vouching = policy.notices(folder, now())
     news = policy.codes(vouching) != spool.note("policy_told")
-    notices = (*_notices(notice, told, faults, lacking), *vouching)
+    notices = (*_notices(notice, told, faults, lacking), *([salvaged] if salvaged else []), *vouching)
     report = build_report(scan, withhold=settings.withhold, notices=notices)
     reach(Failpoint.LOOKED)
     chain = Chain(identity.enrolled.agent_id, identity.enrolled.epoch)
     tail = spool.tail(chain)
     # A heartbeat leaves no trace with a collector that does not have the report it names; a report waits there.
-    if tail is not None and not (told or faults or lacking or news) and is_unchanged(report, tail):
+    if (
+        tail is not None
+        and not (told or faults or lacking or news or salvaged)
+        and is_unchanged(report, tail)
+    ):
         return _heartbeat(spool, tail, report, key)
     link = spool.add_report(
         chain, report, lambda r, n, previous: seal_report(r, chain, n, previous, now(), key)
@@ -75,6 +80,8 @@ def look(
         reach(Failpoint.SKIPS_TOLD)
     if lacking:
         spool.write_notes(lacking_told=lacking)
+    if salvaged:
+        spool.write_notes(salvaged="")
     if news:
         spool.write_notes(policy_told=policy.codes(vouching))
     if faults:

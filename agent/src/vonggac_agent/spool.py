@@ -11,7 +11,7 @@ on from it, and so does whatever was offered to a collector. A disk that is full
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -42,6 +42,7 @@ from .spool_rows import (
 )  # fmt: skip
 
 FILE: Final = "spool.db"
+_STATE: Final = [name.strip() for name in LINK_COLUMNS.split(",")].index("state")
 
 
 class Spool:
@@ -177,6 +178,21 @@ class Spool:
         return self._links(
             "state = 'unsent' AND (agent_id, epoch) NOT IN (SELECT agent_id, epoch FROM quarantine) ORDER BY number"
         )
+
+    def take_over(self, rows: Iterable[tuple[Any, ...]]) -> int:
+        """Keep rows of LINK_COLUMNS with their envelopes, of a spool that was damaged, unless they were received; how
+        many they are. The same rows twice are there once.
+        """
+        marks = ", ".join("?" * (len(LINK_COLUMNS.split(",")) + 1))
+        statement = f"INSERT OR IGNORE INTO link ({LINK_COLUMNS}, envelope) VALUES ({marks})"  # noqa: S608 - constants
+        taken = [row for row in rows if row[_STATE] != "received"]
+
+        def work(execute: Execute) -> None:
+            for row in taken:
+                execute(statement, row)
+
+        self._database.transact(work)
+        return len(taken)
 
     def stranded(self, chain: Chain) -> list[Link]:
         """What the agent's epochs before this one left to send, or had refused for the machine's sake, oldest first."""

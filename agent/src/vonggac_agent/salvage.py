@@ -1,0 +1,86 @@
+"""A damaged spool is set aside when the machine is enrolled again, and what can still be read of it is taken over.
+
+Only then: its last numbers may be gone with it, and in an epoch that goes on one could be given twice. In the new epoch
+what was not received is sealed again (`stranded`). The damaged file stays for whoever wants to look at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+
+from vonggac_contract.envelope import envelope_from_bytes
+from vonggac_contract.errors import ContractError
+from vonggac_contract.report import statement_from_envelope
+
+from .safety import sync_folder
+from .spool import FILE, Spool
+from .spool_rows import LINK_COLUMNS
+
+_PARTS: Final = ("-wal", "-shm", "")
+"""The journal first: whenever this is killed, what is left under the old name is damaged still, or gone."""
+_QUESTION: Final = f"SELECT {LINK_COLUMNS}, envelope FROM link"  # noqa: S608 - constants
+_MOST: Final = 100_000
+"""Rows that are looked for; more than a spool of any size holds."""
+
+
+def set_aside(folder: Path) -> int:
+    """If the spool is damaged, begin a new one with what of the old can still be read; how many reports it was that
+    were not received. 0 as well if there is no spool, or nothing wrong with it.
+    """
+    path = folder / FILE
+    if not path.exists() or _is_sound(path):
+        return 0
+    number = 1 + sum(1 for _ in folder.glob(f"{FILE}.damaged-*[0-9]"))
+    aside = folder / f"{FILE}.damaged-{number}"
+    for part in _PARTS:
+        with suppress(FileNotFoundError):
+            Path(f"{path}{part}").rename(f"{aside}{part}")
+    sync_folder(folder)
+    with closing(Spool(folder, max_bytes=aside.stat().st_size)) as spool:
+        taken = spool.take_over(_rows(aside))
+        spool.write_notes(salvaged=f"the spool was damaged; {taken} unsent reports of it could still be read")
+    return taken
+
+
+def _is_sound(path: Path) -> bool:
+    try:
+        with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+            if connection.pragma("integrity_check") != "ok" or connection.pragma("user_version") == 0:
+                return False
+            return all(map(_is_whole, connection.execute(f"{_QUESTION} WHERE envelope IS NOT NULL")))
+    except apsw.Error:
+        return False
+
+
+def _rows(aside: Path) -> Iterator[tuple[Any, ...]]:
+    """Every row that can be read, oldest first, whose envelope is the one that was sealed there."""
+    try:
+        connection = apsw.Connection(str(aside), flags=apsw.SQLITE_OPEN_READWRITE)
+    except apsw.Error:
+        return
+    with closing(connection):
+        try:
+            ((most,),) = connection.execute("SELECT max(number) FROM link")
+        except apsw.Error:
+            most = _MOST
+        for number in range(1, min(most or 0, _MOST) + 1):
+            try:
+                yield from filter(_is_whole, connection.execute(f"{_QUESTION} WHERE number = ?", (number,)))
+            except apsw.Error:
+                continue
+
+
+def _is_whole(row: tuple[Any, ...]) -> bool:
+    """Whether the envelope has the digest of its row, and speaks of that place."""
+    agent_id, epoch, sequence, digest, *_, raw = row
+    try:
+        envelope = envelope_from_bytes(raw)
+        said = statement_from_envelope(envelope)
+    except (ContractError, TypeError):
+        return False
+    return (said.agent_id, said.epoch, said.sequence, envelope.digest) == (agent_id, epoch, sequence, digest)
