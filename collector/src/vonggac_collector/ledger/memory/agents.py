@@ -72,7 +72,10 @@ class MemoryAgents:
         return {keyid: key for keyid, (of, key, *_) in self._store.keys.items() if of == agent}
 
     def terms(self, agent: str) -> list[rows.AgentKey]:
-        mine = [rows.AgentKey(k, *term) for k, (of, _, *term) in self._store.keys.items() if of == agent]
+        every = self._store.keys.items()
+        mine = [
+            rows.AgentKey(k, epoch, since, until) for k, (of, _, epoch, since, until) in every if of == agent
+        ]
         return sorted(mine, key=lambda k: k.epoch, reverse=True)
 
     def every_key(self) -> dict[str, tuple[str, bytes]]:
