@@ -14,6 +14,10 @@ ALLOWED: dict[Lint, dict[str, str]] = {
     lints.reaches_only_for_literal_names: {},
 }
 
+TOLD_NO_TIME = {
+    "policies/src/vonggac_rules/ceremony.py::_now": "a command of people, who sign until so many days from now",
+}
+
 
 @pytest.mark.parametrize(
     "lint",
@@ -36,7 +40,9 @@ def test_no_module_breaks_a_lint(lint: Lint) -> None:
 
 def test_modules_that_decide_ask_no_clock() -> None:
     deciding = [source for source in modules() if str(source.path).startswith(DECIDING)]
-    assert [str(complaint) for source in deciding for complaint in lints.asks_no_clock(source)] == []
+    complaints = [complaint for source in deciding for complaint in lints.asks_no_clock(source)]
+    assert [str(complaint) for complaint in complaints if complaint.place not in TOLD_NO_TIME] == []
+    assert {complaint.place for complaint in complaints} == TOLD_NO_TIME.keys()
 
 
 def test_the_lints_see_every_distribution_and_every_room_that_decides() -> None:

@@ -20,7 +20,8 @@ from vonggac_rules.rulebook import Rulebook
 
 from .errors import NotFound
 from .ingest.vector import Vector
-from .ledger.rows import Host, LookHead, Trial
+from .ledger.policy import Trial
+from .ledger.rows import Host, LookHead
 from .rulebooks import Shelf
 from .score.host import complete, host_score
 from .score.parameters import Parameters

@@ -23,7 +23,8 @@ from .errors import Invalid, LedgerDamaged, NotFound
 from .ingest.judgement import LEVELS
 from .instants import FAR
 from .ledger.interface import Ledger, Transaction
-from .ledger.rows import PublishedRulebook, Trial
+from .ledger.policy import Trial
+from .ledger.rows import PublishedRulebook
 from .unit_tree import UnitTree
 
 PUBLISHED: Final = "rulebook-published"

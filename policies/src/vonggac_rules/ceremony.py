@@ -8,37 +8,30 @@ ceremony.
 from __future__ import annotations
 
 import argparse
-import getpass
-import os
-import stat
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
     PrivateFormat,
     PublicFormat,
-    load_pem_private_key,
-    load_pem_public_key,
 )
-from tuf.api.metadata import Key, Metadata, Root, Targets
+from tuf.api.metadata import Metadata, Root, Targets
 
 from vonggac_contract.errors import ContractError
-from vonggac_contract.limits import KIB
 
 from . import repository
-from .errors import BadRepository
+from . import signing_files as files
 from .repository import MAX_METADATA_BYTES
 from .rulebook import MAX_RULEBOOK_BYTES
 from .trace import inert
 
 GOOD, UNFINISHED = 0, 1
-MAX_KEY_BYTES: Final = 4 * KIB
 MIN_PASSPHRASE: Final = 12
 """Characters. The project's own; the key derivation behind an encrypted PEM is slow, but not that slow."""
 _ROLES: Final[tuple[type[Any], ...]] = (Root, Targets)
@@ -143,13 +136,13 @@ def _days(parser: argparse.ArgumentParser) -> None:
 
 def _key(args: argparse.Namespace) -> int:
     key = Ed25519PrivateKey.generate()
-    phrase = _read_passphrase(args.passphrase_file, again=True)
+    phrase = files.passphrase(args.passphrase_file, again=True)
     if len(phrase) < MIN_PASSPHRASE:
         raise ContractError("the passphrase is too short", hint=f"Give at least {MIN_PASSPHRASE} characters.")
     secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(phrase))
-    _write(args.file, secret, new=True)
+    files.write(args.file, secret, new=True)
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    _write(args.file.with_name(f"{args.file.name}.pub"), public, new=True)
+    files.write(args.file.with_name(f"{args.file.name}.pub"), public, new=True)
     sys.stdout.write(f"{repository.key_of(key.public_key()).keyid}  {args.file}.pub\n")
     return GOOD
 
@@ -159,18 +152,18 @@ def _init(args: argparse.Namespace) -> int:
         raise ContractError(f"{args.folder} is not empty", hint="Name a new folder.")
     now = _now()
     draft = repository.first_root(
-        [_public(p) for p in args.root], args.root_threshold, [_public(p) for p in args.targets],
-        args.targets_threshold, _public(args.online), _expires(args, now, repository.ROOT_LASTS),
+        [files.public_key(p) for p in args.root], args.root_threshold, [files.public_key(p) for p in args.targets],
+        args.targets_threshold, files.public_key(args.online), _expires(args, now, repository.ROOT_LASTS),
     )  # fmt: skip
-    _draft(args.folder, draft)
-    _draft(args.folder, Metadata(Targets(expires=_expires(args, now, repository.TARGETS_LASTS))))
+    files.put_draft(args.folder, draft)
+    files.put_draft(args.folder, Metadata(Targets(expires=_expires(args, now, repository.TARGETS_LASTS))))
     return _show(args)
 
 
 def _add(args: argparse.Namespace) -> int:
-    draft = _drafted(args.folder, Targets)
+    draft = files.drafted(args.folder, Targets)
     if draft is None:
-        before = repository.read(_read(_newest(args.folder, Targets), MAX_METADATA_BYTES), Targets)
+        before = repository.read(files.read(files.newest(args.folder, Targets), MAX_METADATA_BYTES), Targets)
         draft = repository.following(before, _now())
     draft.signatures.clear()
     draft.signed.expires = _expires(args, _now(), repository.TARGETS_LASTS)
@@ -178,15 +171,15 @@ def _add(args: argparse.Namespace) -> int:
         if draft.signed.targets.pop(repository.target_of(digest), None) is None:
             raise ContractError(f"the targets do not vouch for {digest}", hint="`show` lists those they do.")
     for path in args.rulebook:
-        raw = _read(path, MAX_RULEBOOK_BYTES)
+        raw = files.read(path, MAX_RULEBOOK_BYTES)
         digest = repository.vouch_for(draft.signed, raw)
-        _write(args.folder / "targets" / f"{digest}.{repository.target_of(digest)}", raw)
-    _draft(args.folder, draft)
+        files.write(args.folder / "targets" / f"{digest}.{repository.target_of(digest)}", raw)
+    files.put_draft(args.folder, draft)
     return _show(args)
 
 
 def _root(args: argparse.Namespace) -> int:
-    roots = _roots(args.folder)
+    roots = files.roots(args.folder)
     repository.checked_roots(roots)
     draft = repository.following(
         repository.read(roots[-1], Root), _expires(args, _now(), repository.ROOT_LASTS)
@@ -197,7 +190,7 @@ def _root(args: argparse.Namespace) -> int:
     )
     for role, add, remove, threshold in changes:
         for path in add:
-            draft.signed.add_key(_public(path), role)
+            draft.signed.add_key(files.public_key(path), role)
         for keyid in remove:
             draft.signed.revoke_key(_one_of(draft.signed.roles[role].keyids, keyid), role)
         if threshold is not None:
@@ -206,9 +199,9 @@ def _root(args: argparse.Namespace) -> int:
         for role in repository.ONLINE:
             for keyid in list(draft.signed.roles[role].keyids):
                 draft.signed.revoke_key(keyid, role)
-            draft.signed.add_key(_public(args.online), role)
+            draft.signed.add_key(files.public_key(args.online), role)
     repository.check_keys(draft.signed)
-    _draft(args.folder, draft)
+    files.put_draft(args.folder, draft)
     return _show(args)
 
 
@@ -220,15 +213,15 @@ def _one_of(keyids: list[str], start: str) -> str:
 
 
 def _sign(args: argparse.Namespace) -> int:
-    key = _private(args.key, args.passphrase_file)
+    key = files.private_key(args.key, args.passphrase_file)
     keyid = repository.key_of(key.public_key()).keyid
     signed = False
     for kind in _ROLES:
-        draft = _drafted(args.folder, kind)
+        draft = files.drafted(args.folder, kind)
         if draft is None or keyid not in _signers(args.folder, draft):
             continue
         repository.sign(draft, key)
-        _draft(args.folder, draft)
+        files.put_draft(args.folder, draft)
         signed = True
         if not _missing(args.folder, draft):
             _take(args.folder, draft)
@@ -241,24 +234,24 @@ def _take(folder: Path, draft: Metadata[Any]) -> None:
     """Put a draft in force."""
     raw, kind = repository.to_bytes(draft), draft.signed.type
     if isinstance(draft.signed, Root):
-        repository.checked_roots([*_roots(folder), raw])
-    _write(folder / "metadata" / f"{draft.signed.version}.{kind}.json", raw)
-    _draft_path(folder, kind).unlink()
+        repository.checked_roots([*files.roots(folder), raw])
+    files.write(folder / "metadata" / f"{draft.signed.version}.{kind}.json", raw)
+    files.draft_path(folder, kind).unlink()
 
 
 def _signers(folder: Path, draft: Metadata[Any]) -> dict[str, int]:
     """Whose signatures the draft takes, each with how many of its group are needed."""
     by = [draft.signed] if isinstance(draft.signed, Root) else []
-    if roots := _roots(folder):
+    if roots := files.roots(folder):
         by.append(repository.checked_roots(roots))
-    elif not by and (first := _drafted(folder, Root)) is not None:
+    elif not by and (first := files.drafted(folder, Root)) is not None:
         by.append(first.signed)
     return {k: r.roles[draft.signed.type].threshold for r in by for k in r.roles[draft.signed.type].keyids}
 
 
 def _missing(folder: Path, draft: Metadata[Any]) -> int:
     """How many signatures the draft waits for; a root needs those of the root before as well."""
-    kind, roots = draft.signed.type, _roots(folder)
+    kind, roots = draft.signed.type, files.roots(folder)
     by = [repository.checked_roots(roots)] if roots else []
     if isinstance(draft.signed, Root):
         by.append(draft.signed)
@@ -279,22 +272,22 @@ def _show(args: argparse.Namespace) -> int:
 def described(folder: Path, now: datetime) -> dict[str, Any]:
     """What `show --json` prints. Raises BadRepository for what is there and does not verify."""
     found: dict[str, Any] = {"root": None, "targets": None, "rulebooks": [], "drafts": []}
-    roots = _roots(folder)
+    roots = files.roots(folder)
     if roots:
         root = repository.checked_roots(roots)
         found["root"] = {"version": root.version, "expires": root.expires, "expired": root.is_expired(now)}
         found["keys"] = {
             name: {"threshold": role.threshold, "keys": role.keyids} for name, role in root.roles.items()
         }
-        newest = _newest(folder, Targets)
+        newest = files.newest(folder, Targets)
         if newest.exists():
-            targets = repository.read(_read(newest, MAX_METADATA_BYTES), Targets).signed
+            targets = repository.read(files.read(newest, MAX_METADATA_BYTES), Targets).signed
             found["targets"] = {
                 "version": targets.version, "expires": targets.expires, "expired": targets.is_expired(now)
             }  # fmt: skip
             found["rulebooks"] = repository.digests_of(targets)
     for kind in _ROLES:
-        draft = _drafted(folder, kind)
+        draft = files.drafted(folder, kind)
         if draft is not None:
             found["drafts"].append(
                 {
@@ -325,93 +318,9 @@ def _lines(found: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _roots(folder: Path) -> list[bytes]:
-    """From the first on, as far as they go on."""
-    found: list[bytes] = []
-    while (path := folder / "metadata" / f"{len(found) + 1}.root.json").exists():
-        found.append(_read(path, MAX_METADATA_BYTES))
-    return found
-
-
-def _newest(folder: Path, kind: type[Any]) -> Path:
-    """The file of the highest version; that of version 1 if there is none."""
-    numbers = [p.name.split(".")[0] for p in (folder / "metadata").glob(f"*.{kind.type}.json")]
-    highest = max((int(n) for n in numbers if n.isdecimal()), default=1)
-    return folder / "metadata" / f"{highest}.{kind.type}.json"
-
-
-def _draft_path(folder: Path, kind: str) -> Path:
-    return folder / "draft" / f"{kind}.json"
-
-
-def _drafted(folder: Path, kind: type[Any]) -> Metadata[Any] | None:
-    path = _draft_path(folder, kind.type)
-    return repository.read(_read(path, MAX_METADATA_BYTES), kind) if path.exists() else None
-
-
-def _draft(folder: Path, metadata: Metadata[Any]) -> None:
-    _write(_draft_path(folder, metadata.signed.type), repository.to_bytes(metadata))
-
-
-def _public(path: Path) -> Key:
-    try:
-        key = load_pem_public_key(_read(path, MAX_KEY_BYTES))
-    except ValueError:
-        key = None
-    if not isinstance(key, Ed25519PublicKey):
-        raise ContractError(f"{path} holds no Ed25519 public key", hint="Name a .pub file.")
-    return repository.key_of(key)
-
-
-def _private(path: Path, passphrase_file: Path | None) -> Ed25519PrivateKey:
-    raw = _read(path, MAX_KEY_BYTES)
-    phrase = _read_passphrase(passphrase_file) if b"ENCRYPTED" in raw else None
-    try:
-        key = load_pem_private_key(raw, phrase)
-    except (ValueError, TypeError):
-        key = None
-    if not isinstance(key, Ed25519PrivateKey):
-        raise ContractError(f"{path} holds no key, or has another passphrase", hint="Try again.")
-    return key
-
-
-def _read_passphrase(path: Path | None, *, again: bool = False) -> bytes:
-    if path is not None:
-        with path.open("rb") as stream:
-            if stat.S_IMODE(os.fstat(stream.fileno()).st_mode) & 0o077:
-                raise ContractError(f"others may read {path}", hint=f"Run: chmod 600 {path}")
-            return stream.read(KIB).splitlines()[0] if path.stat().st_size else b""
-    phrase = getpass.getpass("passphrase: ")
-    if again and getpass.getpass("the same again: ") != phrase:
-        raise ContractError("the two are not the same", hint="Try again.")
-    return phrase.encode()
-
-
 def _expires(args: argparse.Namespace, now: datetime, lasts: timedelta) -> datetime:
     return now + (lasts if args.days is None else timedelta(days=args.days))
 
 
 def _now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
-
-
-def _read(path: Path, maximum: int) -> bytes:
-    with path.open("rb") as stream:
-        raw = stream.read(maximum + 1)
-    if len(raw) > maximum:
-        raise BadRepository(f"{path} has over {maximum} bytes")
-    return raw
-
-
-def _write(path: Path, content: bytes, *, new: bool = False) -> None:
-    """Whole or not at all; of mode 0600 if it is `new`, which replaces nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    target = path if new else path.with_name(f".{path.name}.new")
-    if not new:
-        target.unlink(missing_ok=True)
-    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if new else 0o644)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    target.replace(path)

@@ -15,7 +15,7 @@ from vonggac_collector.board import BoardMaker
 from vonggac_collector.errors import Invalid, NotFound
 from vonggac_collector.instants import FAR
 from vonggac_collector.ledger.memory import MemoryLedger
-from vonggac_collector.ledger.rows import Trial
+from vonggac_collector.ledger.policy import Trial
 from vonggac_collector.queries import Queries
 from vonggac_collector.rulebooks import Shelf
 from vonggac_collector.score.parameters import load_parameters

@@ -17,7 +17,7 @@ from .applicants import Applicants
 from .keeping import Keeping
 from .leaves import Leaves
 from .outbox import Outbox
-from .policy import Policy
+from .policy import Policy, Trial
 from .standings import Standings
 
 
@@ -231,8 +231,8 @@ class Rulebooks(Protocol):
     def publish(self, digest: str, at: datetime) -> None:
         """Of one that is only tried."""
 
-    def try_out(self, trial: rows.Trial) -> None: ...
-    def trials(self, as_of: datetime) -> list[rows.Trial]:
+    def try_out(self, trial: Trial) -> None: ...
+    def trials(self, as_of: datetime) -> list[Trial]:
         """Oldest first."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import date, datetime
 from typing import Final, Literal
 
@@ -286,28 +285,6 @@ class PublishedRulebook(msgspec.Struct, frozen=True):
     published_at: datetime
     levels: bytes
     raw: bytes
-
-
-class Trial(msgspec.Struct, frozen=True):
-    """Who is judged by a rulebook before all others are, from then on: `share` of a hundred machines, and those of
-    `units` (JSON, codes). With neither the trial is over, as it is when its rulebook is published.
-    """
-
-    number: int
-    at: datetime
-    rulebook: str
-    share: int
-    units: bytes
-
-    @property
-    def on(self) -> bool:
-        """Whether anybody takes part."""
-        return self.share > 0 or self.units != b"[]"
-
-    def takes(self, agent: str, unit: str) -> bool:
-        """Whether the machine takes part. Who takes part of a share does so of a larger one."""
-        place = int.from_bytes(hashlib.sha256(agent.encode()).digest()[:4]) % 100
-        return place < self.share or unit in msgspec.json.decode(self.units, type=list[str])
 
 
 class DailyScore(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from .. import rows
 from ..applicants import Applicant
 from ..keeping import Cut, Hold
 from ..leaves import Leaf, Signed
+from ..policy import Trial
 from ..standings import HostStanding, Round, Standing
 
 
@@ -51,7 +52,7 @@ class Store:
         self.tiles: dict[tuple[int, int], bytes] = {}
         self.checkpoints: dict[int, Signed] = {}
         self.policy: dict[str, bytes] = {}
-        self.trials: dict[int, rows.Trial] = {}
+        self.trials: dict[int, Trial] = {}
         self.numbers: dict[str, int] = {}
 
     def copy(self) -> dict[str, Any]:

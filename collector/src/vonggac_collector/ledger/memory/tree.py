@@ -10,6 +10,7 @@ from itertools import pairwise
 import msgspec
 
 from .. import rows
+from ..policy import Trial
 from ..sql.tree import parents_first
 from .store import Store, put_new
 
@@ -122,10 +123,10 @@ class MemoryRulebooks:
     def publish(self, digest: str, at: datetime) -> None:
         self._store.books[digest] = msgspec.structs.replace(self._store.books[digest], published_at=at)
 
-    def try_out(self, trial: rows.Trial) -> None:
+    def try_out(self, trial: Trial) -> None:
         put_new(self._store.trials, trial.number, trial)
 
-    def trials(self, as_of: datetime) -> list[rows.Trial]:
+    def trials(self, as_of: datetime) -> list[Trial]:
         return [t for _, t in sorted(self._store.trials.items()) if t.at <= as_of]
 
 

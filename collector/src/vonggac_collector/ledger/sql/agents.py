@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from vonggac_collector.instants import FAR, from_microseconds
 
 from .. import rows
+from ..policy import Trial
 from ..tables import (
     agent_keys,
     agents,
@@ -159,7 +160,7 @@ def _holder(
 ) -> rows.KeyHolder:  # fmt: skip
     known = dict(zip(agents.c.keys(), values, strict=True))
     agent = rows.Agent(**known | {"enrolled_at": from_microseconds(known["enrolled_at"])})
-    if tried is not None and rows.Trial(0, FAR, tried, share, units).takes(agent.id, unit):
+    if tried is not None and Trial(0, FAR, tried, share, units).takes(agent.id, unit):
         rulebook, levels = tried, of_trial
     return rows.KeyHolder(keyid, public_key, until is not None, agent, unit, profile, level, rulebook, levels)
 

@@ -10,6 +10,7 @@ import msgspec
 import sqlalchemy as sa
 
 from .. import rows
+from ..policy import Trial
 from ..tables import agents, hosts, placements, rulebooks, scores_daily, system_levels, systems, trials, units
 from .prepared import upsert
 
@@ -269,12 +270,12 @@ class SqlRulebooks:
             rulebooks.update().where(rulebooks.c.digest == digest).values(published_at=at)
         )
 
-    def try_out(self, trial: rows.Trial) -> None:
+    def try_out(self, trial: Trial) -> None:
         self._connection.execute(trials.insert(), plain(trial))
 
-    def trials(self, as_of: datetime) -> list[rows.Trial]:
+    def trials(self, as_of: datetime) -> list[Trial]:
         query = sa.select(trials).where(trials.c.at <= as_of).order_by(trials.c.number)
-        return [rows.Trial(*r) for r in self._connection.execute(query)]
+        return [Trial(*r) for r in self._connection.execute(query)]
 
 
 _PUT_SCORE: Final = upsert(scores_daily)
