@@ -6,6 +6,7 @@ collector is the work of `enrol`.
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -73,6 +74,13 @@ def read_identity(folder: Path) -> Identity:
             known=SCHEMA,
         )
     return identity
+
+
+def in_force(folder: Path) -> str | None:
+    """The id of the key in force; None if this machine is not enrolled. Raises StateDamaged."""
+    with contextlib.suppress(NotEnrolled):
+        return read_identity(folder).keyid
+    return None
 
 
 def write_identity(folder: Path, identity: Identity) -> None:

@@ -80,6 +80,11 @@ def _ask_round(settings: Settings) -> Outcome:
 
     lock = take_lock(folder)
     try:
+        if (
+            identity.in_force(folder) == waits.keyid
+        ):  # killed when its identity was written, and this was not gone
+            waiting.forget(folder)
+            return Outcome(0, 0, False, "")
         with closing(HttpLink(parse_address(waits.collector), waits.ca)) as link:
             ask_again(folder, waits, link, utc_now)
     except (AwaitsApproval, Unreachable, BadAnswer) as error:

@@ -104,6 +104,30 @@ def test_it_is_asked_again_by_the_same_key_until_it_is_approved(
     assert told(settings)["waiting"] is None
 
 
+def test_killed_when_its_identity_was_written_it_asks_for_no_second_one(
+    settings: Settings, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(AwaitsApproval):
+        ask(settings, gate)
+    kept = waiting.read(settings.state_dir)
+    assert kept is not None
+    gate.decided[kept.keyid] = True
+
+    def killed(folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(waiting, "forget", killed)
+        with pytest.raises(KeyboardInterrupt):
+            round_of(settings, gate, monkeypatch)
+    asked = len(gate.requests())
+    for _ in range(2):
+        assert not round_of(settings, gate, monkeypatch).again
+    assert (len(gate.requests()), waiting.read(settings.state_dir)) == (asked, None)
+    assert identity.in_force(settings.state_dir) == kept.keyid
+    assert len(keys(settings)) == 1
+
+
 def test_a_refusal_is_said_ends_the_asking_and_takes_token_and_key_away(
     settings: Settings, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
