@@ -80,9 +80,8 @@ def _ask_round(settings: Settings) -> Outcome:
 
     lock = take_lock(folder)
     try:
-        if (
-            identity.in_force(folder) == waits.keyid
-        ):  # killed when its identity was written, and this was not gone
+        # Killed when the identity was written, and this was not gone yet.
+        if identity.in_force(folder) == waits.keyid:
             waiting.forget(folder)
             return Outcome(0, 0, False, "")
         with closing(HttpLink(parse_address(waits.collector), waits.ca)) as link:
