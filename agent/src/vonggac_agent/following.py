@@ -8,6 +8,7 @@ signed twice with different content and one that runs far ahead are refused. Onl
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 import shutil
 import time
@@ -260,9 +261,12 @@ class _Fetcher(FetcherInterface):
 
     @contextmanager
     def download_file(self, url: str, max_length: int) -> Iterator[IO[bytes]]:
-        """See FetcherInterface; the limit goes to the link, so that no more is ever read."""
+        """See FetcherInterface; the limit goes to the link, so that no more is ever read.
+
+        In memory: the service can write in its state folder alone, and the library's own way is a file in /tmp.
+        """
         self._limit = max_length
-        with super().download_file(url, max_length) as file:
+        with io.BytesIO(b"".join(self.fetch(url))) as file:
             yield file
 
     def _fetch(self, url: str) -> Iterator[bytes]:

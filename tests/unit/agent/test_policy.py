@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -528,6 +529,16 @@ def test_a_full_disk_at_any_write_leaves_the_old_policy_or_the_new(
     assert ask(pinned, new).trouble == ""
     assert in_force(pinned) == new
     assert not (pinned.folder / following.WORK).exists()
+
+
+def test_nothing_is_written_outside_the_state_folder(
+    pinned: Machine, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    digest = another(pinned)
+    repository.publish(pinned.collector.rulebook)
+    assert ask(pinned, digest).trouble == ""
+    assert in_force(pinned) == digest
 
 
 def test_what_a_killed_run_left_is_in_nobodys_way(pinned: Machine, repository: Repository) -> None:
