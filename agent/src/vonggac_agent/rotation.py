@@ -93,9 +93,12 @@ class Turn:
         self._transport = transport
         self._now = now
         self._chain = Chain(who.enrolled.agent_id, who.enrolled.epoch)
+        self._code = ""
 
     def run(self, sent: Outcome, *, days: int) -> Outcome:
         """What the round came to. `sent`: what sending did before; `days`: see `is_old`."""
+        if sent.again and not sent.code:
+            return sent  # the collector was not reached, or wants to be left alone
         if sent.code == "unknown-key":
             return self._remind(sent)
         kept = self._kept()
@@ -113,7 +116,9 @@ class Turn:
             return sent._replace(again=True, trouble=str(error))
         if taken and not why:
             return Outcome(sent.received, 0, True, "")
-        return sent._replace(again=sent.again or again, trouble=why or sent.trouble)
+        return sent._replace(
+            again=sent.again or again, trouble=why or sent.trouble, code=self._code or sent.code
+        )
 
     def _remind(self, sent: Outcome) -> Outcome:
         """A collector that does not know this key may have gone back to before its epoch: it is asked once more, and
@@ -162,6 +167,7 @@ class Turn:
             (self._folder / FILE).unlink(missing_ok=True)
             identity.drop_key(self._folder, keyid_of(kept.rotation.public_key))
         (self._folder / ASKED).unlink(missing_ok=True)
+        self._code = problem.code
         return self._note(False, f"{answer.status} {problem}")
 
     def _head(self) -> tuple[int, str | None]:
