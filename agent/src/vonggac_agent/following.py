@@ -142,7 +142,7 @@ def _refreshed(
         standing = _taken(standing, work, fetcher)
         if cause is not None:
             raise cause
-        if wanted == standing.good:
+        if wanted == standing.good and wanted in standing.vouched:
             return standing
         info = updater.get_targetinfo(f"{wanted}.json")
         if info is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import sys
@@ -13,6 +14,8 @@ import pytest
 from tests.flow.systemd.booted import Booted, wait_until
 from tests.flow.systemd.product import AGENT
 from tests.flow.systemd.station import STATE, UNIT, Station, child_of, seen_of
+
+from vonggac_rules.builtin import default_rulebook_bytes
 
 pytestmark = [pytest.mark.systemd, pytest.mark.timeout(300)]
 
@@ -75,6 +78,17 @@ def test_status_tells_that_the_report_was_received(reporting: Station) -> None:
     assert told["spool"]["unsent"] == 0
     assert (told["health"], told["problems"]) == ("green", [])
     assert told["agent_id"] == link.statement.agent_id
+
+
+def test_the_service_takes_a_new_rulebook_that_is_vouched_for(reporting: Station, tmp_path: Path) -> None:
+    assert reporting.status()["policy"]["trouble"] is None
+    raw = default_rulebook_bytes().replace(b'"version":"', b'"version":"new-', 1)
+    (tmp_path / "rulebook.json").write_bytes(raw)
+    reporting.collector.command("rulebook", "publish", str(tmp_path / "rulebook.json"))
+    reporting.machine.run("systemctl", "reload", UNIT)
+    wanted = hashlib.sha256(raw).hexdigest()
+    wait_until(lambda: reporting.status()["policy"]["rulebook"] == wanted, seconds=60)
+    assert reporting.status()["policy"]["trouble"] is None
 
 
 def test_a_look_is_made_by_a_child_that_is_modest_and_bounded(reporting: Station) -> None:

@@ -147,6 +147,15 @@ def test_the_way_back_leads_to_a_rulebook_that_is_vouched_for_still(
     assert in_force(pinned) == hashlib.sha256(first).hexdigest()
 
 
+def test_a_rulebook_that_was_withdrawn_while_it_is_in_force_stays_and_is_owned_up_to(
+    pinned: Machine, repository: Repository
+) -> None:
+    good = in_force(pinned)
+    repository.withdraw(good)
+    assert ask(pinned, good).trouble.startswith("policy-not-vouched")
+    assert in_force(pinned) == good
+
+
 def test_enrolling_pins_the_root_and_takes_the_rulebook(
     tmp_path: Path, collector: Collector, repository: Repository, clock: Clock
 ) -> None:
