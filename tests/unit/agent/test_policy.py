@@ -14,7 +14,9 @@ from typing import Any
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.unit.agent.real import RealCollector, Station
 from tests.unit.agent.twin import TOKEN, Clock, Collector, Machine, rulebook_bytes
+from tests.unit.collector.conftest import NOW
 from tests.unit.policy_twin import Repository, a_key, public
 from tuf.api.metadata import Key, Metadata, TargetFile
 
@@ -26,9 +28,13 @@ from vonggac_agent.following import MAX_STEP, follow
 from vonggac_agent.link import Answer
 from vonggac_agent.look import look
 from vonggac_agent.policy import Standing
+from vonggac_agent.rotation import want
 from vonggac_agent.settings import load_settings
 from vonggac_agent.ship import Outcome, Shipper
 from vonggac_agent.state import open_state
+from vonggac_collector import policy as serving
+from vonggac_collector.state import make_state
+from vonggac_contract.enrolment import PolicyRoot
 from vonggac_contract.envelope import envelope_from_bytes, envelope_to_bytes
 from vonggac_contract.media import policy_name, receipts_name, rulebook_name
 from vonggac_contract.report import SECTION_TOPICS, statement_from_envelope
@@ -691,3 +697,54 @@ def test_a_medium_brings_no_rulebook_that_nobody_vouches_for_and_no_older_reposi
     (stick.medium / policy_name("timestamp.json")).unlink()
     assert stick.bring().trouble == ()
     assert in_force(stick.machine) == good
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> tuple[RealCollector, Path]:
+    """A collector, and its state folder; nobody signs yet."""
+    make_state(tmp_path / "collector")
+    return RealCollector(Clock(NOW)), tmp_path / "collector"
+
+
+def turned(station: Station) -> PolicyRoot | None:
+    """The pin after the machine changed its key."""
+    epoch = station.who.enrolled.epoch
+    want(station.folder)
+    station.ship()
+    assert station.who.enrolled.epoch == epoch + 1
+    return station.who.enrolled.policy
+
+
+def test_a_machine_of_before_is_pinned_when_its_key_turns(
+    real: tuple[RealCollector, Path], tmp_path: Path
+) -> None:
+    collector, folder = real
+    station = Station(tmp_path / "state", collector).enrol(collector.desk.token())
+    station.look("a")
+    station.ship()
+    assert station.who.enrolled.policy is None
+    serving.begin(collector.ledger, folder, NOW, "test")
+    with collector.ledger.read() as tx:
+        assert turned(station) == serving.pin(tx) is not None
+    assert policy.read(station.folder) is not None
+
+
+@pytest.mark.hostile
+def test_a_turn_of_the_key_moves_no_pin(real: tuple[RealCollector, Path], tmp_path: Path) -> None:
+    collector, folder = real
+    serving.begin(collector.ledger, folder, NOW, "test")
+    station = Station(tmp_path / "state", collector).enrol(collector.desk.token())
+    pin = station.who.enrolled.policy
+    assert pin is not None
+    station.look("a")
+    station.ship()
+    with collector.ledger.write() as tx:
+        for name in tx.policy.all():
+            tx.policy.drop(name)
+    make_state(tmp_path / "thief")
+    serving.begin(collector.ledger, tmp_path / "thief", NOW, "thief")
+    assert turned(station) == pin
+    with collector.ledger.write() as tx:
+        for name in tx.policy.all():
+            tx.policy.drop(name)
+    assert turned(station) == pin
