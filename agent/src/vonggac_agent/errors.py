@@ -96,7 +96,9 @@ class AwaitsApproval(AgentError):
     """The collector lets this machine in once somebody approves it."""
 
     exit_code = AGAIN
-    hint = "Read this to who approves it, then: vonggac-agent service install; the service asks again by itself."
+    hint = (
+        "Read this to who approves it, then: vonggac-agent service install; the service asks again by itself."
+    )
 
 
 class SpoolFull(AgentError):

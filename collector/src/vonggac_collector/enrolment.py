@@ -236,9 +236,7 @@ def token_place(row: AuditRow) -> tuple[str, str | None, bool]:
     return found[1], found[3], found[2] is not None
 
 
-def answer_to(
-    holder: KeyHolder, collector_key: Ed25519PrivateKey, root: PolicyRoot | None = None
-) -> bytes:
+def answer_to(holder: KeyHolder, collector_key: Ed25519PrivateKey, root: PolicyRoot | None = None) -> bytes:
     """The payload of the answer to whoever holds that key now. `root`: where a new machine begins to trust."""
     answer = Enrolled(
         schema=SCHEMA,

@@ -210,7 +210,10 @@ def test_a_ledger_that_nobody_touched_verifies(desk: Desk) -> None:
 DAMAGE = [
     ("DELETE FROM looks; DELETE FROM envelopes WHERE sequence = 2", "report 2 is missing before it"),
     ("DELETE FROM looks; DELETE FROM envelopes WHERE sequence = 3", "its head, is missing"),
-    ("UPDATE envelopes SET sequence = 9 WHERE sequence = 3", "report 3 is missing"),
+    (
+        "UPDATE envelopes SET sequence = 9 WHERE sequence = 3",
+        "report 9: the envelope speaks of another place",
+    ),
     ("UPDATE envelopes SET keyid = '0' WHERE sequence = 2", "not one of this agent's"),
     ("UPDATE envelopes SET raw = x'00' WHERE sequence = 1", "damaged"),
     ("UPDATE envelopes SET previous = NULL WHERE sequence = 2", "another place"),

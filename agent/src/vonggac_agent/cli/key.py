@@ -10,9 +10,8 @@ from vonggac_agent.errors import GOOD
 
 def add(commands: Any) -> list[argparse.ArgumentParser]:
     """Declare the subcommands."""
-    key = commands.add_parser(
-        "key", help="seal this machine's key with its TPM or host key, or keep it plain"
-    )
+    text = "seal this machine's key with its TPM or host key, or keep it plain"
+    key = commands.add_parser("key", help=text, epilog="example: vonggac-agent key seal   (service stopped)")
     kinds = key.add_subparsers(dest="kind", required=True, metavar="KIND")
     added = []
     for name, text in (

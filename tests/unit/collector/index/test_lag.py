@@ -10,6 +10,7 @@ import yaml
 from prometheus_client import generate_latest
 from tests.unit.collector.conftest import KEY, NOW
 
+from vonggac_collector import policy
 from vonggac_collector.checkpoints import take_checkpoint
 from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.ledger.rows import DeadLetter
@@ -32,7 +33,7 @@ def test_what_waits_since_when_and_what_is_dead_is_in_the_metrics(ledger: Ledger
     assert told() == {"waiting": 2, "oldest_seconds": 90, "dead_letters": 1}
 
 
-def test_what_is_alerted_on_is_what_the_metrics_say(ledger: Ledger) -> None:
+def test_what_is_alerted_on_is_what_the_metrics_say(ledger: Ledger, tmp_path: Path) -> None:
     rules = Path(__file__).parents[4] / "packaging/prometheus/vonggac.rules.yaml"
     (group,) = yaml.safe_load(rules.read_text(encoding="utf-8"))["groups"]
     named = {name for rule in group["rules"] for name in re.findall(r"vonggac_\w+", rule["expr"])}
@@ -41,6 +42,7 @@ def test_what_is_alerted_on_is_what_the_metrics_say(ledger: Ledger) -> None:
     with ledger.write() as tx:
         tx.standings.end_round(Round(NOW - timedelta(seconds=7), 1))
     take_checkpoint(ledger, KEY, NOW)
+    policy.begin(ledger, tmp_path, NOW, "test")
     assert "vonggac_standings_age_seconds 7.0" in generate_latest(metrics.registry).decode()
     told = re.findall(r"^(vonggac_\w+)", generate_latest(metrics.registry).decode(), re.MULTILINE)
     assert "vonggac_index_oldest_seconds" in named
