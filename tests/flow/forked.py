@@ -6,6 +6,7 @@ ended it), output, seconds of processor time. `Forks` is the other end.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import resource
@@ -69,6 +70,7 @@ def _serve() -> None:
     from vonggac_agent import alarm, cli, daily, facts, link, look, rounds, ship, spool  # noqa: F401
 
     sys.path.insert(0, os.fspath(TEST_BUILD))
+    gc.freeze()  # what is imported is looked through by no fork
     for line in sys.stdin:
         reading, writing = os.pipe()
         child = os.fork()

@@ -91,23 +91,19 @@ class Story:
     def round(self, point: str | None, *, more: Mapping[str, str] = NOTHING, **how: int) -> None:
         """Look and send, killed at the point twice if it is reached, four times in all; then once more without."""
         for armed in (point, point, None) if self.kills < _KILLS else (None,):
-            given = {
-                **self.agent.change(self._step),
-                **more,
-                **({} if armed is None else with_failpoint(armed)),
-            }
+            given = {**self._cheap(), **more, **({} if armed is None else with_failpoint(armed))}
             code, said, used_s = self._forks.run("run", "--once", env=self.agent.environment(given), **how)
             self._told.check()
             if code != -signal.SIGKILL:
                 assert code in (0, 1, 75), said
-                assert used_s < 15, "seconds of processor time"
+                assert used_s < 5, "seconds of processor time"
                 return
             self.kills += 1
         pytest.fail("killed without having been asked for it")
 
     def _cheap(self) -> dict[str, str]:
         """Looks that cost little by the whole rulebook too, which is in force until the collector's is fetched."""
-        seen = {"file.stat", "os.release"} if self._step % 2 else {"file.stat"}
+        seen = {"os.release"} if self._step % 2 else set[str]()
         return {"VONGGAC_DISABLED_FACTS": ",".join(sorted(TOPICS.keys() - seen))}
 
     def change(self) -> None:
