@@ -305,7 +305,7 @@ class HostPage(msgspec.Struct, frozen=True):
     agent_state: Literal["active", "quarantined", "restored", "stray", "revoked", "never"]
     agent_version: str
     flags: list[str]
-    """Such as clock-skew or carried-late."""
+    """Words of `ingest.report.flags_of`, such as carried-late."""
     sample: bool
     rulebook: str = ""
     """The version of the rulebook that the newest look was decided by, its digest if nobody published it here."""

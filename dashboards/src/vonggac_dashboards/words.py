@@ -85,8 +85,9 @@ REPORT_STATES: Final = {
     "fork": translatable("Fork: kept as evidence"),
 }
 FLAGS: Final = {
-    "clock-skew": translatable("The clock is off"),
+    "clock-ahead": translatable("The clock is ahead"),
     "carried-late": translatable("Carried late"),
+    "section-missing": translatable("A part of the inventory that it names never arrived"),
     "policy-expired": translatable("What vouches for its rules expired"),
     "policy-not-followed": translatable("It did not follow the policy repository"),
     "reports-dropped": translatable("Reports before it were dropped by the machine for want of room"),

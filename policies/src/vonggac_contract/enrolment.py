@@ -11,7 +11,7 @@ from .decode import decode_as
 from .envelope import ENROLLED, ENROLMENT, KEY_BYTES, Envelope, verify
 from .errors import Malformed, UnknownSchema
 from .limits import KIB
-from .report import AgentId, Digest, Sequence, ShortText
+from .report import AgentId, Digest, ProfileId, Sequence, ShortText
 
 SCHEMA: Final = 1
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
@@ -50,7 +50,7 @@ class Enrolled(msgspec.Struct, frozen=True, omit_defaults=True):
     """The agent's key that was enrolled."""
     collector_key: bytes
     unit: str
-    profile: str
+    profile: ProfileId
     rulebook: Digest
     enrolled_at: datetime
     policy: PolicyRoot | None = None

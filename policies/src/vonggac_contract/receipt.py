@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from .decode import in_utc
 from .envelope import RECEIPT, Envelope, seal
-from .report import AgentId, Digest, Sequence
+from .report import AgentId, Digest, ProfileId, Sequence
 from .signed import open_signed
 
 SCHEMA: Final = 1
@@ -30,7 +30,7 @@ class Receipt(msgspec.Struct, frozen=True):
     epoch: Sequence
     digest: Digest
     received_at: datetime
-    profile: str
+    profile: ProfileId
     rulebook: Digest
     sequence: int = 0
     counter: int = 0

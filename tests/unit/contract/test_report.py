@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +14,15 @@ from vonggac_contract.facts import TOPICS
 from vonggac_contract.facts.network import Listener, ListeningSockets
 from vonggac_contract.facts.packages import Package, PackageInventory
 from vonggac_contract.finding import Evidence, Finding, Outcome
-from vonggac_contract.report import SECTION_TOPICS, Section, content_digest, section_digest, stable
+from vonggac_contract.report import (
+    SECTION_TOPICS,
+    AgentId,
+    Digest,
+    Section,
+    content_digest,
+    section_digest,
+    stable,
+)
 
 
 def listener(pid: int, port: int) -> Listener:
@@ -71,3 +81,13 @@ def test_every_declared_field_has_a_description() -> None:
 
 def test_moments_are_carried_in_utc() -> None:
     assert msgspec.json.encode(datetime(2026, 1, 1, tzinfo=UTC)) == b'"2026-01-01T00:00:00Z"'
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"), [(Digest, "a" * 64), (AgentId, "00000000-0000-4000-8000-000000000000")]
+)
+def test_a_digest_or_an_id_ends_where_its_line_does(kind: Any, text: str) -> None:
+    assert msgspec.json.decode(msgspec.json.encode(text), type=kind) == text
+    for other in (f"{text}\n", f"\n{text}", text[:-1], f"{text}0", text.upper() + "G"):
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.json.decode(msgspec.json.encode(other), type=kind)

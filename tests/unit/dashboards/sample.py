@@ -500,7 +500,7 @@ def host(*, findings: int = 8, hostname: str = "cong-dich-vu-01.so-khcn.example"
         last_heartbeat=NOW - timedelta(minutes=12),
         agent_state="active",
         agent_version="0.1.0",
-        flags=["clock-skew"],
+        flags=["clock-ahead"],
         sample=True,
     )
 
