@@ -28,7 +28,7 @@ from . import audit
 from .background import OnDuty
 from .errors import Busy, Invalid, SettingsError, StoreFailed
 from .ledger.interface import Duty, Ledger, Transaction
-from .rulebooks import unpacked
+from .rulebooks import trial_of, unpacked
 from .state import load_key, make_key
 
 ONLINE_KEY: Final = "policy-online.key"
@@ -80,7 +80,7 @@ def take(ledger: Ledger, folder: Path, files: Mapping[str, bytes], now: datetime
     `folder`: that of the online key; the next one takes its place if the root names it.
 
     Raises BadRepository, TooLarge, Malformed for what does not verify, is over or goes back; Invalid if the rulebook in
-    force would be vouched for no longer.
+    force, or one that is tried, would be vouched for no longer.
     """
     offline = offline_of(files, now)
     online, follows = make_key(folder, ONLINE_KEY), False
@@ -105,6 +105,12 @@ def take(ledger: Ledger, folder: Path, files: Mapping[str, bytes], now: datetime
         in_force = next((digest for digest, _ in reversed(tx.rulebooks.published(now))), None)
         if in_force is not None and in_force not in repository.digests_of(offline.targets):
             raise Invalid(f"targets: they do not vouch for the rulebook in force, {in_force}")
+        trial = trial_of(tx, now)
+        if trial is not None and trial.rulebook not in repository.digests_of(offline.targets):
+            raise Invalid(
+                f"targets: they do not vouch for the rulebook that is tried, {trial.rulebook}; end the trial first: "
+                "vonggac-collector rulebook end-trial"
+            )
         _keep(tx, {n: raw for n, raw in files.items() if _OFFLINE.fullmatch(n)}, online, now, actor)
     if follows:
         os.replace(folder / NEXT_KEY, folder / ONLINE_KEY)

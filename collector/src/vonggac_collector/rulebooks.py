@@ -46,6 +46,7 @@ def publish(ledger: Ledger, raw: bytes, *, now: datetime, actor: str) -> Ruleboo
         book.digest, book.version, now, msgspec.json.encode(_levels(book)), zlib.compress(raw)
     )
     with ledger.write() as tx:
+        tx.policy.hold()
         if not repository.vouches(tx.policy.all(), book.digest):
             raise Invalid(
                 f"rulebook {book.digest}: the policy repository does not vouch for it (docs/policy.md)"
@@ -78,6 +79,7 @@ def try_out(
         book.digest, book.version, FAR, msgspec.json.encode(_levels(book)), zlib.compress(raw)
     )
     with ledger.write() as tx:
+        tx.policy.hold()
         if not repository.vouches(tx.policy.all(), book.digest):
             raise Invalid(
                 f"rulebook {book.digest}: the policy repository does not vouch for it (docs/policy.md)"

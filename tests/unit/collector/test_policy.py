@@ -278,6 +278,25 @@ def test_targets_that_drop_the_rulebook_in_force_are_not_served(
         ceremony.brought(desk.ledger, folder)
 
 
+def test_targets_that_drop_a_rulebook_that_is_tried_are_not_served_before_the_trial_is_over(
+    desk: Desk, folder: Path, ceremony: Ceremony
+) -> None:
+    book = a_rulebook(version="2")
+    digest = ceremony.publish(book)
+    ceremony.brought(desk.ledger, folder)
+    rulebooks.try_out(desk.ledger, book, 10, (), now=REAL_NOW, actor="test")
+    before = served(desk.ledger)
+    ceremony.withdraw(digest)
+    with pytest.raises(Invalid, match=f"is tried, {digest}; end the trial first: .* rulebook end-trial"):
+        ceremony.brought(desk.ledger, folder)
+    assert served(desk.ledger) == before
+    rulebooks.end_trial(desk.ledger, now=REAL_NOW, actor="test")
+    ceremony.brought(desk.ledger, folder)
+    assert repository.digests_of(policy.offline_of(served(desk.ledger), REAL_NOW).targets) == [
+        in_force(desk.ledger)
+    ]
+
+
 def test_a_repository_that_names_another_collectors_online_key_is_not_served(
     desk: Desk, folder: Path, tmp_path: Path
 ) -> None:
