@@ -16,6 +16,7 @@ from tests.unit.collector.conftest import NOW as THEN
 
 from vonggac_agent import enrol as enrolling
 from vonggac_agent import identity, rounds, status, waiting
+from vonggac_agent.cli import main
 from vonggac_agent.enrol import ask_again, enrol
 from vonggac_agent.errors import AwaitsApproval, BadAnswer, NotEnrolled, Refused, Unreachable
 from vonggac_agent.link import Answer
@@ -51,7 +52,7 @@ def ask(settings: Settings, gate: Gate, token: str = TOKEN, *, again: bool = Fal
     )  # fmt: skip
 
 
-def round_of(settings: Settings, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> Outcome:
+def linked(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     class Link:
         ask = staticmethod(gate.ask)
 
@@ -59,6 +60,10 @@ def round_of(settings: Settings, gate: Gate, monkeypatch: pytest.MonkeyPatch) ->
         def close(self) -> None: ...
 
     monkeypatch.setattr("vonggac_agent.link.HttpLink", Link)
+
+
+def round_of(settings: Settings, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> Outcome:
+    linked(gate, monkeypatch)
     return rounds.ship_round(settings)
 
 
@@ -102,6 +107,22 @@ def test_it_is_asked_again_by_the_same_key_until_it_is_approved(
     assert waiting.read(settings.state_dir) is None
     assert not rounds.only_waits(settings)
     assert told(settings)["waiting"] is None
+
+
+def test_one_round_by_hand_looks_in_the_same_run_in_which_it_is_let_in(
+    settings: Settings, gate: Gate, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(AwaitsApproval):
+        ask(settings, gate)
+    linked(gate, monkeypatch)
+    assert main(["run", "--once", "--lang", "vi"]) == 75
+    assert "đã kiểm tra" not in capsys.readouterr().out
+    gate.decided[keyid_of(gate.requests()[0].public_key)] = True
+    assert main(["run", "--once", "--lang", "vi"]) == 0
+    said = capsys.readouterr().out
+    assert "đã kiểm tra: báo cáo số 1" in said
+    assert "đã gửi: 1 được nhận" in said
+    assert told(settings)["last_report"]["state"] == "received"
 
 
 def test_killed_when_its_identity_was_written_it_asks_for_no_second_one(

@@ -48,8 +48,12 @@ def _once(settings: Settings, args: argparse.Namespace) -> int:
     from vonggac_agent.messages import say
     from vonggac_agent.rounds import look_round, only_waits, ship_round
 
-    looked = None if only_waits(settings) else look_round(settings)
+    waited = only_waits(settings)
+    looked = None if waited else look_round(settings)
     shipped = ship_round(settings)
+    if waited and not only_waits(settings):  # it was let in just now
+        looked = look_round(settings)
+        shipped = ship_round(settings)
     if args.json:
         print(msgspec.json.encode({"looked": looked, "shipped": shipped._asdict()}).decode())
     else:
