@@ -114,7 +114,7 @@ def _spool_status(spool: Spool, who: Identity, settings: Settings) -> dict[str, 
     chain = Chain(who.enrolled.agent_id, who.enrolled.epoch)
     quarantined = spool.quarantined(chain)
     number, size = spool.sizes()
-    unsent = spool.unsent()
+    unsent, refused = spool.unsent(), spool.refused()
     faults = spool.counter("posture_spool_io_errors_total")
     gone = revoked.read(spool, who)
     return {
@@ -133,9 +133,10 @@ def _spool_status(spool: Spool, who: Identity, settings: Settings) -> dict[str, 
             "unsent": len(unsent),
             "oldest_unsent": unsent[0].sealed_at if unsent else None,
             "refused": [
-                {"epoch": r.chain.epoch, "sequence": r.sequence, "reason": r.reason} for r in spool.refused()
+                {"epoch": r.chain.epoch, "sequence": r.sequence, "reason": r.reason} for r in refused
             ],
             "kept_back": number,
+            "held": number - len(unsent) - len(refused),
             "kept_back_bytes": size,
             "used_bytes": spool.used_bytes(),
             "limit_bytes": settings.spool_bytes,
@@ -195,6 +196,7 @@ def problems(told: dict[str, Any]) -> list[Said]:
     quarantine, beat, last = told["quarantine"], told["last_heartbeat"], told["last_round"]
     if quarantine:
         found.append(Said("quarantined since {at}: {why}", at=quarantine["at"], why=quarantine["reason"]))
+    found += _not_going(told)
     found += _turn(told["rotation"])
     if beat and beat["state"] == "refused":
         found.append(Said("the last heartbeat was refused: {why}", why=beat["reason"]))
@@ -231,6 +233,25 @@ def _awaited(waits: dict[str, Any] | None) -> list[Said]:
             "waiting for approval since {since:%Y-%m-%d %H:%M:%SZ}, until {until:%Y-%m-%d %H:%M:%SZ}", **waits
         )
     ]
+
+
+def _not_going(told: dict[str, Any]) -> list[Said]:
+    """Reports that there are none of yet, or that go nowhere for now."""
+    found, held = [], told["spool"]["held"]
+    if told["last_report"] is None and told["last_heartbeat"] is None:
+        found.append(
+            Said(
+                "this machine was not looked at since it has this key; the service does so by itself, or now: "
+                "vonggac-agent run --once"
+            )
+        )
+    if held and told["quarantine"]:
+        found.append(Said("{n} reports are held until an officer has decided", n=held))
+    elif held:
+        found.append(
+            Said("{n} reports were held; they are sealed again and sent with the next round", n=held)
+        )
+    return found
 
 
 def _turn(said: dict[str, Any] | None) -> list[Said]:

@@ -61,6 +61,14 @@ TEXTS: Final[dict[str, str]] = {
     "the list of commands is not used: {why}": "danh sách lệnh không được dùng: {why}",
     "last receipt: {at}": "biên nhận gần nhất: {at}",
     "this machine was never looked at": "máy này chưa được kiểm tra lần nào",
+    "this machine was not looked at since it has this key; the service does so by itself, or now: vonggac-agent run "
+    "--once": "máy chưa được kiểm tra lần nào từ khi có khóa này; dịch vụ sẽ tự kiểm tra, hoặc chạy ngay: "
+    "vonggac-agent run --once",
+    "{n} reports are held until an officer has decided": "{n} báo cáo đang được giữ lại cho đến khi cán bộ an toàn "
+    "thông tin quyết định",
+    "{n} reports were held; they are sealed again and sent with the next round": "{n} báo cáo đang được giữ lại, sẽ "
+    "niêm phong lại và gửi ở lượt tới",
+    "{n} reports were dropped for want of room (ever)": "đã bỏ {n} báo cáo vì thiếu chỗ (từ trước đến nay)",
     "key: {fingerprint}, {kept}": "khóa: {fingerprint}, {kept}",
     "sealed": "đã niêm phong",
     "a plain file": "tệp thường",

@@ -78,6 +78,7 @@ def _awaited(waits: dict[str, Any]) -> list[Said]:
 
 def _standing(told: dict[str, Any]) -> list[Said]:
     from vonggac_agent.messages import Said
+    from vonggac_agent.spool_room import DROPPED
     from vonggac_contract.enrolment import fingerprint
 
     address, book = told["collector"], told["rulebook"]["digest"][:12]
@@ -136,6 +137,8 @@ def _standing(told: dict[str, Any]) -> list[Said]:
                 limit=spool["limit_bytes"],
             )
         )
+        if dropped := told["counters"][DROPPED]:
+            lines.append(Said("{n} reports were dropped for want of room (ever)", n=dropped))
     commands = told["command_facts"]
     allowed = ", ".join(commands["entries"]) or Said("none")
     lines.append(
