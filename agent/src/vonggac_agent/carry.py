@@ -43,7 +43,7 @@ from .errors import AgentError, BadAnswer, SpoolFailing, SpoolFull
 from .following import METADATA, follow
 from .identity import Identity
 from .link import MAX_ANSWER_BYTES, Answer
-from .rounds import opened
+from .rounds import opened, utc_now
 from .seal import Chain
 from .settings import Settings
 from .spool import FILE, Spool
@@ -216,7 +216,7 @@ def _take_receipts(state: Path, spool: Spool, who: Identity, lines: list[bytes])
         except ContractError:
             bad += 1
             continue
-        if newest is None or receipt.received_at > newest.received_at:
+        if newest is None or (receipt.epoch, receipt.sequence) > (newest.epoch, newest.sequence):
             newest = receipt
         chain = Chain(receipt.agent_id, receipt.epoch)
         found = spool.between(chain, receipt.sequence, receipt.sequence)
@@ -226,7 +226,7 @@ def _take_receipts(state: Path, spool: Spool, who: Identity, lines: list[bytes])
             spool.mark_received(found[0], line)
             received += 1
     said = rulebooks.judged_by(state)
-    if newest is not None and (said is None or newest.received_at > said.said_at):
+    if newest is not None and (said is None or said.said_at > utc_now() or newest.received_at > said.said_at):
         # An old receipt carried again never brings back old rules.
         rulebooks.note_judged_by(
             state, rulebooks.JudgedBy(newest.profile, newest.rulebook, newest.received_at)
@@ -264,7 +264,7 @@ def _follow_policy(state: Path, medium: Folder, pin: PolicyRoot, trouble: list[s
     said, before = rulebooks.judged_by(state), policy.of_pin(state, pin)
     if said is None or policy_name("timestamp.json") not in medium.names():
         return ""
-    after = follow(state, _Repository(medium), pin, said.rulebook, now=said.said_at)
+    after = follow(state, _Repository(medium), pin, said.rulebook, now=min(said.said_at, utc_now()))
     if after.trouble:
         trouble.append(after.trouble)
     return after.good if after.good != before.good else ""

@@ -107,7 +107,8 @@ def _send_round(settings: Settings) -> Outcome:
             return Outcome(0, 0, False, gone.why)
         with closing(open_link(folder, who)) as link:
             sent = Shipper(folder, spool, who, link, utc_now).run()
-            if waiting.read(folder) is not None:
+            waits = waiting.read(folder)
+            if waits is not None and not waits.refused and sent.code != REVOKED:
                 return sent  # a new key is asked for already, in another way
             done = Turn(folder, spool, who, link, utc_now).run(sent, days=settings.key_days)
             # A rotation whose answer was lost ends the key too: that one is asked for again.

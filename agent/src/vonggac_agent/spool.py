@@ -11,6 +11,7 @@ on from it, and so does whatever was offered to a collector. A disk that is full
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
@@ -117,7 +118,9 @@ class Spool:
             if instead_of is not None:
                 place = (*instead_of.chain, instead_of.sequence)
                 execute("DELETE FROM link WHERE agent_id = ? AND epoch = ? AND sequence = ?", place)
-            if make_room(execute, chain, len(raw), max_bytes=self.max_bytes, max_looks=self.max_looks):
+            # What takes another's place needs no room: of rows that are here already nothing may be stuck.
+            room = self.max_bytes if instead_of is None else sys.maxsize
+            if make_room(execute, chain, len(raw), max_bytes=room, max_looks=self.max_looks):
                 envelope = sealed(tail_of(execute, chain))
                 raw = envelope_to_bytes(envelope)
             reach(Failpoint.ROOM_MADE)

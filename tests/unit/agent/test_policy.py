@@ -748,3 +748,22 @@ def test_a_turn_of_the_key_moves_no_pin(real: tuple[RealCollector, Path], tmp_pa
         for name in tx.policy.all():
             tx.policy.drop(name)
     assert turned(station) == pin
+
+
+def test_a_receipt_of_a_clock_that_was_ahead_keeps_no_machine_without_a_line_on_old_rules(
+    stick: Stick, repository: Repository
+) -> None:
+    clock = stick.machine.collector.clock
+    another(stick.machine)
+    repository.publish(stick.machine.collector.rulebook)
+    stick.answer(clock() + timedelta(days=3650))
+    stick.bring()
+    for number in range(2):
+        clock.forward(days=20)
+        repository.now = clock()
+        repository.renew()
+        digest = another(stick.machine, str(10 + number))
+        repository.publish(stick.machine.collector.rulebook)
+        stick.answer(clock())
+        assert not stick.bring().trouble
+        assert in_force(stick.machine) == digest
