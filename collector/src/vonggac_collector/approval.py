@@ -12,7 +12,7 @@ from .auth.caller import require
 from .auth.scope import require_unit
 from .enrolment import add_machine
 from .enrolment_views import ApplicantRow
-from .errors import Invalid, NotFound
+from .errors import Invalid, NotFound, Refused
 from .ledger.applicants import Applicant, ApplicantState
 from .ledger.interface import Ledger, Transaction
 from .ledger.rows import Token
@@ -34,7 +34,10 @@ def approve(ledger: Ledger, caller: Caller, keyid: str, reason: str, now: dateti
         if tx.agents.holder(keyid) is not None:
             raise Invalid(f"key {keyid[:16]}…: is enrolled already")
         audit.record(tx, now, caller.name, APPROVED, keyid, why)
-        host = add_machine(tx, found, keyid, token, now)
+        try:
+            host = add_machine(tx, found, keyid, token, now)
+        except Refused as e:
+            raise Invalid(f"key {keyid[:16]}…: its token is for a host that is in another unit now") from e
         _decide(tx, found, "approved", caller, now, why, host)
     return host
 
@@ -79,7 +82,10 @@ def _waiting(tx: Transaction, caller: Caller, keyid: str, now: datetime) -> tupl
         raise NotFound
     require_unit(tx.tree.units(now), caller, found.unit)
     if found.state != "waiting" or found.expires_at <= now:
-        raise Invalid(f"key {keyid[:16]}…: was decided already, or waited too long")
+        raise Invalid(
+            f"key {keyid[:16]}…: was decided already, or waited too long",
+            hint="With a new token the machine asks anew; `vonggac-collector enrolment list --all` shows decisions.",
+        )
     return found, token
 
 

@@ -68,7 +68,8 @@ def create_token(
 ) -> tuple[str, TokenRow]:
     """Make a token for machines of `unit` (and `system`); returns its text, which is kept nowhere, and its row.
 
-    `host`: the token gives that host a new key and epoch, instead of making a host. `approval`: somebody has to approve
+    `host`: the token gives that host a new key and epoch, instead of making a host; of one that is locked out, only who
+    may decide makes one. `approval`: somebody has to approve
     each machine (`approval`).
     Raises Forbidden, NotFound, Invalid.
     """
@@ -84,6 +85,8 @@ def create_token(
             raise NotFound
         if host is not None and not any(p.host == host and p.unit == unit for p in tx.tree.placements(now)):
             raise NotFound
+        if host is not None and (agent := tx.agents.get(host)) is not None and agent.status != "active":
+            require(caller, "decide")  # it would undo what was decided, or decide
         token = Token(
             id=secrets.token_hex(8),
             hash=token_hash(text),
@@ -172,9 +175,15 @@ def _use(tx: Transaction, token: Token, now: datetime) -> None:
 def add_machine(
     tx: Transaction, request: EnrolmentRequest | Applicant, keyid: str, token: Token, now: datetime
 ) -> str:
-    """Give the machine a place and its key an epoch; returns its host's id."""
+    """Give the machine a place and its key an epoch; returns its host's id.
+
+    Raises Refused if the token is for a host that has left the token's unit since.
+    """
     version = request.agent_version[:200]
     if token.host is not None:
+        found = tx.tree.located([token.host], now).get(token.host)
+        if found is None or found[1].unit != token.unit:
+            raise Refused("token-refused", _REFUSED)
         before = tx.agents.get(token.host)
         epoch = 1 if before is None else before.epoch + 1
         tx.agents.end_keys(token.host, now)

@@ -17,7 +17,7 @@ from vonggac_collector.errors import Refused, code_of
 from vonggac_collector.ledger.interface import Ledger, Transaction
 from vonggac_collector.ledger.rows import KeyHolder
 from vonggac_contract.envelope import HEARTBEAT, REPORT, Envelope, envelope_from_bytes, verify
-from vonggac_contract.errors import ContractError, UnknownSchema
+from vonggac_contract.errors import BadSignature, ContractError, UnknownSchema
 
 from . import heartbeat, report
 from .answer import Answer, refusal
@@ -60,18 +60,28 @@ def known_holder(tx: Transaction, envelope: Envelope) -> KeyHolder:
     if holder is None:
         raise Refused("unknown-key", f"no machine is enrolled with key {envelope.keyid[:16]}…")
     if holder.revoked or holder.agent.status == "revoked":
-        raise Refused("key-revoked", f"key {envelope.keyid[:16]}… is no longer valid")
+        named = holder.agent.id if is_signed(envelope, holder.public_key) else ""
+        raise Refused("key-revoked", f"key {envelope.keyid[:16]}… is no longer valid", agent=named)
     verify(envelope, holder.public_key)
     if holder.rulebook is None:
         raise Refused("no-rulebook", "no rulebook was published")
     return holder
 
 
+def is_signed(envelope: Envelope, key: bytes) -> bool:
+    """Whether the envelope is by that key, so that its machine may be named beside what is refused."""
+    try:
+        verify(envelope, key)
+    except BadSignature:
+        return False
+    return True
+
+
 def refuse(
     ledger: Ledger, error: ContractError | Refused, *, now: datetime, peer: str, agent: str = ""
 ) -> Answer:
     """Count and audit a refusal; nothing else of the transaction that raised it is kept."""
-    code = code_of(error)
+    code, agent = code_of(error), agent or (error.agent if isinstance(error, Refused) else "")
     with ledger.write() as tx:
         audit.record_refusal(tx, now, code, actor=peer or "agent", subject=agent, detail=str(error))
     return refusal(code, str(error), agent=agent)
