@@ -64,16 +64,17 @@ def publish(ledger: Ledger, raw: bytes, *, now: datetime, actor: str) -> Ruleboo
 
 
 def try_out(
-    ledger: Ledger, raw: bytes, share: int, units: Sequence[str], *, now: datetime, actor: str
+    ledger: Ledger, raw: bytes, share: int | None, units: Sequence[str], *, now: datetime, actor: str
 ) -> Rulebook:
     """Judge some by this rulebook before all others: `share` of a hundred machines, and those of `units` and beneath.
 
-    In place of the trial before; `publish` makes it the rulebook of all. Raises ContractError for bytes that are no
-    rulebook, NotFound for a unit that is not there, Invalid for a share beyond 0 to 99, a rulebook that is in force
-    already or that the policy repository does not vouch for.
+    In place of the trial before; of the one of the same rulebook stays what is not said anew, and its share does not
+    shrink: who tries it would go back without a word. `publish` makes it the rulebook of all. Raises ContractError for
+    bytes that are no rulebook, NotFound for a unit that is not there, Invalid for a share beyond 0 to 99 or a smaller
+    one, a trial by nobody, a rulebook that is in force already or that the policy repository does not vouch for.
     """
     book = load_rulebook(raw)
-    if not 0 <= share < 100:
+    if not 0 <= (share or 0) < 100:
         raise Invalid(f"share: {share} is not between 0 and 99; `rulebook publish` takes all")
     row = PublishedRulebook(
         book.digest, book.version, FAR, msgspec.json.encode(_levels(book)), zlib.compress(raw)
@@ -89,12 +90,31 @@ def try_out(
         before = tx.rulebooks.get(book.digest)
         if before is not None and before.published_at != FAR:
             raise Invalid(f"rulebook {book.digest}: was published to all already")
+        share, taken = _who(tx, book.digest, share, _beneath(tx, units, now), now)
         if before is None:
             tx.rulebooks.add(row)
             audit.record(tx, now, actor, TRIED, book.digest, _said_of(row))
-        _note_trial(tx, book.digest, share, _beneath(tx, units, now), now, actor)
+        _note_trial(tx, book.digest, share, taken, now, actor)
         tx.outbox.add("rulebook", [book.digest], now)
     return book
+
+
+def _who(
+    tx: Transaction, digest: str, share: int | None, units: list[str], now: datetime
+) -> tuple[int, list[str]]:
+    """Share and units: those said, else those of the trial of the same rulebook."""
+    trial = trial_of(tx, now)
+    if trial is not None and trial.rulebook == digest:
+        share = trial.share if share is None else share
+        if share < trial.share:
+            raise Invalid(
+                f"share: {trial.share} of a hundred machines try it, {share} are fewer; to begin anew with fewer: "
+                "vonggac-collector rulebook end-trial, and try again"
+            )
+        units = units or trial.codes
+    if not share and not units:
+        raise Invalid("share, unit: nobody would try it; give one of them")
+    return share or 0, units
 
 
 def end_trial(ledger: Ledger, *, now: datetime, actor: str) -> None:

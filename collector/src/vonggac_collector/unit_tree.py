@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from .ledger.interface import Transaction
@@ -27,6 +27,11 @@ class UnitTree:
             found.append(unit)
             left += self.children.get(unit, [])
         return found
+
+    def tops(self, codes: Collection[str]) -> list[str]:
+        """Those of the codes whose unit above is not one of them."""
+        among = {*codes}
+        return [code for code in codes if self.units[code].parent not in among]
 
     def path(self, code: str, top: str) -> list[str]:
         """Codes from `top` down to the unit; from the root of the tree if `top` is not above it."""

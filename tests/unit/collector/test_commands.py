@@ -83,21 +83,29 @@ def test_a_repository_is_carried_out_signed_by_people_and_served(
     assert "2026.12 in force" in run(capsys, "rulebook", "publish", str(book))
     after = msgspec.json.decode(run(capsys, "policy", "show", "--json"))
     assert (after["root"], after["own_keys"], len(after["rulebooks"])) == (2, [], 2)
+    capsys.readouterr()
     assert cli.main(["policy", "import", str(tmp_path / "nowhere")]) == 2
 
 
 def test_a_rulebook_is_tried_widened_given_up_and_published(state: Path, tmp_path: Path, capsys: Run) -> None:
     book = tmp_path / "book.json"
     book.write_bytes(a_rulebook(version="2026.12"))
-    assert "2026.12 is tried" in run(capsys, "rulebook", "try", str(book), "--share", "10")
-    run(capsys, "rulebook", "try", str(book), "--share", "30", "--unit", "vn")
+    run(capsys, "unit", "add", "--code", "so-y-te", "--name-vi", "Sở Y tế", "--name-en", "Health")
+    said = run(capsys, "rulebook", "try", str(book), "--share", "10")
+    assert "2026.12 is tried" in said
+    assert said.endswith("tried by 10 of a hundred machines\n")
+    run(capsys, "rulebook", "try", str(book), "--unit", "vn")
+    said = run(capsys, "rulebook", "try", str(book), "--share", "30")
+    assert "tried by 30 of a hundred machines, and all machines of Việt Nam (vn) and of 1 beneath" in said
+    assert cli.main(["rulebook", "try", str(book), "--share", "20"]) == 1
+    assert "end-trial" in capsys.readouterr().err
     shown = msgspec.json.decode(run(capsys, "rulebook", "show", "--json"))
-    assert shown["trial"] == {"share": 30, "units": ["vn"]}
+    assert shown["trial"] == {"share": 30, "units": ["so-y-te", "vn"]}
     assert [(r["version"], r["state"], r["machines"]) for r in shown["rulebooks"]] == [
         ("2026.12", "tried", 0),
         ("1", "in force", 0),
     ]
-    assert "30 of a hundred" in run(capsys, "rulebook", "show")
+    assert said.splitlines()[-1] in run(capsys, "rulebook", "show")
     run(capsys, "rulebook", "end-trial")
     assert cli.main(["rulebook", "end-trial"]) == 1
     assert cli.main(["rulebook", "try", str(book), "--share", "100"]) == 1

@@ -42,7 +42,7 @@ def fleet(desk: Desk, number: int) -> list[Machine]:
     return [desk.enrol(Machine(f"may-{n}", seed=n + 10)) for n in range(number)]
 
 
-def try_out(desk: Desk, share: int = 0, *units: str, now: datetime = NOW) -> None:
+def try_out(desk: Desk, share: int | None = None, *units: str, now: datetime = NOW) -> None:
     rulebooks.try_out(desk.ledger, NEW, share, units, now=now, actor="test")
 
 
@@ -69,6 +69,37 @@ def test_machines_of_a_unit_and_beneath_it_are_told_and_no_others(desk: Desk) ->
     try_out(desk, 0, "ha-noi")
     assert told(desk, inside, NOW) == NEW_DIGEST
     assert told(desk, outside, NOW) == OLD_DIGEST
+
+
+def test_a_trial_that_is_widened_keeps_what_is_not_said_anew_and_its_share_does_not_shrink(
+    desk: Desk,
+) -> None:
+    def taken() -> tuple[int, list[str]]:
+        with desk.ledger.read() as tx:
+            trial = rulebooks.trial_of(tx, NOW + DAY)
+        assert trial is not None
+        return trial.share, trial.codes
+
+    try_out(desk, 10, "ha-noi")
+    units = taken()[1]
+    assert set(units) >= {"ha-noi"}
+    try_out(desk, 50, now=NOW + MINUTE)
+    assert taken() == (50, units)
+    for fewer in (0, 49):
+        with pytest.raises(Invalid, match=r"50 of a hundred machines try it, .* end-trial"):
+            try_out(desk, fewer, now=NOW + 2 * MINUTE)
+    assert taken() == (50, units)
+    try_out(desk, None, "hue", now=NOW + 3 * MINUTE)
+    assert taken()[0] == 50
+    assert "hue" in taken()[1]
+    assert "ha-noi" not in taken()[1]
+    rulebooks.end_trial(desk.ledger, now=NOW + 4 * MINUTE, actor="test")
+    try_out(desk, 5, now=NOW + 5 * MINUTE)
+    assert taken() == (5, [])
+    third = a_rulebook(rules=16, version="3")
+    rulebooks.try_out(desk.ledger, third, 1, (), now=NOW + 6 * MINUTE, actor="test")
+    assert taken() == (1, []), "the trial of another rulebook begins anew"
+    assert verify_ledger(desk.ledger).faults == []
 
 
 def test_it_is_published_to_all_or_nobody_tries_it_any_more(desk: Desk) -> None:
@@ -113,10 +144,16 @@ def test_who_tries_it_is_judged_by_it_and_for_a_day_after_it_is_over(desk: Desk)
 
 @pytest.mark.parametrize(
     ("share", "units", "error"),
-    [(100, (), Invalid), (-1, (), Invalid), (0, ("nowhere",), NotFound)],
+    [
+        (100, (), Invalid),
+        (-1, (), Invalid),
+        (0, ("nowhere",), NotFound),
+        (0, (), Invalid),
+        (None, (), Invalid),
+    ],
 )
 def test_what_is_no_trial_changes_nothing(
-    share: int, units: tuple[str, ...], error: type[Exception], desk: Desk, machine: Machine
+    share: int | None, units: tuple[str, ...], error: type[Exception], desk: Desk, machine: Machine
 ) -> None:
     with pytest.raises(error):
         try_out(desk, share, *units)

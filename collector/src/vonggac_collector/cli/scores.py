@@ -8,24 +8,26 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
 from vonggac_collector import policy, rulebooks
 from vonggac_collector.auth.scope import require_unit
 from vonggac_collector.board import Board, BoardMaker
 from vonggac_collector.errors import Invalid
+from vonggac_collector.ledger.interface import Transaction
+from vonggac_collector.ledger.policy import Trial
 from vonggac_collector.retention import whole_since
 from vonggac_collector.rulebooks import Shelf
 from vonggac_collector.score.grades import grade
 from vonggac_collector.score.parameters import load_parameters
 from vonggac_collector.score.system import by_cause
 from vonggac_collector.score.values import FULL, AgencyScore, GroupScore
+from vonggac_collector.unit_tree import UnitTree
 from vonggac_rules.rulebook import MAX_RULEBOOK_BYTES
 
 from .common import (
     GOOD,
     Commands,
     actor,
+    inert,
     opened,
     operator,
     parse_time,
@@ -54,13 +56,19 @@ def add_commands(commands: Commands) -> None:
         "vonggac-collector rulebook publish rulebook.json",
     )  # fmt: skip
     trial = books.add(
-        "try", _try, "judge some machines by this rulebook before all others; again with more, to widen it",
+        "try", _try, "judge some machines by this rulebook before all others; again with a larger share, to widen it",
         "vonggac-collector rulebook try rulebook.json --share 10 --unit so-y-te",
     )  # fmt: skip
-    trial.add_argument("--share", type=int, default=0, metavar="N", help="N of a hundred machines (0 to 99)")
     trial.add_argument(
-        "--unit", action="append", default=[], metavar="CODE", help="all machines of this unit and beneath it"
+        "--share",
+        type=int,
+        metavar="N",
+        help="N of a hundred machines (0 to 99); default: as before, or none",
     )
+    trial.add_argument(
+        "--unit", action="append", default=[], metavar="CODE",
+        help="all machines of this unit and beneath it; again for others. Default: as before, or none",
+    )  # fmt: skip
     for command in (publish, trial):
         command.add_argument("file", type=Path, help="made by `vonggac-rules compile`")
     books.add(
@@ -162,8 +170,23 @@ def _try(args: argparse.Namespace) -> int:
     with opened(args) as (settings, ledger):
         policy.vouch(ledger, settings.state_dir, raw, utc_now(), actor())
         book = rulebooks.try_out(ledger, raw, args.share, args.unit, now=utc_now(), actor=actor())
-    print(f"rulebook {book.version} is tried: digest {book.digest}")
+        with ledger.read() as tx:
+            who = _tried_by(tx, rulebooks.trial_of(tx, now := utc_now()), now)
+    print(f"rulebook {book.version} is tried: digest {book.digest}\n{who}")
     return GOOD
+
+
+def _tried_by(tx: Transaction, trial: Trial | None, now: datetime) -> str:
+    if trial is None:
+        return "nobody tries a rulebook"
+    who = [f"{trial.share} of a hundred machines"] if trial.share else []
+    if trial.codes:
+        tree = UnitTree(tx.tree.units(now))
+        tops = tree.tops(trial.codes)
+        names = ", ".join(f"{inert(tree.units[code].name_vi)} ({code})" for code in tops)
+        beneath = len(trial.codes) - len(tops)
+        who.append(f"all machines of {names}{f' and of {beneath} beneath' if beneath else ''}")
+    return f"tried by {', and '.join(who)}"
 
 
 def _end_trial(args: argparse.Namespace) -> int:
@@ -182,6 +205,7 @@ def _show(args: argparse.Namespace) -> int:
             [*([trial.rulebook] if trial else []), *(d for d, _ in published[::-1]), *runs]
         )
         versions = {d: row.version for d in digests if (row := tx.rulebooks.get(d)) is not None}
+        tried_by = _tried_by(tx, trial, now)
     in_force = published[-1][0] if published else ""
     found = [
         {
@@ -197,14 +221,11 @@ def _show(args: argparse.Namespace) -> int:
         for digest in digests
     ]
     if args.json:
-        who = {"share": trial.share, "units": msgspec.json.decode(trial.units)} if trial else None
+        who = {"share": trial.share, "units": trial.codes} if trial else None
         show_json({"rulebooks": found, "trial": who})
         return GOOD
     show_table(("rulebook", "version", "state", "machines"), [tuple(f.values()) for f in found])
-    if trial is not None:
-        print(
-            f"tried by {trial.share} of a hundred machines, and {len(msgspec.json.decode(trial.units))} units"
-        )
+    print(tried_by)
     return GOOD
 
 

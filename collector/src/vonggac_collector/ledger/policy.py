@@ -25,10 +25,15 @@ class Trial(msgspec.Struct, frozen=True):
         """Whether anybody takes part."""
         return self.share > 0 or self.units != b"[]"
 
+    @property
+    def codes(self) -> list[str]:
+        """Of the units."""
+        return msgspec.json.decode(self.units, type=list[str])
+
     def takes(self, agent: str, unit: str) -> bool:
         """Whether the machine takes part. Who takes part of a share does so of a larger one."""
         place = int.from_bytes(hashlib.sha256(agent.encode()).digest()[:4]) % 100
-        return place < self.share or unit in msgspec.json.decode(self.units, type=list[str])
+        return place < self.share or unit in self.codes
 
 
 class Policy(Protocol):
