@@ -146,6 +146,11 @@ class CollectorError(Exception):
         """What the refusal says."""
         return PROBLEMS[self.code]
 
+    @property
+    def hint(self) -> str:
+        """What to do next."""
+        return self.problem.hint
+
 
 class Refused(CollectorError):
     """An input that is refused. `agent`: whose key it came with, if that is certain; `detail`: for this case."""
@@ -184,9 +189,18 @@ class CsrfRefused(CollectorError):
 
 
 class Invalid(CollectorError):
-    """A value given by a person or a command does not fit; the message names it."""
+    """A value given by a person or a command does not fit; the message names it. `hint`: what to do in this case."""
 
     code = "invalid"
+
+    def __init__(self, detail: str, *, hint: str = "") -> None:
+        super().__init__(detail)
+        self._hint = hint
+
+    @property
+    def hint(self) -> str:
+        """What to do next."""
+        return self._hint or super().hint
 
 
 class Busy(CollectorError):

@@ -44,7 +44,7 @@ def decide(ledger: Ledger, caller: Caller, host: str, decision: str, reason: str
         if decision not in DECISIONS:
             raise Invalid(f"decision: {decision[:40]!r} is none of {', '.join(DECISIONS)}")
         if agent.status not in WAITS:
-            raise Invalid(f"host {host}: no fork waits for a decision")
+            raise none_waits(host)
         if decision not in GOES_ON:
             take_away(tx, agent, caller.name, f"{decision}: {why}", now)
             return
@@ -57,6 +57,14 @@ def decide(ledger: Ledger, caller: Caller, host: str, decision: str, reason: str
         tx.agents.put(replace(agent, status=decision))
         tx.outbox.add("host", [host], now)
         audit.record(tx, now, caller.name, DECIDED, host, f"{decision}, epoch {agent.epoch}, {beside}: {why}")
+
+
+def none_waits(host: str) -> Invalid:
+    """What is said where there is nothing to decide."""
+    return Invalid(
+        f"host {host}: no fork waits for a decision",
+        hint="`vonggac-collector fork list` shows those that wait.",
+    )
 
 
 def sides(tx: Transaction, agent: Agent) -> tuple[EnvelopeHead | None, EnvelopeHead | None]:

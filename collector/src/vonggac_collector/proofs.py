@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from vonggac_contract import merkle
@@ -15,6 +17,10 @@ from .ingest.projection import envelope_of
 from .ledger.interface import Ledger, Transaction
 from .ledger.leaves import Signed
 from .tiles import node_in
+
+_WAIT: Final = (
+    "Wait for the next checkpoint, up to an hour, and ask again; `serve` or `work` must be running."
+)
 
 
 def prove_report(
@@ -30,8 +36,11 @@ def prove_report(
         newest = _newest(tx)
         if leaf is None or leaf.number >= newest.tree_size:
             name = report if isinstance(report, str) else "{} epoch {} report {}".format(*report)
+            if not (tx.chain.envelope(report) if isinstance(report, str) else tx.chain.at(*report)):
+                raise Invalid(f"{name} is no report here", hint="The machine's page names those that are.")
             raise Invalid(
-                f"{name} is not under a checkpoint; one is taken every hour over the reports committed by then"
+                f"{name} is not under a checkpoint; one is taken every hour over the reports committed by then",
+                hint=_WAIT,
             )
         proof = _grown(tx, key, newest, since)
         path = merkle.inclusion_path(leaf.number, newest.tree_size, node_in(tx.leaves.tile))
@@ -62,7 +71,7 @@ def prove_growth(ledger: Ledger, key: Ed25519PrivateKey, *, since: Proof | None 
 def _newest(tx: Transaction) -> Signed:
     newest = tx.leaves.newest()
     if newest is None:
-        raise Invalid("no checkpoint was taken yet; the worker takes one every hour")
+        raise Invalid("no checkpoint was taken yet; the worker takes one every hour", hint=_WAIT)
     return newest
 
 

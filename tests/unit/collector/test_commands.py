@@ -85,6 +85,7 @@ def test_a_repository_is_carried_out_signed_by_people_and_served(
     assert (after["root"], after["own_keys"], len(after["rulebooks"])) == (2, [], 2)
     capsys.readouterr()
     assert cli.main(["policy", "import", str(tmp_path / "nowhere")]) == 2
+    assert "nowhere/metadata: No such file or directory\n  Check the path" in capsys.readouterr().err
 
 
 def test_a_rulebook_is_tried_widened_given_up_and_published(state: Path, tmp_path: Path, capsys: Run) -> None:
@@ -108,6 +109,7 @@ def test_a_rulebook_is_tried_widened_given_up_and_published(state: Path, tmp_pat
     assert said.splitlines()[-1] in run(capsys, "rulebook", "show")
     run(capsys, "rulebook", "end-trial")
     assert cli.main(["rulebook", "end-trial"]) == 1
+    assert "no rulebook that is tried\n  `vonggac-collector rulebook show`" in capsys.readouterr().err
     assert cli.main(["rulebook", "try", str(book), "--share", "100"]) == 1
     capsys.readouterr()
     assert "2026.12 in force" in run(capsys, "rulebook", "publish", str(book))
@@ -180,7 +182,7 @@ def test_a_unit_that_does_not_fit_is_refused_with_its_reason(state: Path, capsys
     assert cli.main(["unit", "add", "--code", "x", "--parent", "nowhere", "--name-vi", "x"]) == 1
     assert "nowhere" in capsys.readouterr().err
     assert cli.main(["token", "create", "--agency", "nowhere"]) == 1
-    assert "not found" in capsys.readouterr().err
+    assert "no unit nowhere, or it has no such" in capsys.readouterr().err
 
 
 def test_units_come_from_a_file_all_or_none(state: Path, tmp_path: Path, capsys: Run) -> None:
@@ -293,3 +295,21 @@ def test_holds_retention_and_verification_by_command(
         edited.execute("UPDATE envelopes SET previous = NULL WHERE sequence = 3")
     assert cli.main(["ledger", "verify"]) == 1
     assert f"agent {machine.agent_id} epoch 1 report 3: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("command", "said", "advice"),
+    [
+        (("media", "import", "nosuch"), "nosuch: No such file or directory", "is the medium mounted"),
+        (("rulebook", "publish", "/nope"), "/nope: No such file or directory", "Check the path"),
+        (("unit", "import", "/"), "/: Is a directory", "Name a file"),
+        (("media", "import", "/dev/null"), "/dev/null: Not a directory", "Name a folder"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named_with_what_to_do(
+    state: Path, capsys: Run, command: tuple[str, ...], said: str, advice: str
+) -> None:
+    assert cli.main([*command]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == f"vonggac-collector: {said}"
+    assert advice in second

@@ -56,8 +56,9 @@ def test_machines_that_wait_are_shown_with_what_to_compare_and_decided(state: Pa
     assert "10.0.0.7" in shown
     assert "\x1b" not in shown
     assert shown.endswith("2 wait\n")
-    assert "names 0 machines" in run(capsys, "enrolment", "approve", "f" * 32, code=1)
-    assert "names" in run(capsys, "enrolment", "approve", first[:31], code=1)
+    assert "names none of the machines" in run(capsys, "enrolment", "approve", "f" * 32, code=1)
+    short = run(capsys, "enrolment", "approve", first[:8], code=1)
+    assert "too short\n  Give at least the first line of the fingerprint" in short
     assert "approved" in run(capsys, "enrolment", "approve", " ".join(fingerprint(first)))
     assert "reason" in run(capsys, "enrolment", "refuse", fingerprint(second)[0], "--reason", "  ", code=1)
     run(capsys, "enrolment", "refuse", fingerprint(second)[0], "--reason", "not one of ours")
@@ -75,5 +76,14 @@ def test_a_hosts_key_is_revoked_with_a_reason(state: Path, capsys: Run) -> None:
     assert ask(state, Machine(seed=2), token) == 200
     (host,) = msgspec.json.decode(run(capsys, "host", "list", "--json"))
     assert "revoked" in run(capsys, "host", "revoke", host["id"], "--reason", "stolen")
+    for command in (
+        ("host", "revoke", "nix", "--reason", "x"),
+        ("fork", "decide", "nix", "clone", "--reason", "x"),
+    ):
+        assert f"there is no host nix\n  `vonggac-collector {command[0]} list`" in run(
+            capsys, *command, code=1
+        )
+    none = run(capsys, "fork", "decide", host["id"], "clone", "--reason", "x", code=1)
+    assert "no fork waits for a decision\n  `vonggac-collector fork list`" in none
     assert "revoked already" in run(capsys, "host", "revoke", host["id"], "--reason", "stolen", code=1)
     run(capsys, "ledger", "verify")

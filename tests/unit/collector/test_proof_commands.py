@@ -15,6 +15,7 @@ from tests.unit.collector.test_checkpoints import PUBLIC, send
 from vonggac_collector import cli
 from vonggac_collector.checkpoints import take_checkpoint
 from vonggac_collector.cli import proofs
+from vonggac_collector.ledger.sql.ledger import open_ledger
 from vonggac_collector.metrics import Metrics
 from vonggac_collector.state import make_state
 from vonggac_contract.proof import proof_from_bytes, public_keys_from_pem
@@ -99,13 +100,24 @@ def test_what_names_no_report_is_refused(machine: Machine, capsys: Said) -> None
         (("--agent", machine.agent_id), "name the report"),
         ((digest, "--agent", machine.agent_id, "--sequence", "1"), "name the report"),
         (("xyz",), "64 hexadecimal digits"),
-        ((digest,), "not under a checkpoint"),
-        (("--agent", machine.agent_id, "--sequence", "6"), "not under a checkpoint"),
+        ((digest,), "is no report here"),
+        (("--agent", machine.agent_id, "--sequence", "6"), "is no report here"),
     ):
         assert cli.main(["ledger", "prove", *given]) == 1
         assert told in capsys.readouterr().err
     assert cli.main(["keys", "--agent", "nobody"]) == 1
-    assert "no agent is called nobody" in capsys.readouterr().err
+    assert "no agent is called nobody\n  `vonggac-collector host list`" in capsys.readouterr().err
+
+
+def test_whoever_asks_before_the_next_checkpoint_is_told_to_wait(
+    machine: Machine, tmp_path: Path, capsys: Said
+) -> None:
+    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db")
+    send(Desk(ledger), machine)
+    ledger.close()
+    assert cli.main(["ledger", "prove", "--agent", machine.agent_id, "--sequence", "6"]) == 1
+    assert "is not under a checkpoint; " in (said := capsys.readouterr().err)
+    assert "\n  Wait for the next checkpoint, up to an hour" in said
 
 
 def test_how_old_the_newest_checkpoint_is_is_a_gauge_with_an_alert(desk: Desk, tmp_path: Path) -> None:

@@ -10,11 +10,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from vonggac_collector.errors import CollectorError, LedgerDamaged, SettingsError
+from vonggac_collector.errors import CollectorError
 from vonggac_contract.errors import ContractError
 
-from . import approval, backup, forks, ledger, media, people, policy, relay, running, scores, tree
-from .common import GOOD, REFUSED, WRONG_USE, Commands
+from . import approval, backup, errors, forks, ledger, media, people, policy, relay, running, scores, tree
+from .common import GOOD, Commands
 
 __all__ = ["main", "parser"]
 
@@ -29,13 +29,10 @@ def main(argv: list[str] | None = None) -> int:
         # The reader of a pipe went away (`| head`): nothing is wrong, and nothing more can be said.
         sys.stderr.close()
         return GOOD
-    except (SettingsError, LedgerDamaged, OSError) as e:
-        print(f"vonggac-collector: {e}", file=sys.stderr)
-        return WRONG_USE
-    except (CollectorError, ContractError) as e:
-        hint = e.hint if isinstance(e, ContractError) else e.problem.hint
-        print(f"vonggac-collector: {e}\n  {hint}", file=sys.stderr)
-        return REFUSED
+    except (CollectorError, ContractError, OSError) as e:
+        text, code = errors.told(e, args)
+        print(f"vonggac-collector: {text}", file=sys.stderr)
+        return code
 
 
 def parser() -> argparse.ArgumentParser:

@@ -91,7 +91,15 @@ def _named(ledger: Ledger, text: str) -> str:
     beginning = "".join(text.split()).lower()
     with ledger.read() as tx:
         rows, waiting = tx.applicants.first(None, utc_now(), _MOST)
+    if len(beginning) < _LEAST:
+        raise Invalid(
+            f"key {inert(text[:80])}: is too short",
+            hint="Give at least the first line of the fingerprint, as the machine itself prints it.",
+        )
     found = [r.keyid for r in rows[:waiting] if r.keyid.startswith(beginning)]
-    if len(beginning) < _LEAST or len(found) != 1:
-        raise Invalid(f"key {inert(text[:80])}: names {len(found)} machines that wait; see `enrolment list`")
+    if len(found) != 1:
+        raise Invalid(
+            f"key {inert(text[:80])}: names {len(found) or 'none'} of the machines that wait",
+            hint="`vonggac-collector enrolment list` shows them; with --all those that were decided.",
+        )
     return found[0]

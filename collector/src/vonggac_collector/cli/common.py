@@ -72,7 +72,7 @@ def operator(ledger: Ledger, now: datetime) -> Caller:
     with ledger.read() as tx:
         root = next((u for u in tx.tree.units(now) if u.parent is None), None)
     if root is None:
-        raise Invalid("there is no unit yet; run `vonggac-collector init` first")
+        raise Invalid("there is no unit yet", hint="Run `vonggac-collector init` first.")
     return Caller("command-line", actor(), "administrator", root.code)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from vonggac_collector.errors import Invalid
-from vonggac_collector.forks import DECISIONS, WAITS, decide
+from vonggac_collector.forks import DECISIONS, WAITS, decide, none_waits
 from vonggac_collector.identity_views import Fork
 from vonggac_collector.ledger.rows import GOES_ON
 from vonggac_collector.queries import Queries
@@ -13,6 +12,7 @@ from vonggac_collector.rulebooks import Shelf
 from vonggac_collector.score.parameters import load_parameters
 
 from .common import GOOD, Commands, opened, operator, show_json, show_table, utc_now
+from .errors import sought
 
 
 def add_commands(commands: Commands) -> None:
@@ -29,6 +29,7 @@ def add_commands(commands: Commands) -> None:
     )
     for made in (shown, decided):
         made.add_argument("id", help="the host's id, as `fork list` shows it")
+        sought(made, "host {id}", "fork list")
     decided.add_argument("decision", choices=DECISIONS, help="who goes on")
     decided.add_argument("--reason", required=True, metavar="TEXT", help="why; kept in the audit log")
     for made in (listed, shown):
@@ -52,7 +53,7 @@ def _show(args: argparse.Namespace) -> int:
         queries = Queries(ledger, Shelf(ledger), load_parameters(), utc_now)
         page = queries.host(operator(ledger, utc_now()), args.id)
     if page.fork is None:
-        raise Invalid(f"host {args.id}: no fork waits for a decision")
+        raise none_waits(args.id)
     if args.json:
         show_json(page.fork)
     else:

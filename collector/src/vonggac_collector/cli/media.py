@@ -12,6 +12,7 @@ from vonggac_collector.state import load_key
 from vonggac_media.folder import Folder
 
 from .common import GOOD, REFUSED, Commands, actor, opened, show_json, show_table, utc_now
+from .errors import sought
 
 
 def add_commands(commands: Commands) -> None:
@@ -36,6 +37,7 @@ def add_commands(commands: Commands) -> None:
         metavar="ID",
         help="for this machine too, with all its receipts",
     )
+    sought(given, "machine among {agent}", "host list")
     for command in (taken, given):
         command.add_argument("folder", type=Path, metavar="DIR", help="a folder on the medium")
         command.add_argument("--json", action="store_true", help="for programs")

@@ -118,7 +118,9 @@ def _keys(args: argparse.Namespace) -> int:
             with ledger.read() as tx:
                 keys = [*reversed(tx.agents.keys(args.agent).values())]
             if not keys:
-                raise Invalid(f"no agent is called {args.agent}")
+                raise Invalid(
+                    f"no agent is called {args.agent}", hint="`vonggac-collector host list` shows their ids."
+                )
     for key in keys:
         print(f"# {keyid_of(key)}\n{public_key_to_pem(key).decode()}", end="")
     return GOOD

@@ -35,6 +35,7 @@ from .common import (
     show_table,
     utc_now,
 )
+from .errors import sought
 
 _POINT: Final = FULL // 100
 
@@ -50,6 +51,7 @@ def add_commands(commands: Commands) -> None:
     score.add_argument("--unit", metavar="CODE", help="default: the root")
     score.add_argument("--as-of", type=parse_time, metavar="TIME", help="RFC 3339 (default: now)")
     score.add_argument("--json", action="store_true", help="for programs")
+    sought(score, "unit {unit}", "unit list")
     books = commands.group("rulebook", "the rulebook that hosts are judged by")
     publish = books.add(
         "publish", _publish, "judge every host by this compiled rulebook from now on",
@@ -71,10 +73,12 @@ def add_commands(commands: Commands) -> None:
     )  # fmt: skip
     for command in (publish, trial):
         command.add_argument("file", type=Path, help="made by `vonggac-rules compile`")
-    books.add(
+    sought(trial, "unit among {unit}", "unit list")
+    end = books.add(
         "end-trial", _end_trial, "judge those who try a rulebook by the one of all others again",
         "vonggac-collector rulebook end-trial",
     )  # fmt: skip
+    sought(end, "rulebook that is tried", "rulebook show")
     shown = books.add(
         "show", _show, "which rulebook is in force, which is tried by whom, and what machines run",
         "vonggac-collector rulebook show --json",

@@ -28,6 +28,7 @@ from vonggac_collector.structure import (
 )
 
 from .common import GOOD, Commands, actor, opened, operator, parse_time, show_json, show_table, utc_now
+from .errors import sought
 
 _DEFAULT_DAYS = 7
 
@@ -50,6 +51,7 @@ def add_commands(commands: Commands) -> None:
     )
     taken.add_argument("id", help="the host's id, as `host list` shows it")
     taken.add_argument("--reason", required=True, metavar="TEXT", help="why; kept in the audit log")
+    sought(taken, "host {id}", "host list")
     move = hosts.add(
         "move",
         _host_move,
@@ -93,7 +95,7 @@ def _add_systems(systems: Commands) -> None:
         "add",
         _system_add,
         "add an information system",
-        "vonggac-collector system add --id hsyt --unit so-y-te --level 3 --name-vi 'Hồ sơ sức khoẻ'",
+        "vonggac-collector system add --id hsyt --unit so-y-te --level 3 --name-vi 'Hồ sơ sức khỏe'",
     )
     add.add_argument("--id", required=True, help="its id, such as hsyt")
     add.add_argument("--unit", required=True, metavar="CODE", help="the unit it belongs to")
@@ -132,6 +134,7 @@ def _add_tokens(tokens: Commands) -> None:
         "--out", type=Path, metavar="FILE", help="write the token there (mode 600), not to the terminal"
     )
     make.add_argument("--json", action="store_true", help="for programs")
+    sought(make, "unit {agency}, or it has no such system or host", "unit list")
     shown = tokens.add(
         "list", _token_list, "show enrolment tokens, without their text", "vonggac-collector token list"
     )
@@ -140,6 +143,7 @@ def _add_tokens(tokens: Commands) -> None:
         "revoke", _token_revoke, "from now on the token enrols nobody", "vonggac-collector token revoke 3f…"
     )
     end.add_argument("id", help="as `token list` shows it")
+    sought(end, "token {id}", "token list")
 
 
 def _unit_add(args: argparse.Namespace) -> int:
