@@ -29,13 +29,15 @@ _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _TWICE: Final = "an object holds the same key twice"
 
 
-def bounded_json(raw: bytes, *, maximum: int = limits.MAX_WIRE_BYTES) -> Any:
-    """Decode `raw` to builtins.
+def bounded_json(
+    raw: bytes, *, maximum: int = limits.MAX_WIRE_BYTES, longest: int = limits.MAX_JSON_STRING_BYTES
+) -> Any:
+    """Decode `raw` to builtins. `longest`: bytes of one string, as it is written.
 
     Raises TooLarge (bytes, depth, keys, items, one string) or Malformed (not UTF-8 JSON of I-JSON's kind, RFC 7493:
     duplicate keys, NaN, integers beyond 2^53, NUL, lone surrogates).
     """
-    bare = scan_json(raw, maximum=maximum)
+    bare = scan_json(raw, maximum=maximum, longest=longest)
     try:
         value = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
@@ -65,13 +67,19 @@ def bounded_members(raw: bytes, *, maximum: int) -> dict[str, msgspec.Raw]:
     return members
 
 
-def as_written(raw: bytes, kind: type[T], *, maximum: int = limits.MAX_WIRE_BYTES) -> T | None:
+def as_written(
+    raw: bytes,
+    kind: type[T],
+    *,
+    maximum: int = limits.MAX_WIRE_BYTES,
+    longest: int = limits.MAX_JSON_STRING_BYTES,
+) -> T | None:
     """`raw` decoded to `kind`, if encoding that again gives `raw`, byte for byte, and no bound is near; else None.
 
     What this project's own programs write is read so at half the cost: encoded again to the same bytes, it holds no key
     twice and none that is unknown. None says nothing against `raw`: `bounded_json` decides on it.
     """
-    if not _surely_bounded(raw, maximum):
+    if not _surely_bounded(raw, maximum, longest):
         return None
     try:
         value = msgspec.json.decode(raw, type=kind)
@@ -80,9 +88,9 @@ def as_written(raw: bytes, kind: type[T], *, maximum: int = limits.MAX_WIRE_BYTE
     return value if msgspec.json.encode(value) == raw else None
 
 
-def _surely_bounded(raw: bytes, maximum: int) -> bool:
+def _surely_bounded(raw: bytes, maximum: int, longest: int) -> bool:
     """Whether `scan_json` lets `raw` through, told without taking out every string; False may be wrong, True is not."""
-    if not surely_few(raw, maximum) or b"\\u0000" in raw:
+    if not surely_few(raw, maximum, longest) or b"\\u0000" in raw:
         return False
     # Sixteen digits are seldom a number: every fiftieth SHA-256 has them.
     if b"0" * _LONG in raw.translate(_DIGITS) and b"0" * _LONG in _bare(raw).translate(_DIGITS):
@@ -96,11 +104,11 @@ def _surely_bounded(raw: bytes, maximum: int) -> bool:
     return True
 
 
-def surely_few(raw: bytes, maximum: int) -> bool:
+def surely_few(raw: bytes, maximum: int, longest: int = limits.MAX_JSON_STRING_BYTES) -> bool:
     """Whether `raw` is within the bounds on bytes, one string, keys and items, told by its size or by counting marks
     in strings too; False may be wrong, True is not.
     """
-    if len(raw) > min(maximum, limits.MAX_JSON_STRING_BYTES):
+    if len(raw) > min(maximum, longest):
         return False
     # An item takes two bytes at least, a key four.
     return len(raw) <= min(2 * limits.MAX_JSON_ITEMS, 4 * limits.MAX_JSON_KEYS) or (
@@ -108,13 +116,13 @@ def surely_few(raw: bytes, maximum: int) -> bool:
     )
 
 
-def scan_json(raw: bytes, *, maximum: int) -> bytes:
+def scan_json(raw: bytes, *, maximum: int, longest: int = limits.MAX_JSON_STRING_BYTES) -> bytes:
     """Check the bounds on the bytes; returns `raw` without its strings. Raises TooLarge or Malformed."""
     if len(raw) > maximum:
         raise TooLarge(f"{len(raw)} bytes; at most {maximum} are taken")
     parts = _split(raw)
-    if max(map(len, parts[1::2]), default=0) > limits.MAX_JSON_STRING_BYTES:
-        raise TooLarge(f"a string is longer than {limits.MAX_JSON_STRING_BYTES} bytes")
+    if max(map(len, parts[1::2]), default=0) > longest:
+        raise TooLarge(f"a string is longer than {longest} bytes")
     bare = b"".join(parts[::2])
     if bare.count(b":") > limits.MAX_JSON_KEYS:
         raise TooLarge(f"more than {limits.MAX_JSON_KEYS} keys")

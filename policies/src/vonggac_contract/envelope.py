@@ -13,6 +13,7 @@ import base64
 import binascii
 import gzip
 import hashlib
+import zlib
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -131,12 +132,12 @@ def envelope_to_bytes(envelope: Envelope) -> bytes:
 
 
 def envelope_from_bytes(raw: bytes) -> Envelope:
-    """Read the outer envelope: small, flat, bounded. Nothing of the payload is looked at.
+    """Read the outer envelope: flat, bounded. Nothing of the payload is looked at, which is one string of any size.
 
     Raises TooLarge, Malformed, UnknownSchema (a payload type this release does not know).
     """
     # As written, the payload's base64 is in its canonical form as well.
-    envelope = as_written(raw, Envelope)
+    envelope = as_written(raw, Envelope, longest=limits.MAX_WIRE_BYTES)
     if envelope is None or len(envelope.signatures) > limits.MAX_SIGNATURES:
         envelope = _by_parts(raw)
     if not envelope.signatures:
@@ -150,7 +151,7 @@ def envelope_from_bytes(raw: bytes) -> Envelope:
 
 
 def _by_parts(raw: bytes) -> Envelope:
-    value = bounded_json(raw)
+    value = bounded_json(raw, longest=limits.MAX_WIRE_BYTES)
     if not isinstance(value, dict):
         raise Malformed("an envelope is an object with payload, payloadType and signatures")
     signatures = value.get("signatures")
@@ -171,5 +172,16 @@ def _is_digest(text: str) -> bool:
 
 
 def pack(raw: bytes) -> bytes:
-    """gzip without a time stamp, so that the same report packs to the same bytes."""
-    return gzip.compress(raw, compresslevel=9, mtime=0)
+    """gzip without a time stamp, so that the same report packs to the same bytes, and `decode.unpack_gzip` takes it.
+
+    What repeats itself so often that it would unpack to more than the ratio allows is packed in pieces of 1 KiB, each
+    of which takes six bytes at least: five end it on a byte (RFC 1951 section 3.2.4), one says something.
+    """
+    packed = gzip.compress(raw, compresslevel=9, mtime=0)
+    if len(raw) <= max(limits.RATIO_FREE_BYTES, len(packed) * limits.MAX_UNPACK_RATIO):
+        return packed
+    stream = zlib.compressobj(9, wbits=16 + zlib.MAX_WBITS)
+    parts: list[bytes] = []
+    for start in range(0, len(raw), limits.KIB):
+        parts += stream.compress(raw[start : start + limits.KIB]), stream.flush(zlib.Z_SYNC_FLUSH)
+    return b"".join((*parts, stream.flush()))

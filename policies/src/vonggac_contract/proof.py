@@ -75,7 +75,7 @@ def proof_to_bytes(proof: Proof) -> bytes:
 
 def proof_from_bytes(raw: bytes) -> Proof:
     """Read a file; nothing in it is believed yet. Raises TooLarge, Malformed, UnknownSchema, BadSignature."""
-    value = bounded_json(raw, maximum=MAX_PROOF_BYTES)
+    value = bounded_json(raw, maximum=MAX_PROOF_BYTES, longest=MAX_WIRE_BYTES)
     if not isinstance(value, dict):
         raise Malformed("a proof file is an object")
     if value.get("schema") != SCHEMA:

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vonggac_contract import limits
+from vonggac_contract.decode import unpack_gzip
 from vonggac_contract.envelope import (
     HEARTBEAT,
     KINDS,
@@ -26,6 +27,7 @@ from vonggac_contract.envelope import (
     envelope_from_bytes,
     envelope_to_bytes,
     keyid_of,
+    pack,
     pre_authentication_encoding,
     seal,
     verify,
@@ -71,6 +73,26 @@ def test_no_changed_byte_of_the_wire_form_verifies(data: st.DataObject) -> None:
     # What still verifies is the same statement: white space and the like around it may differ, nothing in it.
     assert changed.payload == b"some payload"
     assert changed.payload_type == REPORT
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("payload", [limits.MAX_JSON_STRING_BYTES, limits.MAX_WIRE_BYTES * 3 // 4 - 198])
+@pytest.mark.parametrize("begin", [b"", b" "])
+def test_a_payload_is_as_long_as_the_body_has_room_for(payload: int, begin: bytes) -> None:
+    raw = begin + envelope_to_bytes(sealed := seal(REPORT, b"x" * payload, KEY))
+    room = b" " * (limits.MAX_WIRE_BYTES - len(raw))
+    assert len(raw) + 4 > limits.MAX_WIRE_BYTES or payload == limits.MAX_JSON_STRING_BYTES
+    for padding in (b"", room[1:], room):
+        assert envelope_from_bytes(raw + padding) == sealed
+    with pytest.raises(TooLarge, match="bytes"):
+        envelope_from_bytes(raw + room + b" ")
+
+
+@pytest.mark.parametrize("raw", [b"a" * limits.MAX_UNPACKED_BYTES, bytes(range(97, 123)) * 40_000])
+def test_what_was_packed_unpacks_within_the_ratio_however_often_it_repeats_itself(raw: bytes) -> None:
+    packed = pack(raw)
+    assert unpack_gzip(packed) == raw
+    assert len(packed) < limits.MAX_JSON_STRING_BYTES
 
 
 @pytest.mark.hostile

@@ -68,7 +68,7 @@ class Chain:
 
     def follow(self, raw: bytes) -> tuple[str, tuple[int, int]]:
         """The envelope's digest, and the sequence and counter that a receipt for it has."""
-        envelope = envelope_of(strict_json(raw, 4 * MIB))
+        envelope = envelope_of(strict_json(raw, 4 * MIB, 4 * MIB))
         need(envelope.signatures[0][0] == hashlib.sha256(self._epoch.key).hexdigest())
         if envelope.kind == HEARTBEAT:
             beat = strict_json(opened(envelope, HEARTBEAT, self._epoch.key), 4 * KIB)
@@ -106,6 +106,8 @@ class Chain:
 
     def answered(self, raw: bytes, collector: bytes, name: str, numbers: tuple[int, int]) -> None:
         """The receipt is the collector's, and for that envelope."""
-        told = strict_json(opened(envelope_of(strict_json(raw, 4 * MIB)), RECEIPT, collector), 16 * KIB)
+        told = strict_json(
+            opened(envelope_of(strict_json(raw, 4 * MIB, 4 * MIB)), RECEIPT, collector), 16 * KIB
+        )
         need(RECEIVED(told) and self._is_mine(told) and told["digest"] == name)
         need((told.get("sequence", 0), told.get("counter", 0)) == numbers)

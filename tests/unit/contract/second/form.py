@@ -40,12 +40,12 @@ def need(holds: Any) -> None:
         raise NoError
 
 
-def strict_json(raw: bytes, most: int) -> Any:
-    """The value of a JSON text within the limits."""
+def strict_json(raw: bytes, most: int, longest: int = MIB) -> Any:
+    """The value of a JSON text within the limits; `longest`: bytes of one string."""
     need(len(raw) <= most)
     parts = STRING.split(raw)
     bare = b"".join(parts[::2])
-    need(all(len(string) <= MIB for string in parts[1::2]))
+    need(all(len(string) <= longest for string in parts[1::2]))
     need(bare.count(b":") <= 100_000 and bare.count(b",") <= 200_000)
     deep = deepest = 0
     for mark in re.findall(rb"[\[{\]}]", bare):
