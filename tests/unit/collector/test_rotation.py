@@ -82,6 +82,15 @@ def test_a_lost_answer_is_given_again_and_nothing_else_happens(desk: Desk, machi
         assert [r.action for r in tx.trail.walk(0, 100)].count(ROTATED) == 1
 
 
+def test_who_was_revoked_meanwhile_gets_no_answer_again(desk: Desk, machine: Machine) -> None:
+    raw = machine.rotation(LATER, seed=8)
+    assert desk.rotate(raw, LATER).status == 200
+    revoke(desk.ledger, ADMIN, machine.agent_id, "stolen", LATER)
+    assert desk.rotate(raw, LATER).code == "key-in-use"
+    with desk.ledger.read() as tx:
+        assert [r.action for r in tx.trail.walk(0, 100)].count(ROTATED) == 1
+
+
 def test_of_two_rotations_of_one_epoch_the_second_is_refused(desk: Desk, machine: Machine) -> None:
     desk.accept(machine.report(NOW))
     first, other = machine.rotation(LATER, seed=8), machine.rotation(LATER, seed=9)
