@@ -14,6 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import msgspec
+
 from vonggac_contract.box import close_box
 from vonggac_contract.enrolment import PolicyRoot
 from vonggac_contract.envelope import envelope_from_bytes, envelope_to_bytes, keyid_of
@@ -65,7 +67,8 @@ class Carried(NamedTuple):
 
 class Brought(NamedTuple):
     """What an import did. `elsewhere`: receipts for reports that the spool does not hold; `bad`: lines that are no
-    receipt of the pinned collector's. `rulebook`, `box_key`: taken from the medium, being new.
+    receipt of the pinned collector's. `rulebook`, `box_key`: taken from the medium, being new. `nothing`: there was
+    nothing for the machine `agent_id`.
     """
 
     received: int
@@ -74,6 +77,8 @@ class Brought(NamedTuple):
     rulebook: str
     box_key: bool
     trouble: tuple[str, ...]
+    agent_id: str
+    nothing: bool
 
 
 def export(settings: Settings, path: Path, now: datetime, *, again: bool = False) -> Carried:
@@ -137,10 +142,11 @@ def bring(settings: Settings, path: Path) -> Brought:
             trouble.append(f"{name}: {error}")
         raw = _read(medium, receipts_name(who.enrolled.agent_id), MAX_RECEIPTS_BYTES, trouble)
         received, elsewhere, bad = _take_receipts(state, spool, who, (raw or b"").split(b"\n"))
+        rulebook = _take_rulebook(state, medium, who.enrolled.policy, trouble)
+        nothing = raw is None and not (new_key or rulebook or trouble)
         return Brought(
-            received, elsewhere, bad, _take_rulebook(state, medium, who.enrolled.policy, trouble), new_key,
-            tuple(trouble),
-        )  # fmt: skip
+            received, elsewhere, bad, rulebook, new_key, tuple(trouble), who.enrolled.agent_id, nothing
+        )
 
 
 def _items(spool: Spool, chain: Chain, *, again: bool) -> list[Link | Beat]:
@@ -233,7 +239,21 @@ def _take_receipts(state: Path, spool: Spool, who: Identity, lines: list[bytes])
         )
     if bad:
         spool.count("posture_bad_ack_total", bad)
+    if newest is not None:
+        _note_contact(spool, newest.received_at, heard=received > 0)
     return received, elsewhere, bad
+
+
+def _note_contact(spool: Spool, at: datetime, *, heard: bool) -> None:
+    """What a machine without a line hears from its collector: after that, that the line failed is no trouble."""
+    before = spool.note("last_contact")
+    since = datetime.fromisoformat(before) if before else None
+    if not heard and since is not None and at <= since:
+        return  # carried again
+    notes = {"last_contact": max(at, since or at).isoformat()}
+    if last := msgspec.json.decode(spool.note("last_round") or "null"):
+        notes["last_round"] = msgspec.json.encode(last | {"trouble": ""}).decode()
+    spool.write_notes(**notes)
 
 
 class _Repository:

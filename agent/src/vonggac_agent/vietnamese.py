@@ -315,6 +315,9 @@ TEXTS: Final[dict[str, str]] = {
     "the collector's key for boxes taken": "đã lấy khóa niêm phong của máy chủ thu thập",
     "{n} lines are no receipts of this collector for this machine": "{n} dòng không phải biên nhận của máy chủ thu "
     "thập này cho máy này",
+    "there is nothing for this machine on the medium": "trên thiết bị không có gì cho máy này",
+    "Put it there, at the collector: vonggac-collector media export DIR --agent {agent}": "Hãy ghi lên thiết bị, ở "
+    "máy chủ thu thập: vonggac-collector media export DIR --agent {agent}",
     "not taken: {why}": "không lấy: {why}",
     "the collector's key for boxes is not here yet": "ở đây chưa có khóa niêm phong của máy chủ thu thập",
     "It comes with the next sending, or on a medium: `vonggac-collector media export DIR` there, "

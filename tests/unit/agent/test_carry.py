@@ -8,19 +8,23 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from tests.unit.agent.twin import Clock, Machine, rulebook_bytes
+from tests.unit.agent.twin import AGENT, Clock, Machine, rulebook_bytes
 
 from vonggac_agent import boxkey, carry, rulebooks
 from vonggac_agent.carry import Brought, Carried, bring, export
+from vonggac_agent.cli import main
 from vonggac_agent.errors import AgentError, AlreadyRunning
 from vonggac_agent.link import Answer
 from vonggac_agent.lock import take_lock
 from vonggac_agent.seal import Chain
 from vonggac_agent.settings import Settings, load_settings
 from vonggac_agent.spool_rows import Link
+from vonggac_agent.status import status
 from vonggac_contract.box import BoxKey
 from vonggac_contract.envelope import Envelope, envelope_from_bytes, envelope_to_bytes, keyid_of
 from vonggac_contract.media import (
@@ -62,6 +66,9 @@ class Site:
             return bring(self.settings, self.medium)
         finally:
             self.machine.spool = self.machine.open()
+
+    def told(self) -> dict[str, Any]:
+        return status(self.settings, self.clock())
 
     def answer(self, *receipts: Envelope) -> None:
         lines = b"\n".join(map(envelope_to_bytes, receipts))
@@ -233,6 +240,40 @@ def test_receipts_that_come_back_empty_the_spool_in_any_order_and_twice(site: Si
     assert site.machine.spool.unsent() == []
     assert site.machine.spool.receipted(site.machine.chain, 2) is not None
     assert site.bring()[:3] == (0, 0, 0)
+
+
+def test_a_medium_without_anything_for_this_machine_is_no_success(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VONGGAC_STATE_DIR", str(site.machine.folder))
+    link = site.machine.report()
+    (site.medium / receipts_name("11111111-2222-3333-4444-555555555555")).write_bytes(b"")
+    site.machine.spool.close()
+    assert main(["import", str(site.medium), "--lang", "vi"]) == 1
+    said = capsys.readouterr().err
+    assert "trên thiết bị không có gì cho máy này" in said
+    assert f"vonggac-collector media export DIR --agent {AGENT}" in said
+    assert main(["import", str(site.medium), "--json"]) == 1
+    site.answer(site.receipt(link))
+    for _ in range(2):
+        assert main(["import", str(site.medium)]) == 0
+
+
+def test_what_came_on_a_medium_is_a_contact_and_ends_the_trouble_of_the_line(
+    site: Site, clock: Clock
+) -> None:
+    links = [site.machine.report(name) for name in "ab"]
+    last = {"at": clock(), "received": 0, "refused": 0, "trouble": "ConnectionRefusedError"}
+    noted = {"last_round": msgspec.json.encode(last).decode(), "last_contact": clock().isoformat()}
+    site.machine.spool.write_notes(**noted)
+    site.answer(site.receipt(links[0], digest="f" * 64, received_at=clock() - timedelta(days=2)))
+    site.bring()
+    assert site.told()["problems"] == ["last sending: ConnectionRefusedError"]
+    later = clock() + timedelta(days=1)
+    site.answer(*(site.receipt(link, received_at=later) for link in links))
+    site.bring()
+    told = site.told()
+    assert (told["health"], told["problems"], told["last_contact"]) == ("green", [], later.isoformat())
 
 
 @pytest.mark.hostile

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ def add(commands: Any) -> list[argparse.ArgumentParser]:
         "import",
         help="take receipts, rules and the collector's key from a medium",
         description="Take what `vonggac-collector media export` put on a medium for this machine: receipts, the "
-        "rulebook they name, the key that boxes are closed with. Stop the service meanwhile.",
+        "rulebook they name, the key that boxes are closed with. Stop the service meanwhile. Exit code 1 if there is "
+        "nothing for this machine, or something was not taken.",
         epilog="example: vonggac-agent import /media/usb",
     )
     back.set_defaults(run=_import)
@@ -62,13 +64,20 @@ def _import(args: argparse.Namespace) -> int:
 
     from vonggac_agent.carry import bring
     from vonggac_agent.display import inert
-    from vonggac_agent.messages import say
+    from vonggac_agent.messages import Said, say
     from vonggac_agent.settings import load_settings
 
     settings, _ = load_settings(args.config)
     done = bring(settings, args.folder)
     if args.json:
         print(msgspec.json.encode(done._asdict()).decode())
+    elif done.nothing:
+        nothing = Said("there is nothing for this machine on the medium")
+        advice = Said(
+            "Put it there, at the collector: vonggac-collector media export DIR --agent {agent}",
+            agent=done.agent_id,
+        )
+        print(f"vonggac-agent: {nothing.spoken(args.lang)}\n  {advice.spoken(args.lang)}", file=sys.stderr)
     else:
         print(
             say(args.lang, "{n} reports received, {other} receipts of reports that are not waiting here",
@@ -82,4 +91,4 @@ def _import(args: argparse.Namespace) -> int:
             print(say(args.lang, "{n} lines are no receipts of this collector for this machine", n=done.bad))
         for each in done.trouble:
             print(inert(say(args.lang, "not taken: {why}", why=each)))
-    return FINDINGS if done.bad or done.trouble else GOOD
+    return FINDINGS if done.bad or done.trouble or done.nothing else GOOD
