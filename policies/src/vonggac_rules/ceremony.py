@@ -34,6 +34,8 @@ from .trace import inert
 GOOD, UNFINISHED = 0, 1
 MIN_PASSPHRASE: Final = 12
 """Characters. The project's own; the key derivation behind an encrypted PEM is slow, but not that slow."""
+MAX_DAYS: Final = 3650
+"""Until what people sign expires. The project's own: longer than anybody who holds a key stays in their office."""
 _ROLES: Final[tuple[type[Any], ...]] = (Root, Targets)
 
 
@@ -116,8 +118,9 @@ def add_commands(top: Any) -> None:
     _passphrase(sign)
 
     show = command(
-        "show", _show, "What is in force, until when, and which drafts wait for whom.", "show policy"
-    )
+        "show", _show, "What is in force, until when, and which drafts wait for whom; ends with 1 while one waits.",
+        "show policy",
+    )  # fmt: skip
     show.add_argument("folder", type=Path, metavar="DIR", help="the repository")
     show.add_argument("--json", action="store_true", help="as JSON")
 
@@ -157,7 +160,7 @@ def _init(args: argparse.Namespace) -> int:
     )  # fmt: skip
     files.put_draft(args.folder, draft)
     files.put_draft(args.folder, Metadata(Targets(expires=_expires(args, now, repository.TARGETS_LASTS))))
-    return _show(args)
+    return _done(args.folder)
 
 
 def _add(args: argparse.Namespace) -> int:
@@ -175,7 +178,7 @@ def _add(args: argparse.Namespace) -> int:
         digest = repository.vouch_for(draft.signed, raw)
         files.write(args.folder / "targets" / f"{digest}.{repository.target_of(digest)}", raw)
     files.put_draft(args.folder, draft)
-    return _show(args)
+    return _done(args.folder)
 
 
 def _root(args: argparse.Namespace) -> int:
@@ -202,7 +205,7 @@ def _root(args: argparse.Namespace) -> int:
             draft.signed.add_key(files.public_key(args.online), role)
     repository.check_keys(draft.signed)
     files.put_draft(args.folder, draft)
-    return _show(args)
+    return _done(args.folder)
 
 
 def _one_of(keyids: list[str], start: str) -> str:
@@ -218,16 +221,17 @@ def _sign(args: argparse.Namespace) -> int:
     signed = False
     for kind in _ROLES:
         draft = files.drafted(args.folder, kind)
-        if draft is None or keyid not in _signers(args.folder, draft):
+        if draft is None:
             continue
-        repository.sign(draft, key)
-        files.put_draft(args.folder, draft)
-        signed = True
-        if not _missing(args.folder, draft):
+        if any(keyid in root.roles[kind.type].keyids for root in _asked(args.folder, draft).values()):
+            repository.sign(draft, key)
+            files.put_draft(args.folder, draft)
+            signed = True
+        if signed and _is_signed(args.folder, draft):
             _take(args.folder, draft)
     if not signed:
         raise ContractError(f"no draft waits for key {keyid}", hint="`show` says whom each waits for.")
-    return _show(args)
+    return _done(args.folder)
 
 
 def _take(folder: Path, draft: Metadata[Any]) -> None:
@@ -239,30 +243,44 @@ def _take(folder: Path, draft: Metadata[Any]) -> None:
     files.draft_path(folder, kind).unlink()
 
 
-def _signers(folder: Path, draft: Metadata[Any]) -> dict[str, int]:
-    """Whose signatures the draft takes, each with how many of its group are needed."""
-    by = [draft.signed] if isinstance(draft.signed, Root) else []
-    if roots := files.roots(folder):
-        by.append(repository.checked_roots(roots))
-    elif not by and (first := files.drafted(folder, Root)) is not None:
-        by.append(first.signed)
-    return {k: r.roles[draft.signed.type].threshold for r in by for k in r.roles[draft.signed.type].keyids}
-
-
-def _missing(folder: Path, draft: Metadata[Any]) -> int:
-    """How many signatures the draft waits for; a root needs those of the root before as well."""
-    kind, roots = draft.signed.type, files.roots(folder)
-    by = [repository.checked_roots(roots)] if roots else []
+def _asked(folder: Path, draft: Metadata[Any]) -> dict[str, Root]:
+    """Whose keys have to sign the draft: those of the root in force, and of a root its own as well."""
+    roots = files.roots(folder)
+    before = repository.checked_roots(roots) if roots else None
     if isinstance(draft.signed, Root):
-        by.append(draft.signed)
-    elif not by:
-        return 1  # the first root comes first
-    return max(r.get_verification_result(kind, draft.signed_bytes, draft.signatures).missing for r in by)
+        return {**({} if before is None else {"the root before": before}), "the new root": draft.signed}
+    if before is None and (first := files.drafted(folder, Root)) is not None:
+        before = first.signed
+    return {} if before is None else {"the keys of the targets": before}
+
+
+def _waits(folder: Path, draft: Metadata[Any]) -> list[dict[str, Any]]:
+    """Of each side that has not signed yet, how many still have to, and who may."""
+    sides = {
+        by: root.get_verification_result(draft.signed.type, draft.signed_bytes, draft.signatures)
+        for by, root in _asked(folder, draft).items()
+    }
+    return [
+        {"by": by, "missing": r.missing, "may_sign": sorted(r.unsigned)}
+        for by, r in sides.items()
+        if r.missing
+    ]
+
+
+def _is_signed(folder: Path, draft: Metadata[Any]) -> bool:
+    """By enough of everybody; the first root comes before any targets."""
+    return not _waits(folder, draft) and (isinstance(draft.signed, Root) or bool(files.roots(folder)))
+
+
+def _done(folder: Path) -> int:
+    """What was asked is done; says what there is now."""
+    sys.stdout.writelines(f"{inert(line)}\n" for line in _lines(described(folder, _now())))
+    return GOOD
 
 
 def _show(args: argparse.Namespace) -> int:
     found = described(args.folder, _now())
-    if vars(args).get("json"):
+    if args.json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n")
     else:
         sys.stdout.writelines(f"{inert(line)}\n" for line in _lines(found))
@@ -292,8 +310,7 @@ def described(folder: Path, now: datetime) -> dict[str, Any]:
             found["drafts"].append(
                 {
                     "role": kind.type, "version": draft.signed.version, "expires": draft.signed.expires,
-                    "missing": _missing(folder, draft),
-                    "may_sign": sorted(_signers(folder, draft).keys() - draft.signatures.keys()),
+                    "waits": _waits(folder, draft),
                     **({"rulebooks": repository.digests_of(draft.signed)} if isinstance(draft.signed, Targets) else {}),
                 }
             )  # fmt: skip
@@ -310,16 +327,24 @@ def _lines(found: dict[str, Any]) -> list[str]:
     for role, said in found.get("keys", {}).items():
         lines.append(f"{role}: {said['threshold']} of {', '.join(k[:16] for k in said['keys'])}")
     for draft in found["drafts"]:
-        who = ", ".join(k[:16] for k in draft["may_sign"])
-        lines.append(
-            f"draft of {draft['role']} version {draft['version']}: {draft['missing']} of {who} still to sign"
-        )
+        left = "still to be signed" if draft["waits"] else "signed; waits for the root"
+        lines.append(f"draft of {draft['role']} version {draft['version']}: {left}")
+        for side in draft["waits"]:
+            who = ", ".join(k[:16] for k in side["may_sign"])
+            lines.append(f"  by {side['by']}: {side['missing']} of {who}")
         lines += [f"  rulebook {digest}" for digest in draft.get("rulebooks", [])]
     return lines
 
 
 def _expires(args: argparse.Namespace, now: datetime, lasts: timedelta) -> datetime:
-    return now + (lasts if args.days is None else timedelta(days=args.days))
+    """Raises ContractError for what would be over before it is signed, or that nobody is asked again in time for."""
+    if args.days is None:
+        return now + lasts
+    if not 1 <= args.days <= MAX_DAYS:
+        raise ContractError(
+            f"--days {args.days} is not between 1 and {MAX_DAYS}", hint="Give another number."
+        )
+    return now + timedelta(days=args.days)
 
 
 def _now() -> datetime:
