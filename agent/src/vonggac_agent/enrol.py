@@ -156,21 +156,21 @@ def _refused(folder: Path, keyid: str, answer: Answer) -> Refused:
 
 
 def read_token(path: Path) -> str:
-    """The token in a file: one line, nobody else's to read. Raises AgentError, UnsafePath."""
+    """The token, or a relay's word, in a file: one line, nobody else's to read. Raises AgentError, UnsafePath."""
     try:
         with path.open("rb") as stream:
             mode = os.fstat(stream.fileno()).st_mode
             raw = stream.read(KIB + 1)
     except OSError as error:
         raise AgentError(
-            "cannot read the token file {path}: {reason}",
-            hint="Write the token into a file and name it.",
+            "cannot read {path}: {reason}",
+            hint="Write the token, or the relay's word, into a file and name it.",
             path=path,
             reason=error.strerror,
         ) from error
     if stat.S_ISREG(mode) and mode & stat.S_IRWXO:
         raise UnsafePath(
-            "the token file {path} may be reached by every user (mode {mode:04o})",
+            "{path} holds a secret and may be reached by every user (mode {mode:04o})",
             hint="Run: chmod 600 {path}",
             path=path,
             mode=stat.S_IMODE(mode),
@@ -178,7 +178,9 @@ def read_token(path: Path) -> str:
     text = raw.decode("ascii", "replace").strip()
     if not 16 <= len(text) <= 200 or not text.isascii() or len(text.split()) != 1:
         raise AgentError(
-            "{path} holds no enrolment token", hint="It is one word, as the collector printed it.", path=path
+            "{path} holds no secret word",
+            hint="It is one word of 16 characters at least: a token as the collector printed it, or the relay's word.",
+            path=path,
         )
     return text
 

@@ -172,13 +172,14 @@ TEXTS: Final[dict[str, str]] = {
     "mới và mở kỳ đăng ký mới; báo cáo chưa gửi vẫn còn trong hàng chờ.",
     "the collector refused: {status} {problem}": "máy chủ thu thập từ chối: {status} {problem}",
     "no answer of a collector: {error}": "không phải câu trả lời của máy chủ thu thập: {error}",
-    "cannot read the token file {path}: {reason}": "không đọc được tệp mã đăng ký {path}: {reason}",
-    "Write the token into a file and name it.": "Ghi mã đăng ký vào một tệp rồi chỉ ra tệp đó.",
-    "the token file {path} may be reached by every user (mode {mode:04o})": "mọi tài khoản đều truy cập được tệp mã "
-    "đăng ký {path} (quyền {mode:04o})",
+    "Write the token, or the relay's word, into a file and name it.": "Ghi mã đăng ký, hoặc từ khóa của máy chuyển "
+    "tiếp, vào một tệp rồi chỉ ra tệp đó.",
+    "{path} holds a secret and may be reached by every user (mode {mode:04o})": "mọi tài khoản đều truy cập được "
+    "{path}, tệp chứa bí mật (quyền {mode:04o})",
     "Run: chmod 600 {path}": "Chạy: chmod 600 {path}",
-    "{path} holds no enrolment token": "{path} không chứa mã đăng ký",
-    "It is one word, as the collector printed it.": "Mã là một từ, đúng như máy chủ thu thập đã in ra.",
+    "{path} holds no secret word": "{path} không chứa mã đăng ký hay từ khóa nào",
+    "It is one word of 16 characters at least: a token as the collector printed it, or the relay's word.": "Đó là một "
+    "từ dài ít nhất 16 ký tự: mã đăng ký đúng như máy chủ thu thập đã in ra, hoặc từ khóa của máy chuyển tiếp.",
     "cannot read the CA {path}: {reason}": "không đọc được tệp CA {path}: {reason}",
     "Name a PEM file.": "Hãy chỉ ra một tệp PEM.",
     "{path} holds no certificate in PEM": "{path} không chứa chứng thư số dạng PEM",

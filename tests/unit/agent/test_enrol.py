@@ -137,7 +137,7 @@ def test_a_file_without_a_token_is_refused(tmp_path: Path, content: bytes) -> No
     path = tmp_path / "token"
     path.write_bytes(content)
     path.chmod(0o600)
-    with pytest.raises(AgentError, match="holds no enrolment token"):
+    with pytest.raises(AgentError, match="holds no secret word"):
         read_token(path)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.unit.agent.twin import Clock, Collector, Machine, problem
 
 from vonggac_agent import boxkey, relay
+from vonggac_agent.cli import main
 from vonggac_agent.errors import StateDamaged, Unreachable
 from vonggac_agent.link import MAX_ANSWER_BYTES, Answer
 from vonggac_agent.relay import Relay, RelayLink
@@ -205,3 +207,20 @@ def test_which_relay_is_kept_in_the_state_folder_alone(machine: Machine) -> None
     (machine.folder / relay.FILE).write_text("{}")
     with pytest.raises(StateDamaged, match=relay.FILE):
         relay.read(machine.folder)
+
+
+def test_a_word_that_everybody_may_read_is_not_called_a_token(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VONGGAC_STATE_DIR", str(machine.folder))
+    boxkey.keep(machine.folder, machine.collector.public, Way(machine.collector).notice())
+    word = tmp_path / "word"
+    word.write_text("a-word-of-the-site")
+    word.chmod(0o644)
+    given = ["relay", "https://relay.example", "--token-file", str(word), "--lang", "vi"]
+    assert main(given) == 78
+    said = capsys.readouterr().err
+    assert f"mọi tài khoản đều truy cập được {word}, tệp chứa bí mật (quyền 0644)" in said
+    assert "mã đăng ký" not in said
+    word.chmod(0o600)
+    assert main(given) == 0
