@@ -11,6 +11,7 @@ import re
 import secrets
 import uuid
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final, get_args
 
 import msgspec
@@ -135,11 +136,19 @@ def token_row(token: Token, unit: UnitLink) -> TokenRow:
 
 
 def enrol(
-    ledger: Ledger, raw: bytes, *, now: datetime, collector_key: Ed25519PrivateKey, peer: str = ""
+    ledger: Ledger,
+    raw: bytes,
+    *,
+    now: datetime,
+    collector_key: Ed25519PrivateKey,
+    peer: str = "",
+    state: Path | None = None,
 ) -> Answer:
     """Take an enrolment as sent. Never raises for what the sender did; Busy and StoreFailed pass through.
 
     The same key with the same token is answered alike again, so that a lost answer can be asked for once more.
+    `state`: the folder that knows which roots of the policy repository were accepted; without it the ledger alone is
+    believed.
     """
     try:
         request = open_request(envelope_from_bytes(raw))
@@ -159,7 +168,7 @@ def enrol(
             holder = tx.agents.holder(keyid)
             if holder is None or holder.revoked or holder.rulebook is None:
                 raise Refused("key-in-use", "this key was enrolled before and is no longer valid")
-            payload = answer_to(holder, collector_key, policy.pin(tx))
+            payload = answer_to(holder, collector_key, policy.pin(tx, state))
             return sealed(tx, ENROLLED, payload, collector_key, agent=holder.agent.id)
     except (ContractError, Refused) as e:
         return refuse(ledger, e, now=now, peer=peer)

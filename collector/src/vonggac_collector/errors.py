@@ -123,6 +123,11 @@ PROBLEMS: Final[dict[str, Problem]] = {
         "Nothing is asked of machines yet",
         "Publish a rulebook: `vonggac-collector rulebook publish FILE`.",
     ),
+    "policy-foreign": Problem(
+        503,
+        "The ledger's policy repository is not the one that this collector accepted",
+        "Whoever runs the collector: `vonggac-collector ledger verify`, then `policy import` (docs/policy.md).",
+    ),
     "busy": Problem(503, "The ledger is busy", "Try again in a few seconds; nothing was lost."),
     "store-failed": Problem(
         503, "The ledger's disk reports an error", "Try again later; nothing was acknowledged."

@@ -2,7 +2,8 @@
 the collector's own to sign is signed again in time.
 
 The metadata is in the ledger, so that every process serves the same; the online key is in the state folder, beside the
-collector's own. What metadata says and how it is signed is `vonggac_rules.repository`'s.
+collector's own, with the digests of the roots that were accepted (`policy_roots`): a ledger that has others is not
+followed. What metadata says and how it is signed is `vonggac_rules.repository`'s.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ from vonggac_rules import repository
 from vonggac_rules.errors import BadRepository
 from vonggac_rules.repository import Offline
 
-from . import audit
+from . import audit, policy_roots
 from .background import OnDuty
 from .errors import Busy, Invalid, SettingsError, StoreFailed
 from .ledger.interface import Duty, Ledger, Transaction
+from .policy_roots import ForeignPolicy
 from .rulebooks import trial_of, unpacked
 from .state import load_key, make_key
 
@@ -51,11 +53,10 @@ _LOG: Final = structlog.get_logger("vonggac.policy")
 def begin(ledger: Ledger, folder: Path, now: datetime, actor: str) -> bool:
     """Make a repository with keys in the state folder, unless there is one; says whether it was made.
 
-    It vouches for the rulebooks published so far. Raises SettingsError, Busy, StoreFailed.
+    It vouches for the rulebooks published so far. Raises ForeignPolicy, SettingsError, Busy, StoreFailed.
     """
     with ledger.write() as tx:
-        tx.policy.hold()
-        if tx.policy.all():
+        if _held(tx, folder):
             return False
         online = make_key(folder, ONLINE_KEY)
         root_key, targets_key = (make_key(folder, name) for name in (ROOT_KEY, TARGETS_KEY))
@@ -72,17 +73,36 @@ def begin(ledger: Ledger, folder: Path, now: datetime, actor: str) -> bool:
         repository.sign(targets, targets_key)
         made = {"1.root.json": repository.to_bytes(root), "1.targets.json": repository.to_bytes(targets)}
         _keep(tx, made, online, now, actor)
+    policy_roots.note(folder, repository.roots_of(made))
     return True
 
 
-def take(ledger: Ledger, folder: Path, files: Mapping[str, bytes], now: datetime, actor: str) -> Offline:
-    """Serve what people signed from now on: root and targets by name, from the first root on; other names are left out.
-    `folder`: that of the online key; the next one takes its place if the root names it.
+def _held(tx: Transaction, folder: Path) -> dict[str, bytes]:
+    """What is served, which nobody else changes meanwhile. Raises ForeignPolicy, SettingsError."""
+    tx.policy.hold()
+    held = tx.policy.all()
+    policy_roots.check(policy_roots.accepted(folder), repository.roots_of(held))
+    return held
 
-    Raises BadRepository, TooLarge, Malformed for what does not verify, is over or goes back; Invalid if the rulebook in
-    force, or one that is tried, would be vouched for no longer.
+
+def take(
+    ledger: Ledger,
+    folder: Path,
+    files: Mapping[str, bytes],
+    now: datetime,
+    actor: str,
+    *,
+    anew: bool = False,
+) -> Offline:
+    """Serve what people signed from now on: root and targets by name, from the first root on; other names are left out.
+    `folder`: that of the online key; the next one takes its place if the root names it. What the ledger has that does
+    not lead to the roots accepted before goes. `anew`: whatever was served or accepted before.
+
+    Raises BadRepository, TooLarge, Malformed for what does not verify, is over or goes back; ForeignPolicy for roots
+    that do not go on from those accepted; Invalid if the rulebook in force, or one that is tried, loses its voucher.
     """
     offline = offline_of(files, now)
+    known = [] if anew else policy_roots.accepted(folder)
     online, follows = make_key(folder, ONLINE_KEY), False
     if (folder / NEXT_KEY).exists():
         after = load_key(folder, NEXT_KEY)
@@ -91,6 +111,10 @@ def take(ledger: Ledger, folder: Path, files: Mapping[str, bytes], now: datetime
     with ledger.write() as tx:
         tx.policy.hold()
         held = tx.policy.all()
+        if anew or policy_roots.foreign(known, repository.roots_of(held)):
+            for name in held:
+                tx.policy.drop(name)
+            held = {}
         for name, raw in held.items():
             if _OFFLINE.fullmatch(name) and files.get(name, raw) != raw:
                 raise BadRepository(f"{name} is served with other content: it was signed twice")
@@ -102,6 +126,7 @@ def take(ledger: Ledger, folder: Path, files: Mapping[str, bytes], now: datetime
             raise BadRepository(
                 f"version {repository.newest_targets(held)[0]} of the targets is served already"
             )
+        policy_roots.check(known, repository.roots_of(files))
         in_force = next((digest for digest, _ in reversed(tx.rulebooks.published(now))), None)
         if in_force is not None and in_force not in repository.digests_of(offline.targets):
             raise Invalid(f"targets: they do not vouch for the rulebook in force, {in_force}")
@@ -114,17 +139,18 @@ def take(ledger: Ledger, folder: Path, files: Mapping[str, bytes], now: datetime
         _keep(tx, {n: raw for n, raw in files.items() if _OFFLINE.fullmatch(n)}, online, now, actor)
     if follows:
         os.replace(folder / NEXT_KEY, folder / ONLINE_KEY)
+    policy_roots.note(folder, repository.roots_of(files))
     return offline
 
 
 def vouch(ledger: Ledger, folder: Path, rulebook: bytes, now: datetime, actor: str) -> bool:
     """Sign targets that vouch for the rulebook as well, where the key is in the state folder; says whether they now do.
 
-    True as well without a repository, whose word nobody asks for. Raises ContractError for bytes that are no rulebook.
+    True as well without a repository, whose word nobody asks for. Raises ContractError for bytes that are no rulebook,
+    ForeignPolicy.
     """
     with ledger.write() as tx:
-        tx.policy.hold()
-        held = tx.policy.all()
+        held = _held(tx, folder)
         if repository.vouches(held, hashlib.sha256(rulebook).hexdigest()):
             return True
         key = _own_key(folder, TARGETS_KEY, held, "targets")
@@ -143,12 +169,11 @@ def renew(ledger: Ledger, folder: Path, now: datetime, *, again: bool = False) -
     """Sign what is due. `again`: whatever is not people's to sign, because machines know newer versions than the ledger
     does (a backup was brought back).
 
-    Raises BadRepository if people have to sign first, SettingsError, Busy, StoreFailed.
+    Raises BadRepository if people have to sign first, ForeignPolicy, SettingsError, Busy, StoreFailed.
     """
     online = load_key(folder, ONLINE_KEY)
     with ledger.write() as tx:
-        tx.policy.hold()
-        held = tx.policy.all()
+        held = _held(tx, folder)
         if not held:
             return
         own: tuple[tuple[str, bytes, type[Any], timedelta], ...] = (
@@ -163,6 +188,8 @@ def renew(ledger: Ledger, folder: Path, now: datetime, *, again: bool = False) -
                 draft = repository.following(metadata, _later(now, lasts))
                 _sign_here(tx, draft, key, online, now, "the collector")
         _keep(tx, {}, online, now, "the collector", again=again)
+        roots = repository.roots_of(tx.policy.all())
+    policy_roots.note(folder, roots)
 
 
 def _own_key(folder: Path, name: str, held: Mapping[str, bytes], role: str) -> Ed25519PrivateKey | None:
@@ -219,13 +246,18 @@ def offline_of(files: Mapping[str, bytes], now: datetime) -> Offline:
     return repository.checked_offline(repository.roots_of(files), repository.newest_targets(files)[1], now)
 
 
-def pin(tx: Transaction) -> PolicyRoot | None:
-    """Where a machine that is enrolled now begins to trust; None without a repository."""
-    version = 0
-    raw = None
-    while (after := tx.policy.file(f"{version + 1}.root.json")) is not None:
-        version, raw = version + 1, after
-    return None if raw is None else PolicyRoot(version, hashlib.sha256(raw).hexdigest())
+def pin(tx: Transaction, folder: Path | None) -> PolicyRoot | None:
+    """Where a machine that is enrolled now begins to trust; None without a repository.
+
+    `folder`: whose file says which roots were accepted. Raises ForeignPolicy, SettingsError.
+    """
+    roots = policy_roots.roots_in(tx, folder)
+    return PolicyRoot(len(roots), hashlib.sha256(roots[-1]).hexdigest()) if roots else None
+
+
+def own_keys(folder: Path) -> list[str]:
+    """Names of the keys in the state folder that people should hold instead."""
+    return [name for name in (ROOT_KEY, TARGETS_KEY) if (folder / name).exists()]
 
 
 def expiries(files: Mapping[str, bytes]) -> dict[str, datetime]:
@@ -268,6 +300,12 @@ class Clerk(OnDuty):
             renew(self._ledger, self._folder, self._now())
         except BadRepository as e:
             _LOG.warning("the policy repository waits for people to sign it", detail=str(e))
+        except ForeignPolicy as e:
+            _LOG.error("the policy repository is not the one accepted: no machine is enrolled", detail=str(e))
+            with self._ledger.write() as tx:
+                audit.record_refusal(
+                    tx, self._now(), e.code, actor="the collector", subject="", detail=str(e)
+                )
 
     def pause_s(self, took_s: float) -> float:
         """Ten minutes."""

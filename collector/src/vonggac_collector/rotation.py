@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -36,11 +37,18 @@ _ROTATED: Final = re.compile(r"epoch (\d{1,19}), key ([0-9a-f]{64}): (.+)", re.D
 
 
 def rotate(
-    ledger: Ledger, raw: bytes, *, now: datetime, collector_key: Ed25519PrivateKey, peer: str = ""
+    ledger: Ledger,
+    raw: bytes,
+    *,
+    now: datetime,
+    collector_key: Ed25519PrivateKey,
+    peer: str = "",
+    state: Path | None = None,
 ) -> Answer:
     """Take a rotation as sent. Never raises for what the sender did; Busy and StoreFailed pass through.
 
     The same keys are answered alike again as long as that epoch lasts, so a lost answer can be asked for once more.
+    `state`: as for `enrolment.enrol`.
     """
     agent = ""
     try:
@@ -64,7 +72,7 @@ def rotate(
                 new = tx.agents.holder(keyid)
             if new is None or not _is_of(new, request):
                 raise Refused("key-in-use", "the new key was enrolled before")
-            payload = answer_to(new, collector_key, pin(tx))
+            payload = answer_to(new, collector_key, pin(tx, state))
             return sealed(tx, ENROLLED, payload, collector_key, agent=agent, repeated=repeated)
     except (ContractError, Refused) as e:
         return refuse(ledger, e, now=now, peer=peer, agent=agent)

@@ -108,11 +108,11 @@ def test_without_the_targets_key_a_rulebook_has_to_be_signed_elsewhere_first(
     assert in_force(desk.ledger) == hashlib.sha256(book).hexdigest()
 
 
-def test_enrolling_tells_the_newest_root(desk: Desk, ceremony: Ceremony) -> None:
+def test_enrolling_tells_the_newest_root(desk: Desk, folder: Path, ceremony: Ceremony) -> None:
     machine = Machine()
     desk.enrol(machine)
     with desk.ledger.read() as tx:
-        assert policy.pin(tx) == ceremony.pin
+        assert policy.pin(tx, folder) == ceremony.pin
 
 
 def test_snapshot_and_timestamp_are_signed_again_before_they_expire(

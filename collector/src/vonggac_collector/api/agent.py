@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, MutableMapping
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from fastapi import APIRouter, Path, Request
@@ -71,7 +72,8 @@ async def envelopes(request: Request) -> Response:
 @router.post("/enrol", openapi_extra=_BODY, responses={200: _SEALED, **_REFUSALS})
 async def enrolment(request: Request) -> Response:
     """Take one enrolment request with its token."""
-    return _told(await _taken(request.scope, request.receive, request.app.state, enrol))
+    how = partial(enrol, state=request.app.state.settings.state_dir)
+    return _told(await _taken(request.scope, request.receive, request.app.state, how))
 
 
 @router.post(
@@ -81,7 +83,8 @@ async def enrolment(request: Request) -> Response:
 )
 async def rotation(request: Request) -> Response:
     """Begin a machine's next epoch with another key, which the key in force signs."""
-    return _told(await _taken(request.scope, request.receive, request.app.state, rotate))
+    how = partial(rotate, state=request.app.state.settings.state_dir)
+    return _told(await _taken(request.scope, request.receive, request.app.state, how))
 
 
 @router.get(

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from vonggac_collector.errors import NotFound
 from vonggac_collector.policy import NAME
+from vonggac_collector.policy_roots import roots_in
 from vonggac_collector.rulebooks import Shelf
 from vonggac_contract.envelope import JSON_MEDIA
 
@@ -25,6 +26,7 @@ router = APIRouter(prefix="/agent/v1/policy", tags=["agent"])
 def metadata(request: Request, name: str = Path(pattern=f"^(?:{NAME.pattern})$")) -> Response:
     """Signed metadata: `N.root.json`, `N.targets.json`, `N.snapshot.json`, which never change, and `timestamp.json`."""
     with request.app.state.ledger.read() as tx:
+        roots_in(tx, request.app.state.settings.state_dir)
         raw = tx.policy.file(name)
     if raw is None:
         raise NotFound

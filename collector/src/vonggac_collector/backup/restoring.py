@@ -28,6 +28,7 @@ from vonggac_collector import audit, policy
 from vonggac_collector.errors import BackupDamaged, CollectorError, LedgerDamaged, SettingsError
 from vonggac_collector.ledger.sql import migrate
 from vonggac_collector.ledger.sql.ledger import SqlLedger, open_ledger
+from vonggac_collector.policy_roots import ForeignPolicy
 from vonggac_collector.settings import Settings
 from vonggac_collector.state import KEY_FILE, MAX_SECRET_BYTES, load_key, write_secret
 from vonggac_collector.verification import Fault, verify_ledger
@@ -144,6 +145,8 @@ def _sign_policy(ledger: SqlLedger, state: Path, now: datetime, report: Report) 
         policy.renew(ledger, state, now, again=True)
     except BadRepository as e:
         report(f"the policy repository waits for people to sign it: {e}")
+    except ForeignPolicy as e:
+        report(f"{e}: import the newest folder that people signed (vonggac-collector policy import)")
 
 
 def _trust(settings: Settings, folder: Path, passphrase: str | None) -> Trust:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tuf.api.metadata import Root, Targets
 
-from vonggac_collector import policy
+from vonggac_collector import policy, policy_roots
 from vonggac_collector.errors import Invalid
 from vonggac_collector.rulebooks import Shelf
 from vonggac_collector.settings import load_settings
@@ -20,7 +20,7 @@ from vonggac_collector.state import load_key, make_key
 from vonggac_rules import repository
 from vonggac_rules.repository import MAX_METADATA_BYTES
 
-from .common import GOOD, Commands, actor, opened, show_json, show_table, utc_now
+from .common import GOOD, REFUSED, Commands, actor, opened, show_json, show_table, utc_now
 
 MAX_FILES: Final = 1_000
 """In the folder of metadata; roots and targets of many years."""
@@ -39,6 +39,10 @@ def add_commands(commands: Commands) -> None:
     )  # fmt: skip
     for command in (taken, given):
         command.add_argument("folder", type=Path, metavar="DIR", help="the repository's folder")
+    taken.add_argument(
+        "--anew", action="store_true",
+        help="whatever was served or accepted before; machines that began with other roots have to be enrolled again",
+    )  # fmt: skip
     shown = room.add(
         "show", _show, "what is served: versions, when they expire, the rulebooks they vouch for",
         "vonggac-collector policy show --json",
@@ -56,7 +60,7 @@ def add_commands(commands: Commands) -> None:
 def _import(args: argparse.Namespace) -> int:
     files = _read(args.folder / "metadata")
     with opened(args) as (settings, ledger):
-        offline = policy.take(ledger, settings.state_dir, files, utc_now(), actor())
+        offline = policy.take(ledger, settings.state_dir, files, utc_now(), actor(), anew=args.anew)
     print(f"served: root {offline.root.version}, targets {offline.targets.version}")
     for digest in repository.digests_of(offline.targets):
         print(f"  rulebook {digest}")
@@ -100,7 +104,14 @@ def _export(args: argparse.Namespace) -> int:
 def _show(args: argparse.Namespace) -> int:
     with opened(args) as (settings, ledger), ledger.read() as tx:
         files = tx.policy.all()
-    found: dict[str, Any] = {"served": bool(files), "expires": {}, "rulebooks": [], "own_keys": []}
+    refused = _refused(settings.state_dir, files)
+    found: dict[str, Any] = {
+        "served": bool(files),
+        "refused": refused,
+        "expires": {},
+        "rulebooks": [],
+        "own_keys": [],
+    }
     if files:
         root = repository.read(repository.roots_of(files)[-1], Root).signed
         targets = repository.read(repository.newest_targets(files)[1], Targets).signed
@@ -110,13 +121,14 @@ def _show(args: argparse.Namespace) -> int:
             "expires": policy.expiries(files),
             "rulebooks": repository.digests_of(targets),
             "keys": {name: role.keyids for name, role in root.roles.items()},
-            "own_keys": [
-                n for n in (policy.ROOT_KEY, policy.TARGETS_KEY) if (settings.state_dir / n).exists()
-            ],
+            "own_keys": policy.own_keys(settings.state_dir),
         }
     if args.json:
         show_json(found)
         return GOOD
+    if refused:
+        print(f"NOBODY IS TOLD OF IT, and no machine is enrolled: {refused} (docs/policy.md)")
+        return REFUSED
     if not files:
         print("there is no policy repository; machines take any rulebook that receipts name")
         return GOOD
@@ -130,6 +142,15 @@ def _show(args: argparse.Namespace) -> int:
             f"keys on this machine: {', '.join(found['own_keys'])}; whoever owns it can sign (docs/policy.md)"
         )
     return GOOD
+
+
+def _refused(folder: Path, files: dict[str, bytes]) -> str:
+    """Why this collector does not serve what the ledger has; "" if it does."""
+    try:
+        policy_roots.check(policy_roots.accepted(folder), repository.roots_of(files))
+    except policy_roots.ForeignPolicy as e:
+        return str(e)
+    return ""
 
 
 def _key(args: argparse.Namespace) -> int:

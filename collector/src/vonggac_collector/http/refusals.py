@@ -26,7 +26,13 @@ from vonggac_contract.errors import ContractError
 from .body import Application, Message, Receive, Send
 
 _LOG: Final = structlog.get_logger("vonggac.http")
-_RETRY_AFTER_S: Final = {"busy": 5, "store-failed": 30, "throttled": 60, "no-rulebook": 60}
+_RETRY_AFTER_S: Final = {
+    "busy": 5,
+    "store-failed": 30,
+    "throttled": 60,
+    "no-rulebook": 60,
+    "policy-foreign": 600,
+}
 """At least; up to twice as long is said, so that those who were sent away together do not come back together."""
 _BY_STATUS: Final = {404: "not-found", 405: "wrong-method", 413: "too-large", 415: "media-type"}
 _HEADERS: Final = (

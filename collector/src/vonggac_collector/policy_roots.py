@@ -1,0 +1,125 @@
+"""Which roots of the policy repository this collector accepted: a file in the state folder has the SHA-256 of each.
+
+Metadata is in the ledger, but whom new machines trust is not for the ledger alone to say: who has only the database
+could put a repository of his own there, or none. What the ledger's roots may do is go on, as TUF lets them: each signed
+by the keys of the one before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from vonggac_contract.errors import ContractError
+from vonggac_rules import repository
+
+from .errors import Refused, SettingsError
+from .ledger.interface import Transaction
+from .state import write_secret
+
+FILE: Final = "policy-roots.sha256"
+"""One SHA-256 a line in hexadecimal digits, the first root's first. It is no secret, but nobody else may write it."""
+_LINES: Final = re.compile(r"(?:[0-9a-f]{64}\n){1,1000}")
+_MOST: Final = 65_000
+"""Bytes of as many roots as `policy import` takes files."""
+_OTHERS_WRITE: Final = 0o022
+
+
+class ForeignPolicy(Refused):
+    """The ledger's policy repository is not the one that this collector accepted: nobody is told of it."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("policy-foreign", why)
+
+
+def accepted(folder: Path) -> list[str]:
+    """The SHA-256 of each root, in their order; none if none was accepted yet. Raises SettingsError."""
+    path = folder / FILE
+    try:
+        with path.open("rb") as file:
+            mode, content = os.fstat(file.fileno()).st_mode, file.read(_MOST + 1)
+    except FileNotFoundError:
+        return []
+    except OSError as e:
+        raise SettingsError(f"{path}: {e.strerror}") from e
+    if mode & _OTHERS_WRITE:
+        raise SettingsError(f"{path}: others may write it; run `chmod 600` on it")
+    text = content.decode("ascii", "replace")
+    if not _LINES.fullmatch(text):
+        raise SettingsError(
+            f"{path}: holds no SHA-256 in each line; copy it from another collector, or a backup"
+        )
+    return text.split()
+
+
+def note(folder: Path, roots: Sequence[bytes]) -> None:
+    """From now on these are accepted; on the disk when it returns. Raises SettingsError."""
+    digests = digests_of(roots)
+    if not digests or accepted(folder) == digests:
+        return
+    fresh = folder / f".{FILE}.{os.getpid()}"
+    try:
+        fresh.unlink(missing_ok=True)
+        write_secret(fresh, "".join(f"{digest}\n" for digest in digests).encode())
+        os.replace(fresh, folder / FILE)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as e:
+        raise SettingsError(f"{folder / FILE}: {e.strerror}") from e
+
+
+def check(known: Sequence[str], roots: Sequence[bytes]) -> None:
+    """Whether the roots are those accepted (`known`), or go on from them. Pure. Raises ForeignPolicy."""
+    digests = digests_of(roots)
+    if digests[: len(known)] != [*known]:
+        if precede(known, roots):
+            what = f"there are {len(roots)} of the {len(known)} roots that this collector accepted"
+        else:
+            what = "these roots are not those that this collector accepted"
+        raise ForeignPolicy(what)
+    if known and len(digests) > len(known):
+        try:
+            repository.checked_roots(roots)
+        except ContractError as e:
+            raise ForeignPolicy(
+                f"these roots do not follow from those that this collector accepted: {e}"
+            ) from e
+
+
+def precede(known: Sequence[str], roots: Sequence[bytes]) -> bool:
+    """Whether the roots are only the first of those accepted, or none: of an older backup, or rows went. Pure."""
+    return digests_of(roots) == [*known[: len(roots)]]
+
+
+def foreign(known: Sequence[str], roots: Sequence[bytes]) -> bool:
+    """Whether the roots neither lead to those accepted nor go on from them. Pure."""
+    try:
+        check(known, roots)
+    except ForeignPolicy:
+        return not precede(known, roots)
+    return False
+
+
+def digests_of(roots: Sequence[bytes]) -> list[str]:
+    """The SHA-256 of each."""
+    return [hashlib.sha256(raw).hexdigest() for raw in roots]
+
+
+def roots_in(tx: Transaction, folder: Path | None) -> list[bytes]:
+    """The ledger's roots, in their order, as far as they are those that the state folder's file accepts.
+
+    `folder`: None asks nobody. Raises ForeignPolicy, SettingsError.
+    """
+    roots: list[bytes] = []
+    while (raw := tx.policy.file(f"{len(roots) + 1}.root.json")) is not None:
+        roots.append(raw)
+    if folder is not None:
+        check(accepted(folder), roots)
+    return roots
