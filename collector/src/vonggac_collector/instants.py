@@ -21,3 +21,8 @@ def to_microseconds(moment: datetime) -> int:
 def from_microseconds(value: int) -> datetime:
     """The UTC time of `to_microseconds`."""
     return _EPOCH + value * _MICROSECOND
+
+
+def written(moment: datetime) -> str:
+    """As commands write it: RFC 3339 in UTC, to the second, such as 2026-11-26T19:05:00Z."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds").removesuffix("+00:00") + "Z"

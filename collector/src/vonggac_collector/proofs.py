@@ -14,6 +14,7 @@ from vonggac_contract.proof import SCHEMA, Leaf, Proof
 
 from .errors import Invalid
 from .ingest.projection import envelope_of
+from .instants import written
 from .ledger.interface import Ledger, Transaction
 from .ledger.leaves import Signed
 from .tiles import node_in
@@ -91,7 +92,7 @@ def _grown(tx: Transaction, key: Ed25519PrivateKey, newest: Signed, since: Proof
 
 def _another(kept: Checkpoint, newest: Signed) -> BadProof:
     return BadProof(
-        f"this record is not the one that the kept checkpoint of {kept.at.isoformat()} signed "
+        f"this record is not the one that the kept checkpoint of {written(kept.at)} signed "
         f"({kept.tree_size} reports, here {newest.tree_size})",
         hint="Was the collector restored from an older backup? Then its audit log says so: look for `restored`.",
     )

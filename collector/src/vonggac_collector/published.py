@@ -18,7 +18,7 @@ import msgspec
 
 from .board import BoardMaker
 from .errors import Busy, CollectorError, StoreFailed
-from .instants import FAR
+from .instants import FAR, written
 from .ledger.interface import Ledger, Transaction
 from .ledger.rows import DailyScore, System, Unit
 from .remaking import UNREADABLE
@@ -185,9 +185,7 @@ def _wrong_row(row: DailyScore | None, job: Job) -> str:
     if row is None:
         return f"its score of {job.day} is missing"
     if row.as_of > end_of(job.day) or (job.over and row.as_of != end_of(job.day)):
-        return (
-            f"its score of {job.day} is of {row.as_of.isoformat(timespec='seconds')}, not of that day's end"
-        )
+        return f"its score of {job.day} is of {written(row.as_of)}, not of that day's end"
     return ""
 
 

@@ -20,7 +20,7 @@ from .enrolment import CREATED, NOTED, WANTS_APPROVAL, Noted, noted, token_place
 from .forks import DECIDED, decision_of
 from .holds import ADDED, RELEASED, odd_holds
 from .ingest.report import QUARANTINED
-from .instants import FAR
+from .instants import FAR, written
 from .ledger.interface import Transaction
 from .ledger.rows import AuditRow, Placement
 from .remaking import Epoch
@@ -254,9 +254,7 @@ class Trail:
         for known in tx.tree.hosts(FAR):
             first = self._epochs.get(known.id)
             if first and first[0].since != known.expected_since:
-                odd.setdefault(
-                    known.id, f"was enrolled at {first[0].since.isoformat()}, its row says otherwise"
-                )
+                odd.setdefault(known.id, f"was enrolled at {written(first[0].since)}, its row says otherwise")
         return odd
 
     def _odd_spans(
@@ -280,11 +278,11 @@ class Trail:
             if row is None and follows and self._unsaid(span.since):
                 continue
             if row is None or not says(row, span) or not follows:
-                what = f"its {kind} from {span.since.isoformat()} on ({span.words})"
+                what = f"its {kind} from {written(span.since)} on ({span.words})"
                 odd.setdefault(span.subject, f"{what} is by no row of the audit log")
         for subject, rows in left.items():
             if rows:
-                what = f"its {kind} from {min(rows).isoformat()} on, which the audit log names,"
+                what = f"its {kind} from {written(min(rows))} on, which the audit log names,"
                 odd.setdefault(subject, f"{what} is missing")
             elif ends.get(subject) is not None:
                 odd.setdefault(subject, f"its newest {kind} was ended by no row of the audit log")

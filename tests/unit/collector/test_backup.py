@@ -384,11 +384,22 @@ def command(
     return run
 
 
+def test_restore_counts_reports_as_backup_did(
+    place: Place, command: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup, manifest = place.save()
+    held = msgspec.structs.replace(manifest, rows={**manifest.rows, "envelopes": 5})
+    restored = Restored(held, "", "in place", 2, [])
+    monkeypatch.setattr("vonggac_collector.cli.backup.restore", lambda *_, **__: restored)
+    _, out, _ = command("restore", str(backup))
+    assert "Z, 5 reports of 1 agent, 3 of them beside the chains" in out
+
+
 def test_the_commands_say_what_was_made_what_is_not_in_it_and_what_to_do_next(
     place: Place, command: Callable[..., tuple[int, str, str]]
 ) -> None:
     status, out, err = command("backup", str(place.backups))
-    assert (status, "2 reports of 1 agents" in out) == (0, True)
+    assert (status, "2 reports of 1 agent," in out) == (0, True)
     assert "the signing key is not in it" in err
     (backup,) = map(str, place.backups.iterdir())
     status, out, err = command("backup", "--verify", backup)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import stat
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import msgspec
@@ -15,8 +15,10 @@ from tests.unit.collector.machines import Machine, a_rulebook
 
 from vonggac_collector import cli
 from vonggac_collector.cli import running
+from vonggac_collector.cli.common import counted, show_table
 from vonggac_collector.enrolment import enrol
 from vonggac_collector.ingest.accept import accept
+from vonggac_collector.instants import written
 from vonggac_collector.ledger.sql.ledger import open_ledger
 from vonggac_rules import cli as rules
 
@@ -143,7 +145,7 @@ def test_from_the_first_unit_to_a_score(state: Path, capsys: Run) -> None:
     assert "level 4" in run(capsys, "system", "level", "hsyt", "4", "--reason", "12/QĐ-UBND")
     moved = run(capsys, "host", "move", machine.agent_id, "--system", "", "--criticality", "3")
     assert "unit so-y-te, no system, criticality 3" in moved
-    assert "1 reports of 1 agents" in run(capsys, "ledger", "verify")
+    assert "1 report of 1 agent and " in run(capsys, "ledger", "verify")
 
 
 @pytest.mark.parametrize(
@@ -275,13 +277,13 @@ def test_holds_retention_and_verification_by_command(
     ledger.close()
     foreseen = msgspec.json.decode(run(capsys, "ledger", "retention", "--dry-run", "--json"))
     assert [(d["envelopes"], d["held"]) for d in foreseen["dropped"]] == [(1, 1)]
-    assert "1 shelves would be dropped" in run(capsys, "ledger", "retention", "--dry-run")
+    assert "1 shelf would be dropped" in run(capsys, "ledger", "retention", "--dry-run")
     monkeypatch.setenv("VONGGAC_KEEP_MONTHS", "12,12,12,12,12")
     assert "0 shelves dropped" in run(capsys, "ledger", "retention")
     monkeypatch.delenv("VONGGAC_KEEP_MONTHS")
-    assert "1 shelves dropped" in run(capsys, "ledger", "retention")
+    assert "1 shelf dropped" in run(capsys, "ledger", "retention")
     out = run(capsys, "ledger", "verify")
-    assert "1 chains begin, or go on, after reports that retention dropped\n2 reports of 1 agents" in out
+    assert "1 chain begins, or goes on, after reports that retention dropped\n2 reports of 1 agent and" in out
     # An auditor has a copy of the file, and no state folder.
     copy = tmp_path / "copy.db"
     with sqlite3.connect(state / "ledger.db") as source, sqlite3.connect(copy) as target:
@@ -313,3 +315,12 @@ def test_a_file_that_cannot_be_used_is_named_with_what_to_do(
     first, second = capsys.readouterr().err.splitlines()
     assert first == f"vonggac-collector: {said}"
     assert advice in second
+
+
+def test_times_and_numbers_have_one_form(capsys: Run) -> None:
+    at = datetime(2026, 11, 26, 19, 5, 1, 250_000, tzinfo=UTC)
+    assert written(at.astimezone(timezone(timedelta(hours=7)))) == "2026-11-26T19:05:01Z"
+    show_table(("at",), [(at,), ("x\x1b",)])
+    assert capsys.readouterr().out.split() == ["at", "2026-11-26T19:05:01Z", "x\\x1b"]
+    assert [counted(n, "machine") for n in (0, 1, 2)] == ["0 machines", "1 machine", "2 machines"]
+    assert counted(2, "shelf", "shelves") == "2 shelves"

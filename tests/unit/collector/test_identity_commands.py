@@ -55,7 +55,7 @@ def test_machines_that_wait_are_shown_with_what_to_compare_and_decided(state: Pa
         assert line in shown
     assert "10.0.0.7" in shown
     assert "\x1b" not in shown
-    assert shown.endswith("2 wait\n")
+    assert shown.endswith("2 machines wait\n")
     assert "names none of the machines" in run(capsys, "enrolment", "approve", "f" * 32, code=1)
     short = run(capsys, "enrolment", "approve", first[:8], code=1)
     assert "too short\n  Give at least the first line of the fingerprint" in short

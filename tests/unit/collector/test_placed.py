@@ -13,6 +13,7 @@ from tests.unit.collector.test_verification import edit
 
 from vonggac_collector import audit
 from vonggac_collector.errors import Invalid
+from vonggac_collector.instants import written
 from vonggac_collector.ledger.memory import MemoryLedger
 from vonggac_collector.ledger.rows import Placement
 from vonggac_collector.structure import move_host, place_host, set_level
@@ -81,7 +82,7 @@ def test_a_host_that_a_person_moved_is_no_fault_and_is_held_against_that(
 def test_a_host_that_is_said_to_be_expected_only_later_is_named(desk: Desk, machine: Machine) -> None:
     edit(desk.ledger, "hosts", {"id": machine.agent_id}, {"expected_since": NOW + 1_000 * HOUR})
     (fault,) = faults(desk)
-    assert fault.what == f"was enrolled at {NOW.isoformat()}, its row says otherwise"
+    assert fault.what == f"was enrolled at {written(NOW)}, its row says otherwise"
 
 
 def test_tokens_of_an_earlier_release_say_no_system(desk: Desk, machine: Machine) -> None:

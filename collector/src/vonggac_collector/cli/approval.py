@@ -6,11 +6,12 @@ import argparse
 
 from vonggac_collector.approval import approve, refuse
 from vonggac_collector.errors import Invalid
+from vonggac_collector.instants import written
 from vonggac_collector.ledger.applicants import Applicant
 from vonggac_collector.ledger.interface import Ledger
 from vonggac_contract.enrolment import fingerprint
 
-from .common import GOOD, Commands, inert, opened, operator, show_json, show_table, utc_now
+from .common import GOOD, Commands, counted, inert, opened, operator, show_json, show_table, utc_now
 
 _MOST = 10_000
 _LEAST = 32
@@ -52,7 +53,7 @@ def _list(args: argparse.Namespace) -> int:
         return GOOD
     for row in shown:
         show_table(("", ""), _lines(row))
-    print(f"{waiting} wait")
+    print(f"{counted(waiting, 'machine waits', 'machines wait')}")
     return GOOD
 
 
@@ -64,7 +65,7 @@ def _lines(row: Applicant) -> list[tuple[str, str]]:
         ("platform", f"{row.platform}, agent {row.agent_version}"),
         ("address", row.address or "-"),
         ("unit", row.unit),
-        ("asked first, last", f"{row.requested_at:%Y-%m-%d %H:%M:%SZ}, {row.asked_at:%Y-%m-%d %H:%M:%SZ}"),
+        ("asked first, last", f"{written(row.requested_at)}, {written(row.asked_at)}"),
         ("state", row.state + (f", by {row.decided_by}: {row.reason}" if row.decided_by else "")),
     ]
     return [("key", first), ("", second), *said]

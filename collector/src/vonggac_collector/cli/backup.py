@@ -14,10 +14,11 @@ from vonggac_collector.backup.making import make_backup
 from vonggac_collector.backup.manifest import Manifest
 from vonggac_collector.backup.restoring import FaultsFound, check_backup, restore
 from vonggac_collector.errors import SettingsError
+from vonggac_collector.instants import written
 from vonggac_collector.settings import load_settings
 from vonggac_collector.state import read_secret
 
-from .common import GOOD, REFUSED, Commands, actor, inert, show_json, utc_now
+from .common import GOOD, REFUSED, Commands, actor, counted, inert, show_json, utc_now
 
 _EVERY_S = 2.0
 _SHOWN = 20
@@ -129,14 +130,16 @@ def _restore(args: argparse.Namespace) -> int:
         for fault in e.faults[:_SHOWN]:
             print(f"{inert(fault.where)}: {inert(fault.what)}", file=sys.stderr)
         print(
-            f"{len(e.faults)} faults; nothing was changed. --despite-faults takes it all the same.",
+            f"{counted(len(e.faults), 'fault')}; nothing was changed. --despite-faults takes it all the same.",
             file=sys.stderr,
         )
         return REFUSED
     if args.json:
         show_json(done._asdict())
     else:
-        print(f"the ledger is that of {done.manifest.made_at.isoformat()}, {done.reports} reports checked")
+        beside = done.manifest.rows.get("envelopes", 0) - done.reports
+        told = f", {beside} of them beside the chains (waiting, or evidence of a fork)" if beside else ""
+        print(f"the ledger is that of {_holding(done.manifest)}{told}; every chain was checked")
         if done.aside:
             print(f"the one before is set aside as {inert(done.aside)}")
         print(
@@ -156,10 +159,13 @@ def _show(args: argparse.Namespace, place: Path, manifest: Manifest, what: str) 
         show_json({"folder": str(place), "manifest": manifest})
         return
     size = sum(f.size for f in manifest.files)
-    print(
-        f"{place} {what}: {manifest.rows.get('envelopes', 0)} reports of {manifest.rows.get('agents', 0)} agents, "
-        f"schema {manifest.schema}, {size} bytes, as of {manifest.made_at.isoformat()}"
-    )
+    print(f"{place} {what}: as of {_holding(manifest)}, schema {manifest.schema}, {size} bytes")
+
+
+def _holding(manifest: Manifest) -> str:
+    """Of when it is and how much is in it, for who saves and who restores alike."""
+    reports, agents = (manifest.rows.get(table, 0) for table in ("envelopes", "agents"))
+    return f"{written(manifest.made_at)}, {counted(reports, 'report')} of {counted(agents, 'agent')}"
 
 
 def _progress() -> Callable[[str], None]:

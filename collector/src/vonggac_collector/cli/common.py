@@ -14,6 +14,7 @@ import msgspec
 
 from vonggac_collector.auth import Caller
 from vonggac_collector.errors import Invalid
+from vonggac_collector.instants import written
 from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.ledger.sql.ledger import SqlLedger, open_ledger
 from vonggac_collector.settings import Settings, load_settings
@@ -95,11 +96,20 @@ def show_json(value: object) -> None:
 
 
 def show_table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Columns on standard output; what a terminal would obey is shown as its code."""
-    texts = [tuple(heads), *(tuple(inert(str(cell)) for cell in row) for row in rows)]
+    """Columns on standard output, times as `written`; what a terminal would obey is shown as its code."""
+    texts = [tuple(heads), *(tuple(_cell(cell) for cell in row) for row in rows)]
     widths = [min(max(len(t[n]) for t in texts), _WIDEST) for n in range(len(heads))]
     for row in texts:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _cell(value: object) -> str:
+    return inert(written(value) if isinstance(value, datetime) else str(value))
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """The number with its noun: `1 machine`, `2 machines`. `many`: where it is not `one` with an s."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def inert(text: str) -> str:

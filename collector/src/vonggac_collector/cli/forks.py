@@ -6,6 +6,7 @@ import argparse
 
 from vonggac_collector.forks import DECISIONS, WAITS, decide, none_waits
 from vonggac_collector.identity_views import Fork
+from vonggac_collector.instants import written
 from vonggac_collector.ledger.rows import GOES_ON
 from vonggac_collector.queries import Queries
 from vonggac_collector.rulebooks import Shelf
@@ -66,8 +67,8 @@ def _cells(fork: Fork) -> list[tuple[str, str, str]]:
     sides = [
         {} if side is None else {
             "report": f"{side.sequence} {side.digest[:32]}…",
-            "looked at": side.looked_at.isoformat(),
-            "received at": side.received_at.isoformat(),
+            "looked at": written(side.looked_at),
+            "received at": written(side.received_at),
             "host name": side.hostname,
             "machine id": side.machine_id,
             "addresses": ", ".join(side.addresses),

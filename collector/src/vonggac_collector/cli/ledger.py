@@ -14,6 +14,7 @@ from typing import Final
 
 from vonggac_collector.holds import BEGINNING, add_hold, release_hold
 from vonggac_collector.index.opening import make_index
+from vonggac_collector.instants import written
 from vonggac_collector.ledger.keeping import Hold, HoldKind
 from vonggac_collector.retention import foresee, load_months, retain
 from vonggac_collector.verification import Progress, verify_ledger
@@ -24,6 +25,7 @@ from .common import (
     REFUSED,
     Commands,
     actor,
+    counted,
     inert,
     open_by,
     opened,
@@ -150,20 +152,22 @@ def _verify(args: argparse.Namespace) -> int:
             print(f"note: {inert(note.where)}: {inert(note.what)}: a clock that was ahead, or a forgery")
         if found.left_out:
             print(
-                f"{found.left_out} days of scores cannot be worked out again: retention, or other parameters"
+                f"{counted(found.left_out, 'day')} of scores cannot be worked out again: retention, or other parameters"
             )
         if found.begin_later:
-            print(f"{found.begin_later} chains begin, or go on, after reports that retention dropped")
+            begin = "chain begins, or goes on,", "chains begin, or go on,"
+            print(f"{counted(found.begin_later, *begin)} after reports that retention dropped")
         if found.unproven:
             print(
-                f"{found.unproven} agents were heard last by a late heartbeat, of which no envelope is kept"
+                f"{counted(found.unproven, 'agent was', 'agents were')} heard last by a late heartbeat, "
+                "of which no envelope is kept"
             )
         if found.checkpoints and key is None:
             print("signatures of checkpoints were not checked: that takes --collector-key FILE")
         print(
-            f"{found.envelopes} reports of {found.agents} agents and {found.audit_rows} audit rows checked, "
-            f"{found.checkpoints} checkpoints, "
-            f"{len(found.faults)} faults"
+            f"{counted(found.envelopes, 'report')} of {counted(found.agents, 'agent')} and "
+            f"{counted(found.audit_rows, 'audit row')} checked, {counted(found.checkpoints, 'checkpoint')}, "
+            f"{counted(len(found.faults), 'fault')}"
         )
     return REFUSED if found.faults else GOOD
 
@@ -198,12 +202,12 @@ def _retention(args: argparse.Namespace) -> int:
     show_table(("shelf", "reports", "looks", "changes", "kept on"), cells)
     for level, since in done.kept_since.items():
         print(
-            f"level {level}: everything received since {since.date()} is kept ({months[level]} whole months)"
+            f"level {level}: everything received since {since.date()} is kept ({counted(months[level], 'whole month')})"
         )
     word = "would be dropped" if args.dry_run else "dropped"
     print(
-        f"{len(done.dropped)} shelves {word}"
-        + ("" if args.dry_run else f", {done.heartbeats} rows of heartbeats")
+        f"{counted(len(done.dropped), 'shelf', 'shelves')} {word}"
+        + ("" if args.dry_run else f", {counted(done.heartbeats, 'row')} of heartbeats")
     )
     return GOOD
 
@@ -240,14 +244,14 @@ def _hold_list(args: argparse.Namespace) -> int:
 
 
 def _cells(hold: Hold) -> tuple[str, ...]:
-    since = "" if hold.since == BEGINNING else f"from {hold.since.isoformat()} "
-    until = "" if hold.until is None else f"until {hold.until.isoformat()}"
+    since = "" if hold.since == BEGINNING else f"from {written(hold.since)} "
+    until = "" if hold.until is None else f"until {written(hold.until)}"
     return (
         hold.id,
         f"{hold.kind} {hold.subject}",
         (since + until).strip() or "always",
-        f"{hold.at.isoformat()} {hold.by}",
-        "" if hold.released_at is None else f"{hold.released_at.isoformat()} {hold.released_by}",
+        f"{written(hold.at)} {hold.by}",
+        "" if hold.released_at is None else f"{written(hold.released_at)} {hold.released_by}",
         hold.reason if hold.release_reason is None else f"{hold.reason}; {hold.release_reason}",
     )
 

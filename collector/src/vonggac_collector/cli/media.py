@@ -11,7 +11,7 @@ from vonggac_collector.settings import load_settings
 from vonggac_collector.state import load_key
 from vonggac_media.folder import Folder
 
-from .common import GOOD, REFUSED, Commands, actor, opened, show_json, show_table, utc_now
+from .common import GOOD, REFUSED, Commands, actor, counted, opened, show_json, show_table, utc_now
 from .errors import sought
 
 
@@ -82,7 +82,7 @@ def _export(args: argparse.Namespace) -> int:
         show_json(done)
     else:
         show_table(("agent", "receipts"), [*done.receipts.items()])
-        print(f"{len(done.rulebooks)} rulebooks, and the key for boxes")
+        print(f"{counted(len(done.rulebooks), 'rulebook')}, and the key for boxes")
     return GOOD
 
 

@@ -26,10 +26,7 @@ def _missing(args: argparse.Namespace) -> int:
     if args.json:
         show_json(found)
     elif found:
-        rows = [
-            (g.hostname, g.agent, g.epoch, g.first, g.last, g.since.isoformat(timespec="seconds"))
-            for g in found
-        ]
+        rows = [(g.hostname, g.agent, g.epoch, g.first, g.last, g.since) for g in found]
         show_table(("host", "agent", "epoch", "from", "to", "waited for since"), rows)
         print(
             "What a machine still holds, it sends when it reports next; it goes on without the rest in a new epoch:"

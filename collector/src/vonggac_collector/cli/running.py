@@ -39,7 +39,7 @@ from vonggac_collector.state import KEY_FILE, alone_in, load_key, make_state, wr
 from vonggac_collector.structure import NewUnit, add_units
 from vonggac_rules.builtin import default_rulebook_bytes
 
-from .common import GOOD, Commands, actor, open_by, opened, show_json, show_table, utc_now
+from .common import GOOD, Commands, actor, counted, open_by, opened, show_json, show_table, utc_now
 
 _INIT_S = 60.0
 """An init is done within seconds; the rest is patience."""
@@ -135,7 +135,7 @@ def _first_rows(args: argparse.Namespace, ledger: Ledger, folder: Path) -> None:
     now, who = utc_now(), actor()
     if vouch(ledger, folder, default_rulebook_bytes(), now, who):
         book = rulebooks.publish(ledger, default_rulebook_bytes(), now=now, actor=who)
-        print(f"rulebook {book.version} in force, {len(book.rules)} rules")
+        print(f"rulebook {book.version} in force, {counted(len(book.rules), 'rule')}")
     else:
         print("this release's rulebook waits for the policy repository to vouch for it (docs/policy.md)")
     with ledger.read() as tx:
@@ -232,7 +232,7 @@ def _reindex(args: argparse.Namespace) -> int:
 
         hosts = rebuild(ledger, index, reader, utc_now, report=report)
         health = index.health()
-        print(f"search has {hosts} hosts, generation {health.generation}")
+        print(f"search has {counted(hosts, 'host')}, generation {health.generation}")
     return GOOD
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections import Counter
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +11,7 @@ from vonggac_collector import policy, rulebooks
 from vonggac_collector.auth.scope import require_unit
 from vonggac_collector.board import Board, BoardMaker
 from vonggac_collector.errors import Invalid
+from vonggac_collector.instants import written
 from vonggac_collector.ledger.interface import Transaction
 from vonggac_collector.ledger.policy import Trial
 from vonggac_collector.retention import whole_since
@@ -27,6 +27,7 @@ from .common import (
     GOOD,
     Commands,
     actor,
+    counted,
     inert,
     opened,
     operator,
@@ -102,9 +103,8 @@ def _score(args: argparse.Namespace) -> int:
         show_json(found)
         return GOOD
     told = "insufficient data" if found["class"] is None else f"class {found['class']}"
-    print(
-        f"{unit.name_vi}: {found['score'] if found['score'] is not None else 'not scored'}, {told}, as of {as_of}"
-    )
+    score = "not scored" if found["score"] is None else found["score"]
+    print(f"{unit.name_vi}: {score}, {told}, as of {written(as_of)}")
     rows = [(d["rule"], f"-{d['points']:.4f}", d["hosts"]) for d in found["causes"]]
     show_table(("deduction", "points", "hosts"), rows)
     return GOOD
@@ -204,7 +204,7 @@ def _show(args: argparse.Namespace) -> int:
     now = utc_now()
     with opened(args) as (_, ledger), ledger.read() as tx:
         published, trial = tx.rulebooks.published(now), rulebooks.trial_of(tx, now)
-        runs = Counter(look.rulebook for look in tx.chain.newest_looks(now))
+        runs = tx.chain.running(now)
         digests = dict.fromkeys(
             [*([trial.rulebook] if trial else []), *(d for d, _ in published[::-1]), *runs]
         )
@@ -220,7 +220,7 @@ def _show(args: argparse.Namespace) -> int:
             else "tried"
             if trial and digest == trial.rulebook
             else "",
-            "machines": runs[digest],
+            "machines": runs.get(digest, 0),
         }
         for digest in digests
     ]
@@ -238,5 +238,5 @@ def _publish(args: argparse.Namespace) -> int:
     with opened(args) as (settings, ledger):
         policy.vouch(ledger, settings.state_dir, raw, utc_now(), actor())
         book = rulebooks.publish(ledger, raw, now=utc_now(), actor=actor())
-    print(f"rulebook {book.version} in force: {len(book.rules)} rules, digest {book.digest}")
+    print(f"rulebook {book.version} in force: {counted(len(book.rules), 'rule')}, digest {book.digest}")
     return GOOD

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from vonggac_collector.auth.scope import require_unit
 from vonggac_collector.enrolment import create_token, revoke_token
+from vonggac_collector.instants import written
 from vonggac_collector.queries import MAX_FOUND, Queries
 from vonggac_collector.revocation import revoke
 from vonggac_collector.rulebooks import Shelf
@@ -27,7 +28,18 @@ from vonggac_collector.structure import (
     set_level,
 )
 
-from .common import GOOD, Commands, actor, opened, operator, parse_time, show_json, show_table, utc_now
+from .common import (
+    GOOD,
+    Commands,
+    actor,
+    counted,
+    opened,
+    operator,
+    parse_time,
+    show_json,
+    show_table,
+    utc_now,
+)
 from .errors import sought
 
 _DEFAULT_DAYS = 7
@@ -159,7 +171,7 @@ def _unit_import(args: argparse.Namespace) -> int:
         found = read_units(file.read(MAX_CSV_BYTES + 1))
     with opened(args) as (_, ledger):
         number = add_units(ledger, found, now=utc_now(), actor=actor())
-    print(f"{number} units added")
+    print(f"{counted(number, 'unit')} added")
     return GOOD
 
 
@@ -261,7 +273,8 @@ def _token_create(args: argparse.Namespace) -> int:
     if args.out is None:
         print(text)
     print(
-        f"for {row.uses_left} machines of {args.agency}, until {row.expires_at.isoformat()}", file=sys.stderr
+        f"for {counted(row.uses_left, 'machine')} of {args.agency}, until {written(row.expires_at)}",
+        file=sys.stderr,
     )
     return GOOD
 
@@ -279,7 +292,7 @@ def _token_list(args: argparse.Namespace) -> int:
                 t.unit.code,
                 t.system,
                 t.uses_left,
-                t.expires_at.isoformat(),
+                t.expires_at,
                 "revoked" if t.revoked else "approval" if t.approval else "",
             )
             for t in tokens
