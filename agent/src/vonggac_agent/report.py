@@ -24,17 +24,18 @@ from vonggac_contract.report import (
 )
 
 from . import VERSION
+from .fitting import fitted
 from .scan import Scan
 from .withhold import withheld_in, without_evidence, without_fields
 
 
 def build_report(scan: Scan, *, withhold: tuple[str, ...] = (), notices: tuple[str, ...] = ()) -> Report:
-    """The whole report of one look, every section with its content."""
+    """The whole report of one look, every section with its content, or with the reason why it is not."""
     facts = scan.snapshot.facts
     sections = {name: _section(facts.get(FactKey(topic)), withheld_in(withhold, name))
                 for name, topic in SECTION_TOPICS.items() if FactKey(topic) in facts}  # fmt: skip
     findings = [without_evidence(f, withhold) for f in scan.findings] if withhold else scan.findings
-    return Report(
+    report = Report(
         agent_version=VERSION,
         platform=scan.snapshot.platform,
         rulebook=scan.rulebook.digest,
@@ -42,7 +43,7 @@ def build_report(scan: Scan, *, withhold: tuple[str, ...] = (), notices: tuple[s
         started_at=scan.started_at,
         finished_at=scan.finished_at,
         duration=scan.wall_s,
-        content=content_digest(findings, sections),
+        content="",
         findings=findings,
         sections=sections,
         facts_known=sum(isinstance(f, Known) for f in facts.values()),
@@ -50,6 +51,8 @@ def build_report(scan: Scan, *, withhold: tuple[str, ...] = (), notices: tuple[s
         notices=[n[: limits.MAX_FACT_TEXT] for n in notices],
         commands=scan.commands or msgspec.UNSET,
     )
+    report = fitted(report)
+    return msgspec.structs.replace(report, content=content_digest(report.findings, report.sections))
 
 
 def unavailable(facts: Mapping[FactKey, Fact]) -> list[FactHealth]:

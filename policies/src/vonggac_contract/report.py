@@ -215,7 +215,12 @@ def statement_from_envelope(envelope: Envelope) -> Statement:
     """
     if envelope.payload_type != REPORT:
         raise UnknownSchema(f"{envelope.payload_type} is no report")
-    return _read(unpack_gzip(envelope.payload), Statement, limits.MAX_UNPACKED_BYTES)
+    return statement_from_raw(unpack_gzip(envelope.payload))
+
+
+def statement_from_raw(raw: bytes) -> Statement:
+    """Read a statement that was unpacked. Raises TooLarge, Malformed, UnknownSchema."""
+    return _read(raw, Statement, limits.MAX_UNPACKED_BYTES)
 
 
 def heartbeat_to_payload(heartbeat: Heartbeat) -> bytes:
