@@ -29,6 +29,7 @@ from .host import Host
 from .identity import Identity
 from .link import Answer, Transport
 from .plan import PLATFORM
+from .reasons import Why
 from .salvage import set_aside
 from .ship import fetch_rulebook, problem_of
 
@@ -152,7 +153,7 @@ def _refused(folder: Path, keyid: str, answer: Answer) -> Refused:
         waiting.keep(folder, msgspec.structs.replace(waits, token="", refused=str(problem)))
     if problem.code == NOT_LET_IN:
         identity.drop_key(folder, keyid)  # with a new token it asks by a new key
-    return Refused("the collector refused: {status} {problem}", status=answer.status, problem=problem)
+    return Refused("the collector refused: {why}", why=Why(f"{answer.status} {problem}"))
 
 
 def read_token(path: Path) -> str:

@@ -25,6 +25,7 @@ from vonggac_contract.limits import KIB, MAX_WIRE_BYTES
 from . import VERSION
 from .errors import BadAnswer, Unreachable, WrongSetting
 from .messages import Said
+from .reasons import Why
 
 DEADLINE_S: Final = 60.0
 """From the first packet to the last byte of the answer, however slowly they come."""
@@ -150,7 +151,7 @@ class HttpLink:
                     raise Unreachable(
                         "no whole answer within {seconds:g} s", seconds=self._deadline_s
                     ) from error
-                raise Unreachable(_reason(error)) from error
+                raise Unreachable("{why}", why=Why(_reason(error))) from error
         if self._watch.cut:
             raise Unreachable("no whole answer within {seconds:g} s", seconds=self._deadline_s)
         found = {name.lower(): value for name, value in response.headers.items()}

@@ -18,8 +18,10 @@ from . import VERSION, identity, owned, policy, relay, revoked, rulebooks, skipp
 from .errors import NotEnrolled
 from .identity import Identity
 from .messages import Said
+from .reasons import Why
 from .seal import Chain
 from .settings import Settings
+from .ship import FORKED
 from .spool import FILE, Spool
 from .spool_room import DROPPED
 from .spool_rows import Beat, Link
@@ -190,16 +192,18 @@ def problems(told: dict[str, Any]) -> list[Said]:
                 "this machine's key was revoked ({at}: {why}); nothing is sent, what is unsent stays here; "
                 "enrol again with a token made for this machine",
                 at=told["revoked"]["at"],
-                why=told["revoked"]["reason"],
+                why=Why(told["revoked"]["reason"]),
             )
         )
-    quarantine, beat, last = told["quarantine"], told["last_heartbeat"], told["last_round"]
+    quarantine, beat = told["quarantine"], told["last_heartbeat"]
     if quarantine:
-        found.append(Said("quarantined since {at}: {why}", at=quarantine["at"], why=quarantine["reason"]))
+        found.append(
+            Said("quarantined since {at}: {why}", at=quarantine["at"], why=Why(quarantine["reason"]))
+        )
     found += _not_going(told)
     found += _turn(told["rotation"])
     if beat and beat["state"] == "refused":
-        found.append(Said("the last heartbeat was refused: {why}", why=beat["reason"]))
+        found.append(Said("the last heartbeat was refused: {why}", why=Why(beat["reason"])))
     if told["lacking"]:
         found.append(
             Said(
@@ -208,8 +212,7 @@ def problems(told: dict[str, Any]) -> list[Said]:
             )
         )
     found += _counted(told)
-    if last and last["trouble"]:
-        found.append(Said("last sending: {trouble}", trouble=last["trouble"]))
+    found += _last_sending(told)
     offset = told["clock_offset_s"]
     if offset is not None and abs(offset) > 300:
         found.append(Said("this clock and the collector's differ by {seconds:.0f} s", seconds=offset))
@@ -226,7 +229,9 @@ def _awaited(waits: dict[str, Any] | None) -> list[Said]:
         return []
     if waits["refused"]:
         return [
-            Said("this machine was not let in: {why}; enrol again with a new token", why=waits["refused"])
+            Said(
+                "this machine was not let in: {why}; enrol again with a new token", why=Why(waits["refused"])
+            )
         ]
     return [
         Said(
@@ -254,6 +259,19 @@ def _not_going(told: dict[str, Any]) -> list[Said]:
     return found
 
 
+def _last_sending(told: dict[str, Any]) -> list[Said]:
+    """What the last round ran into, unless it is said already why nothing is sent."""
+    last, beat = told["last_round"], told["last_heartbeat"]
+    if not last or not last["trouble"] or told["revoked"]:
+        return []
+    trouble = Why(last["trouble"])
+    if (told["quarantine"] and trouble.code in FORKED) or (beat and beat["reason"] == trouble):
+        return []
+    if trouble.advice is None:
+        return [Said("last sending: {trouble}", trouble=trouble)]
+    return [Said("last sending: {trouble}; {advice}", trouble=trouble, advice=trouble.advice)]
+
+
 def _turn(said: dict[str, Any] | None) -> list[Said]:
     """What stands between this machine and its next epoch, if it asked for one."""
     if said is None:
@@ -264,7 +282,13 @@ def _turn(said: dict[str, Any] | None) -> list[Said]:
                 "an officer has to decide about this; the machine asks whenever it sends, and goes on by itself"
             )
         ]
-    return [Said("no new key was given ({at}: {why}); it is asked for again after a day", **said)]
+    return [
+        Said(
+            "no new key was given ({at}: {why}); it is asked for again after a day",
+            at=said["at"],
+            why=Why(said["why"]),
+        )
+    ]
 
 
 def _untrusted(standing: dict[str, Any] | None) -> list[Said]:

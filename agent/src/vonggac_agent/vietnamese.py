@@ -102,6 +102,7 @@ TEXTS: Final[dict[str, str]] = {
     "the collector lacks reports {numbers}, which are no longer here; enrol this machine again": "máy chủ thu thập "
     "thiếu các báo cáo {numbers} mà máy này không còn giữ; hãy đăng ký lại máy này",
     "last sending: {trouble}": "lần gửi gần nhất: {trouble}",
+    "last sending: {trouble}; {advice}": "lần gửi gần nhất: {trouble}. {advice}",
     "this clock and the collector's differ by {seconds:.0f} s": "đồng hồ máy này lệch với máy chủ thu thập "
     "{seconds:.0f} giây",
     "policy: signed, root {root}, good until {expires}": "chính sách: có chữ ký, gốc số {root}, còn hiệu lực đến "
@@ -170,7 +171,7 @@ TEXTS: Final[dict[str, str]] = {
     "this machine is enrolled already, as {agent} with {collector}": "máy này đã đăng ký, mã {agent}, tại {collector}",
     "--again gives it a new key and begins a new epoch; reports still unsent stay in the spool.": "--again tạo khóa "
     "mới và mở kỳ đăng ký mới; báo cáo chưa gửi vẫn còn trong hàng chờ.",
-    "the collector refused: {status} {problem}": "máy chủ thu thập từ chối: {status} {problem}",
+    "the collector refused: {why}": "máy chủ thu thập từ chối: {why}",
     "no answer of a collector: {error}": "không phải câu trả lời của máy chủ thu thập: {error}",
     "Write the token, or the relay's word, into a file and name it.": "Ghi mã đăng ký, hoặc từ khóa của máy chuyển "
     "tiếp, vào một tệp rồi chỉ ra tệp đó.",

@@ -263,12 +263,12 @@ def test_what_came_on_a_medium_is_a_contact_and_ends_the_trouble_of_the_line(
     site: Site, clock: Clock
 ) -> None:
     links = [site.machine.report(name) for name in "ab"]
-    last = {"at": clock(), "received": 0, "refused": 0, "trouble": "ConnectionRefusedError"}
+    last = {"at": clock(), "received": 0, "refused": 0, "trouble": "the line failed"}
     noted = {"last_round": msgspec.json.encode(last).decode(), "last_contact": clock().isoformat()}
     site.machine.spool.write_notes(**noted)
     site.answer(site.receipt(links[0], digest="f" * 64, received_at=clock() - timedelta(days=2)))
     site.bring()
-    assert site.told()["problems"] == ["last sending: ConnectionRefusedError"]
+    assert site.told()["problems"] == ["last sending: the line failed"]
     later = clock() + timedelta(days=1)
     site.answer(*(site.receipt(link, received_at=later) for link in links))
     site.bring()

@@ -42,6 +42,7 @@ def command(args: argparse.Namespace) -> int:
     from vonggac_agent.link import HttpLink, parse_address
     from vonggac_agent.lock import take_lock
     from vonggac_agent.messages import Said, say
+    from vonggac_agent.reasons import Why
     from vonggac_agent.rounds import utc_now
     from vonggac_agent.settings import load_settings
     from vonggac_agent.state import open_state
@@ -83,7 +84,7 @@ def command(args: argparse.Namespace) -> int:
         ):
             print(inert(said.spoken(args.lang)))
     if trouble:
-        told = say(args.lang, "the rulebook was not fetched yet: {trouble}", trouble=trouble)
+        told = say(args.lang, "the rulebook was not fetched yet: {trouble}", trouble=Why(trouble))
         print(f"vonggac-agent: {inert(told)}", file=sys.stderr)
     return GOOD
 

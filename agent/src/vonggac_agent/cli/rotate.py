@@ -27,7 +27,8 @@ def command(args: argparse.Namespace) -> int:
     from vonggac_agent import rotation
     from vonggac_agent.display import inert
     from vonggac_agent.identity import read_identity
-    from vonggac_agent.messages import say
+    from vonggac_agent.messages import Said, say
+    from vonggac_agent.reasons import Why
     from vonggac_agent.rounds import ship_round
     from vonggac_agent.settings import load_settings
     from vonggac_agent.state import open_state
@@ -43,8 +44,10 @@ def command(args: argparse.Namespace) -> int:
         return GOOD
     after = read_identity(folder)
     if after.keyid == before.keyid:
-        why = outcome.trouble or say(
-            args.lang, "not everything was received, or an officer has to decide first"
+        why = (
+            Why(outcome.trouble)
+            if outcome.trouble
+            else Said("not everything was received, or an officer has to decide first")
         )
         print(
             f"vonggac-agent: {inert(say(args.lang, 'the key was not changed: {why}', why=why))}",

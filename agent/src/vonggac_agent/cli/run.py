@@ -46,6 +46,7 @@ def _once(settings: Settings, args: argparse.Namespace) -> int:
 
     from vonggac_agent.display import inert
     from vonggac_agent.messages import say
+    from vonggac_agent.reasons import Why
     from vonggac_agent.rounds import look_round, only_waits, ship_round
 
     waited = only_waits(settings)
@@ -54,17 +55,20 @@ def _once(settings: Settings, args: argparse.Namespace) -> int:
     if waited and not only_waits(settings):  # it was let in just now
         looked = look_round(settings)
         shipped = ship_round(settings)
+    lang = args.lang
     if args.json:
         print(msgspec.json.encode({"looked": looked, "shipped": shipped._asdict()}).decode())
     else:
-        lang = args.lang
         if looked is not None:
             kind, n, number = say(lang, str(looked["kind"])), looked["findings"], looked["number"]
             print(say(lang, "looked: {kind} {number}, {n} findings", kind=kind, number=number, n=n))
         received, refused = shipped.received, shipped.refused
         print(say(lang, "sent: {received} received, {refused} refused", received=received, refused=refused))
     if shipped.trouble and not args.json:
-        print(f"vonggac-agent: {inert(shipped.trouble)}", file=sys.stderr)
+        why = Why(shipped.trouble)
+        print(f"vonggac-agent: {inert(why.spoken(lang))}", file=sys.stderr)
+        if why.advice is not None:
+            print(f"  {why.advice.spoken(lang)}", file=sys.stderr)
     if shipped.again:
         return AGAIN
     return FINDINGS if shipped.refused else GOOD
