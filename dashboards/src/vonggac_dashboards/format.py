@@ -65,21 +65,23 @@ def exact_points(language: Language, points: int) -> Markup:
     return Markup("{}<small>{}</small>").format(text[:-3], text[-3:])
 
 
-def moment_text(language: Language, at: datetime) -> str:
+def moment_text(language: Language, at: datetime, *, seconds: bool = False) -> str:
     """Date and time in Vietnam, without markup. Raises ValueError for a time without a zone."""
     if at.tzinfo is None:
         raise ValueError("a time without a zone cannot be shown")
     local = at.astimezone(VIETNAM_TIME)
     pattern = "dd/MM/yyyy HH:mm" if language.code == VIETNAMESE else "d MMM yyyy HH:mm"
-    return format_datetime(local, pattern, locale=language.locale)
+    return format_datetime(local, pattern + ":ss" * seconds, locale=language.locale)
 
 
-def moment(language: Language, at: datetime | None) -> Markup:
-    """Date and time in Vietnam, with the ISO form for machines and on hover."""
+def moment(language: Language, at: datetime | None, *, seconds: bool = False) -> Markup:
+    """Date and time in Vietnam, with the ISO form for machines and on hover. `seconds`: where two are compared."""
     if at is None:
         return escape(NOTHING)
     iso = at.astimezone(VIETNAM_TIME).isoformat(timespec="seconds")
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(iso, iso, moment_text(language, at))
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        iso, iso, moment_text(language, at, seconds=seconds)
+    )
 
 
 def day_text(language: Language, on: date) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import msgspec
 import pytest
@@ -20,6 +21,8 @@ from vonggac_collector.people import add_user
 from vonggac_collector.settings import Settings
 from vonggac_collector.views import HostPage
 from vonggac_dashboards.app import mount
+from vonggac_dashboards.format import moment_text
+from vonggac_dashboards.language import language
 
 CHOICES = ("restored", "stray", "clone")
 
@@ -51,6 +54,19 @@ def test_both_sides_stand_beside_each_other_in_either_language(language: str, wo
     for word in (*words, "a1" * 8, "d4" * 8, "web-01-copy", "10.9.0.7", "e5" * 8, "f6" * 8):
         assert word in text
     assert len(re.findall('name="decision"', text)) == len(CHOICES)
+
+
+def test_which_report_is_newer_is_told_to_the_second_and_which_sections_differ() -> None:
+    page = sample.forked()
+    assert page.fork is not None
+    older = page.fork.other.looked_at
+    newer = msgspec.structs.replace(page.fork.other, looked_at=older + timedelta(seconds=7))
+    differs = ["hostname", "sockets", "<b>new</b>"]
+    fork = msgspec.structs.replace(page.fork, other=newer, differs=differs)
+    text = page_of(msgspec.structs.replace(page, fork=fork))
+    for at in (older, newer.looked_at):
+        assert f">{moment_text(language('vi'), at, seconds=True)}<" in text
+    assert re.search(r"Các phần khác nhau</th>.*>Cổng đang mở</bdi>, <bdi>&lt;b&gt;new", text)
 
 
 def test_who_may_not_decide_sees_the_fork_and_no_way_to_decide() -> None:

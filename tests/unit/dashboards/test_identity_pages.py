@@ -47,3 +47,9 @@ def test_each_machine_that_waits_is_shown_with_its_whole_fingerprint_and_nothing
         assert (f"/enrol/machines/{row.keyid}/approve" in page) == (row.state == "waiting")
     assert "<script>alert" not in page
     assert "<b></code>" not in page
+
+
+def test_machines_that_were_cloned_with_one_name_are_told_apart_where_they_appear() -> None:
+    page = signed_in(make_app()).get("/enrol?lang=en").text
+    for host in sample.enrol().recent:
+        assert f"<code>{host.id[:8]}</code>" in page

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from vonggac_collector.identity_views import Fork, ForkSide
 from vonggac_collector.views import FindingRow, HostPage, UnitLink
 from vonggac_contract.finding import SEVERITIES
 
@@ -22,6 +23,7 @@ from ..preferences import here_with
 from ..topics import topic_of
 from ..words import word
 from .inventory import inventory
+from .sections import titled
 from .session import may, visit
 from .shared import ALL_DEDUCTIONS, all_deductions, explained
 
@@ -187,6 +189,7 @@ def context(language: Language, view: HostPage, path: str, query: list[tuple[str
         "age_of_look": None if view.looked_at is None else (view.as_of - view.looked_at).total_seconds(),
         "path_to_host": path_to(view),
         "waterfall": _explained(language, view, path),
+        "fork_sections": _forked(language, view.fork),
         "stock": inventory(language, view, path, query),
         "since_words": {
             "fail": language.gettext("Failing since"),
@@ -194,6 +197,12 @@ def context(language: Language, view: HostPage, path: str, query: list[tuple[str
             "unknown": language.gettext("Unknown since"),
         },
     }
+
+
+def _forked(language: Language, fork: Fork | None) -> list[str]:
+    """Sections of which both reports of a fork say different things."""
+    fields = ForkSide.__struct_fields__
+    return [] if fork is None else [titled(language, name) for name in fork.differs if name not in fields]
 
 
 def path_to(view: HostPage) -> list[UnitLink]:

@@ -16,7 +16,7 @@ from vonggac_collector.views import HostPage
 from ..inert import visible
 from ..language import Language, folded
 from ..preferences import here_with
-from .sections import SECTIONS, Head
+from .sections import SECTIONS, Head, titled
 from .shared import asked_text
 
 ROWS: Final = 20
@@ -59,7 +59,7 @@ def _part(language: Language, view: HostPage, name: str, path: str, query: list[
     envelope = given if isinstance(given, dict) and given.keys() <= _ENVELOPE else {"content": given}
     base = Part(
         name=name,
-        title=known[0](language) if known else visible(name),
+        title=visible(titled(language, name)),
         seen_at=view.section_times.get(name),
         unavailable=str(envelope.get("unavailable") or ""),
         detail=str(envelope.get("detail") or ""),

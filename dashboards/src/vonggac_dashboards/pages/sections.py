@@ -226,3 +226,9 @@ SECTIONS: Final[dict[str, tuple[Callable[[Language], str], Callable[[Language, A
     "support": (lambda t: t.gettext("End of support"), _support),
     "kernel": (lambda t: t.gettext("Kernel"), _kernel),
 }
+
+
+def titled(language: Language, name: str) -> str:
+    """What people call that section of a report; its name on the wire where they have no word for it."""
+    known = SECTIONS.get(name)
+    return name if known is None else known[0](language)
