@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 import msgspec
+
+from .views import UnitLink
+
+RulebookState = Literal["in-force", "tried", "earlier", "unknown"]
 
 
 class Book(msgspec.Struct, frozen=True):
@@ -23,8 +28,19 @@ class SignedRole(msgspec.Struct, frozen=True):
     over: bool
 
 
+class Running(msgspec.Struct, frozen=True):
+    """A rulebook by which `machines` were judged last; `state` as on a machine's page."""
+
+    digest: str
+    version: str
+    state: RulebookState
+    machines: int
+
+
 class PolicyPage(msgspec.Struct, frozen=True):
-    """`share`: of a hundred machines, that try `tried`; `units`: how many units do. `signed`: empty if nobody signs."""
+    """`share`: of a hundred machines, that try `tried`; `units`: how many of the reader's units do, `tops`: those that
+    the others lie beneath. `signed`: empty if nobody signs; `own_keys`: keys of people that lie on the collector.
+    """
 
     as_of: datetime
     in_force: Book | None
@@ -32,3 +48,6 @@ class PolicyPage(msgspec.Struct, frozen=True):
     share: int
     units: int
     signed: list[SignedRole]
+    tops: list[UnitLink] = []
+    running: list[Running] = []
+    own_keys: list[str] = []

@@ -7,7 +7,7 @@ outside is the same NotFound. How read models are filled is in `reads`, where fi
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final
@@ -55,6 +55,7 @@ class Queries:
         collector_keyid: str = "",
         index: Callable[[], Index | None] = lambda: None,
         live_hosts: int = LIVE_HOSTS,
+        policy_keys: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self._ledger = ledger
         self._shelf = rulebooks
@@ -66,6 +67,7 @@ class Queries:
         self._lock = threading.Lock()
         self._kept: tuple[int, Live] | None = None
         self._live_hosts = live_hosts
+        self._policy_keys = policy_keys
         self._large = False
         self._tree = KeptTree()
 
@@ -113,7 +115,8 @@ class Queries:
     def policy(self, caller: Caller) -> PolicyPage:
         """Which rulebook is in force, which is tried, and who vouches for them."""
         with self._ledger.read() as tx:
-            return policy.policy_page(tx, self._now())
+            now = self._now()
+            return policy.policy_page(tx, self._tree.at(tx, now), caller, self._policy_keys(), now)
 
     def enrol(self, caller: Caller, *, find: str = "", unit: str = "") -> EnrolPage:
         """What is needed to add a machine; units whose name holds `find`, and `unit`. Raises Forbidden."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime, timedelta
 
+import msgspec
 import pytest
 from tests.unit.collector.conftest import ADMIN, KEY, NOW, Desk
 from tests.unit.collector.machines import Machine, a_rulebook
@@ -202,6 +203,35 @@ def test_a_machines_page_says_which_rulebook_it_runs_and_that_it_tries_it(desk: 
     machine.rulebook = "f" * 64
     told(desk, machine, NOW + 6 * MINUTE)
     assert said(NOW + 7 * MINUTE) == ("f" * 12, "unknown")
+
+
+def test_the_policy_s_page_tells_each_reader_of_their_own_units_who_tries_and_runs_what(desk: Desk) -> None:
+    inside = desk.enrol(Machine("a", seed=20))
+    outside = desk.enrol(Machine("b", seed=21), desk.token("hue/so-y-te", "hue-portal"))
+    unheard = desk.enrol(Machine("c", seed=22))
+    for machine in (inside, outside):
+        told(desk, machine, NOW)
+    keys = ["policy-root.key"]
+    queries = Queries(
+        desk.ledger, Shelf(desk.ledger), load_parameters(), lambda: NOW + MINUTE, policy_keys=lambda: keys
+    )
+    try_out(desk, 10, "ha-noi", "hue/so-y-te")
+    inside.rulebook = NEW_DIGEST
+    told(desk, inside, NOW)
+
+    def said(unit: str) -> tuple[list[str], list[tuple[str, str, int]]]:
+        page = queries.policy(msgspec.structs.replace(ADMIN, unit=unit))
+        assert page.own_keys == keys
+        return [u.code for u in page.tops], [(r.version, r.state, r.machines) for r in page.running]
+
+    tops, running = said("vn")
+    assert (tops, sorted(running)) == (["ha-noi", "hue/so-y-te"], [("1", "in-force", 1), ("2", "tried", 1)])
+    assert said("ha-noi") == (["ha-noi"], [("2", "tried", 1)])
+    assert said("hue") == (["hue/so-y-te"], [("1", "in-force", 1)])
+    with desk.ledger.read() as tx:
+        assert tx.chain.running(NOW, [inside.agent_id, unheard.agent_id]) == {NEW_DIGEST: 1}
+        assert tx.chain.running(NOW - MINUTE) == {}
+        assert tx.chain.running(NOW, []) == {}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import msgspec
 
 from vonggac_collector.enrolment_views import ApplicantRow, EnrolPage, TokenRow
 from vonggac_collector.identity_views import Fork, ForkSide, KeyRow
-from vonggac_collector.policy_views import Book, PolicyPage, SignedRole
+from vonggac_collector.policy_views import Book, PolicyPage, Running, SignedRole
 from vonggac_collector.views import (
     Class,
     DeductionRow,
@@ -650,6 +650,13 @@ def policy() -> PolicyPage:
             SignedRole("targets", NOW - timedelta(days=1), over=True),
             SignedRole("timestamp", NOW + timedelta(days=1), over=False),
         ],
+        tops=[province("48")],
+        running=[
+            Running("4c" * 32, "2026.11", "in-force", 1204),
+            Running("d1" * 32, "2026.12", "tried", 133),
+            Running("fe" * 32, "", "unknown", 1),
+        ],
+        own_keys=["policy-root.key", "policy-targets.key"],
     )
 
 

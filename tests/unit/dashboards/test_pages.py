@@ -757,11 +757,19 @@ def test_who_was_sent_to_the_door_is_told_why(app: FastAPI) -> None:
 def test_the_policy_s_page_says_what_is_tried_and_what_expired() -> None:
     with signed_in(make_app()) as browser:
         text = shown_text(browser.get("/policy").text)
-    for word in ("2026.11", "2026.12", "10", "34", "Đã hết hạn"):
+    for word in ("2026.11", "2026.12", "10", "34", "Đã hết hạn", "Đà Nẵng", "1.204", "fefefefefefe"):
         assert word in text
+    assert "vẫn nằm trên máy chủ thu thập" in text
+    assert "policy-root.key, policy-targets.key" in text
     queries = SampleQueries()
     queries.policy_page = PolicyPage(queries.policy_page.as_of, None, None, 0, 0, [])
     with signed_in(make_app(queries)) as other:
         text = shown_text(other.get("/policy").text)
     assert "Chưa ban hành bộ quy tắc nào" in text
     assert "Không ai ký" in text
+    assert "vẫn nằm trên máy chủ thu thập" not in text
+
+
+def test_the_overview_leads_to_the_policy() -> None:
+    with signed_in(make_app()) as browser:
+        assert 'href="/policy"' in browser.get("/").text

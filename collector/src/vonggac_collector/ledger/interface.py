@@ -134,6 +134,9 @@ class Chain(Protocol):
     def newest_looks(self, as_of: datetime, agents: Sequence[str] | None = None) -> list[rows.LookHead]:
         """Of each of the agents, or of all, the newest by epoch and sequence of those committed by then."""
 
+    def running(self, as_of: datetime, agents: Sequence[str] | None = None) -> dict[str, int]:
+        """By rulebook, how many of the agents, or of all, were judged by it in their newest look by then."""
+
     def walk_looks(
         self, after: tuple[str, int, int, str], until: tuple[str, int, int, str] | None
     ) -> list[rows.Look]:

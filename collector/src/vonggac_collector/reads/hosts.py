@@ -17,6 +17,7 @@ from vonggac_contract.finding import SEVERITIES, Evidence, Finding, Outcome
 from vonggac_contract.report import Report
 
 from .identity import fork_of, keys_of, missing_of
+from .policy import state_of
 from .profiles import local_profile
 from .sight import Sight, link, system_row
 from .texts import Texts, both
@@ -95,12 +96,11 @@ def _rulebook(tx: Transaction, look: Look | None, as_of: datetime) -> dict[str, 
     """Which one the machine runs, and whether it should."""
     if look is None:
         return {}
-    row, published = tx.rulebooks.get(look.rulebook), tx.rulebooks.published(as_of)
-    if row is None:
-        return {"rulebook": look.rulebook[:12], "rulebook_state": "unknown"}
-    current = bool(published) and published[-1][0] == look.rulebook
-    state = "in-force" if current else "earlier" if row.published_at <= as_of else "tried"
-    return {"rulebook": row.version, "rulebook_state": state}
+    row = tx.rulebooks.get(look.rulebook)
+    return {
+        "rulebook": look.rulebook[:12] if row is None else row.version,
+        "rulebook_state": state_of(tx, look.rulebook, row, as_of),
+    }
 
 
 def _report(tx: Transaction, look: Look | None) -> Report | None:

@@ -1,28 +1,65 @@
-"""The page on the policy. It is about no unit, so it is the same for everybody who is signed in."""
+"""The page on the policy. Who runs and tries what is told of the reader's units; the rest is the same for everybody."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
-import msgspec
-
+from vonggac_collector.auth import Caller
 from vonggac_collector.ledger.interface import Transaction
+from vonggac_collector.ledger.rows import PublishedRulebook
 from vonggac_collector.policy import expiries
-from vonggac_collector.policy_views import Book, PolicyPage, SignedRole
+from vonggac_collector.policy_views import Book, PolicyPage, RulebookState, Running, SignedRole
 from vonggac_collector.rulebooks import trial_of
+from vonggac_collector.unit_tree import UnitTree
+
+from .sight import link
+
+MAX_TOPS: Final = 100
+"""Units that are named; of more the page tells the number."""
 
 
-def policy_page(tx: Transaction, now: datetime) -> PolicyPage:
+def policy_page(
+    tx: Transaction, tree: UnitTree, caller: Caller, own_keys: Sequence[str], now: datetime
+) -> PolicyPage:
     """As of now."""
     published, trial = tx.rulebooks.published(now), trial_of(tx, now)
+    sight = {*tree.subtree(caller.unit)} & tree.units.keys()
+    trying = [] if trial is None else [code for code in trial.codes if code in sight]
+    whole = len(sight) == len(tree.units)
+    machines = None if whole else [p.host for p in tx.tree.placements(now, sorted(sight))]
     return PolicyPage(
         as_of=now,
         in_force=_book(tx, *published[-1]) if published else None,
         tried=None if trial is None else _book(tx, trial.rulebook, trial.at),
         share=0 if trial is None else trial.share,
-        units=0 if trial is None else len(msgspec.json.decode(trial.units, type=list[str])),
+        units=len(trying),
         signed=[SignedRole(role, at, at <= now) for role, at in expiries(tx.policy.all()).items()],
+        tops=[link(tree.units[code]) for code in tree.tops(trying)[:MAX_TOPS]],
+        running=_running(tx, machines, now),
+        own_keys=[*own_keys],
     )
+
+
+def _running(tx: Transaction, machines: Sequence[str] | None, now: datetime) -> list[Running]:
+    """What most of the machines run first."""
+    number = tx.chain.running(now, machines)
+    rows = {digest: tx.rulebooks.get(digest) for digest in number}
+    return [
+        Running(digest, "" if row is None else row.version, state_of(tx, digest, row, now), number[digest])
+        for digest, row in sorted(rows.items(), key=lambda item: (-number[item[0]], item[0]))
+    ]
+
+
+def state_of(tx: Transaction, digest: str, row: PublishedRulebook | None, now: datetime) -> RulebookState:
+    """Whether whoever runs a rulebook should. `row`: its own."""
+    if row is None:
+        return "unknown"
+    published = tx.rulebooks.published(now)
+    if published and published[-1][0] == digest:
+        return "in-force"
+    return "earlier" if row.published_at <= now else "tried"
 
 
 def _book(tx: Transaction, digest: str, since: datetime) -> Book:

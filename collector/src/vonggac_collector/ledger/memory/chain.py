@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime
 
@@ -113,6 +114,9 @@ class MemoryChain:
             for x in newest
             if x is not None
         ]
+
+    def running(self, as_of: datetime, agents: Sequence[str] | None = None) -> dict[str, int]:
+        return Counter(look.rulebook for look in self.newest_looks(as_of, agents))
 
     def walk_looks(
         self, after: tuple[str, int, int, str], until: tuple[str, int, int, str] | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
@@ -9,10 +10,11 @@ from typing import Final
 import sqlalchemy as sa
 
 from .. import rows
+from ..tables import agents as agents_table
 from ..tables import envelopes, looks, sections
 from . import together
 from .prepared import Prepared, Some
-from .tree import _IN_CHUNK, each_agent, plain
+from .tree import _IN_CHUNK, chunks, each_agent, plain
 
 _HEAD: Final = sa.select(
     envelopes.c.digest,
@@ -39,6 +41,15 @@ _NEWEST: Final = (
     .order_by(looks.c.epoch.desc(), looks.c.sequence.desc())
     .limit(1)
 )
+_RULEBOOK: Final = (
+    sa.select(looks.c.rulebook)
+    .where(looks.c.agent == agents_table.c.id, looks.c.committed_at <= sa.bindparam("as_of"))
+    .order_by(looks.c.epoch.desc(), looks.c.sequence.desc())
+    .limit(1)
+    .correlate(agents_table)
+    .scalar_subquery()
+)
+"""Of an agent's newest look: a few steps down an index, on either store."""
 _BEFORE: Final = (
     sa.select(looks)
     .where(
@@ -161,6 +172,17 @@ class SqlChain:
         names, known = rows.LookHead.__struct_fields__, looks.c.committed_at <= as_of
         found = each_agent(self._connection, looks, names, known, order, 1, agents)
         return [rows.LookHead(*r) for r in found]
+
+    def running(self, as_of: datetime, agents: Sequence[str] | None = None) -> dict[str, int]:
+        each = sa.select(_RULEBOOK.label("rulebook")).select_from(agents_table)
+        found = Counter[str]()
+        for query in chunks(each, agents_table.c.id, agents):
+            some = query.subquery()
+            known = some.c.rulebook.is_not(None)
+            counted = sa.select(some.c.rulebook, sa.func.count()).where(known).group_by(some.c.rulebook)
+            for rulebook, machines in self._connection.execute(counted, {"as_of": as_of}):
+                found[rulebook] += machines
+        return found
 
     def walk_looks(
         self, after: tuple[str, int, int, str], until: tuple[str, int, int, str] | None
