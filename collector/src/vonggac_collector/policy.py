@@ -29,6 +29,7 @@ from . import audit, policy_roots
 from .background import OnDuty
 from .errors import Busy, Invalid, SettingsError, StoreFailed
 from .ledger.interface import Duty, Ledger, Transaction
+from .ledger.rows import AuditRow
 from .policy_roots import ForeignPolicy
 from .rulebooks import trial_of, unpacked
 from .state import load_key, make_key
@@ -41,6 +42,8 @@ TARGETS_KEY: Final = "policy-targets.key"
 """The last two are here only where nobody held a ceremony: `init` makes them (docs/policy.md)."""
 IMPORTED: Final = "policy-imported"
 """The action in the audit log; its subject is the version of the targets."""
+_SAID: Final = re.compile(r"root (\d+)(?: \(roots ([0-9a-f]{64}), targets ([0-9a-f]{64})\))?, rulebooks .*")
+"""Earlier releases say no digests."""
 NAME: Final = re.compile(r"[1-9]\d{0,8}\.(?:root|targets|snapshot)\.json|timestamp\.json")
 _OFFLINE: Final = re.compile(r"([1-9]\d{0,8})\.(root|targets)\.json")
 _KEPT_SNAPSHOTS: Final = 4
@@ -237,8 +240,35 @@ def _keep(
     for name in snapshots[:-_KEPT_SNAPSHOTS]:
         tx.policy.drop(name)
     if files:
-        said = f"root {offline.root.version}, rulebooks {' '.join(repository.digests_of(offline.targets))}"
+        digests = f"roots {policy_roots.digest_of(repository.roots_of(held))}, targets {_sha256(offline.targets_raw)}"
+        books = " ".join(repository.digests_of(offline.targets))
+        said = f"root {offline.root.version} ({digests}), rulebooks {books}"
         audit.record(tx, now, actor, IMPORTED, f"targets {offline.targets.version}", said)
+
+
+def _sha256(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
+
+
+def odd_policy(tx: Transaction, newest: AuditRow | None) -> str:
+    """What is wrong with the roots and targets of the ledger; "" if nothing is.
+
+    `newest`: the row `IMPORTED` that is it, None if there is none.
+    """
+    held = tx.policy.all()
+    if newest is None:
+        return "was put there by no row of the audit log" if held else ""
+    roots = repository.roots_of(held)
+    try:
+        version, targets = repository.newest_targets(held)
+    except BadRepository:
+        return "is not there, the audit log says that it was imported"
+    said = _SAID.fullmatch(newest.detail)
+    here = (str(len(roots)), policy_roots.digest_of(roots), _sha256(targets))
+    wanted = () if said is None else (said[1], said[2] or here[1], said[3] or here[2])
+    if here != wanted or newest.subject != f"targets {version}":
+        return f"is not what was imported at {newest.at.isoformat()}, says the audit log"
+    return ""
 
 
 def offline_of(files: Mapping[str, bytes], now: datetime) -> Offline:

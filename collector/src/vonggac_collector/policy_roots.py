@@ -58,13 +58,12 @@ def accepted(folder: Path) -> list[str]:
 
 def note(folder: Path, roots: Sequence[bytes]) -> None:
     """From now on these are accepted; on the disk when it returns. Raises SettingsError."""
-    digests = digests_of(roots)
-    if not digests or accepted(folder) == digests:
+    if not roots or accepted(folder) == digests_of(roots):
         return
     fresh = folder / f".{FILE}.{os.getpid()}"
     try:
         fresh.unlink(missing_ok=True)
-        write_secret(fresh, "".join(f"{digest}\n" for digest in digests).encode())
+        write_secret(fresh, _lines(roots))
         os.replace(fresh, folder / FILE)
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -110,6 +109,15 @@ def foreign(known: Sequence[str], roots: Sequence[bytes]) -> bool:
 def digests_of(roots: Sequence[bytes]) -> list[str]:
     """The SHA-256 of each."""
     return [hashlib.sha256(raw).hexdigest() for raw in roots]
+
+
+def digest_of(roots: Sequence[bytes]) -> str:
+    """The SHA-256 of the file that accepts these; the audit log says it."""
+    return hashlib.sha256(_lines(roots)).hexdigest()
+
+
+def _lines(roots: Sequence[bytes]) -> bytes:
+    return "".join(f"{digest}\n" for digest in digests_of(roots)).encode()
 
 
 def roots_in(tx: Transaction, folder: Path | None) -> list[bytes]:

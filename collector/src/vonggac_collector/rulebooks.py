@@ -25,6 +25,7 @@ from .instants import FAR
 from .ledger.interface import Ledger, Transaction
 from .ledger.policy import Trial
 from .ledger.rows import PublishedRulebook
+from .trials import said_of
 from .unit_tree import UnitTree
 
 PUBLISHED: Final = "rulebook-published"
@@ -139,8 +140,9 @@ def _note_trial(
     tx: Transaction, digest: str, share: int, units: Sequence[str], now: datetime, actor: str
 ) -> None:
     number = max((t.number for t in tx.rulebooks.trials(FAR)), default=0) + 1
-    tx.rulebooks.try_out(Trial(number, now, digest, share, msgspec.json.encode(units)))
-    audit.record(tx, now, actor, TRIAL, digest, f"{share} of a hundred, {len(units)} units")
+    trial = Trial(number, now, digest, share, msgspec.json.encode(units))
+    tx.rulebooks.try_out(trial)
+    audit.record(tx, now, actor, TRIAL, digest, said_of(trial))
 
 
 def _beneath(tx: Transaction, units: Sequence[str], now: datetime) -> list[str]:

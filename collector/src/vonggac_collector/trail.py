@@ -23,14 +23,16 @@ from .ingest.report import QUARANTINED
 from .instants import FAR, written
 from .ledger.interface import Transaction
 from .ledger.rows import AuditRow, Placement
+from .policy import IMPORTED, odd_policy
 from .remaking import Epoch
 from .retention import DROPPED, DROPPING, FORGOTTEN, all_cuts, cuts_digest, month_after
 from .revocation import REVOKED
 from .rotation import ROTATED, epoch_of
 from .rotation import odd as odd_rotation
-from .rulebooks import PUBLISHED, TRIED, odd_rulebooks
+from .rulebooks import PUBLISHED, TRIAL, TRIED, odd_rulebooks
 from .structure import ADDED as SYSTEM_ADDED
 from .structure import LEVELLED, PLACED, said_of, said_of_system
+from .trials import odd_trials
 
 _TOGETHER: Final = 500
 _FIRST: Final = 2
@@ -84,6 +86,8 @@ class Trail:
         self._systems: dict[str, dict[datetime, str]] = {}
         self._places: dict[str, dict[datetime, str | Noted]] = {}
         self._rulebooks: dict[str, tuple[datetime, str]] = {}
+        self._trials: list[AuditRow] = []
+        self._policy: AuditRow | None = None
         self._unsaid_until: datetime | None = None
         self._reads: dict[str, Callable[[AuditRow], None]] = {
             DROPPING: self._dropping,
@@ -99,6 +103,8 @@ class Trail:
             RELEASED: lambda row: self._released.add(row.subject),
             TRIED: lambda row: self._rulebooks.update({row.subject: (FAR, row.detail)}),
             PUBLISHED: lambda row: self._rulebooks.update({row.subject: (row.at, row.detail)}),
+            TRIAL: self._trials.append,
+            IMPORTED: self._imported,
             SYSTEM_ADDED: self._levelled,
             LEVELLED: self._levelled,
             PLACED: self._placed,
@@ -154,6 +160,9 @@ class Trail:
         if place[2]:
             self._says_all(row.at)
 
+    def _imported(self, row: AuditRow) -> None:
+        self._policy = row
+
     def _placed(self, row: AuditRow) -> None:
         self._places.setdefault(row.subject, {})[row.at] = row.detail
         self._says_all(row.at)
@@ -204,6 +213,8 @@ class Trail:
             *self._odd_holds(tx),
             *first_of("agent {}", self._rotated),
             *first_of("rulebook {}", odd_rulebooks(tx, self._rulebooks, FAR)),
+            *first_of("trial {}", odd_trials(tx, self._trials)),
+            *([Named("the policy repository", what)] if (what := odd_policy(tx, self._policy)) else ()),
             *first_of("system {}", self._odd_systems(tx)),
             *first_of("host {}", self._odd_hosts(tx)),
         ]
