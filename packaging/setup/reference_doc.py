@@ -39,7 +39,7 @@ CAVEAT: Final = (
 DOMAIN_NAMES: Final = {
     "patching": "Patching · Bản vá",
     "exposure": "Exposure · Bề mặt mạng",
-    "tls": "TLS · Chứng thư số và mã hoá",
+    "tls": "TLS · Chứng thư số và mã hóa",
     "configuration": "Configuration · Cấu hình",
     "access": "Access · Truy cập",
     "logging": "Logging · Nhật ký",

@@ -46,7 +46,7 @@ class SampleHost(NamedTuple):
 
 
 AGENCIES: Final = (
-    Agency("van-phong", "Văn phòng Uỷ ban nhân dân", "Office of the People's Committee"),
+    Agency("van-phong", "Văn phòng Ủy ban nhân dân", "Office of the People's Committee"),
     Agency("so-khcn", "Sở Khoa học và Công nghệ", "Department of Science and Technology"),
     Agency("so-y-te", "Sở Y tế", "Department of Health"),
     Agency("so-gddt", "Sở Giáo dục và Đào tạo", "Department of Education and Training"),

@@ -16,7 +16,7 @@ _SENTENCES: Final[dict[str, Both]] = {
     "check": {"vi": "Đạt khi {c}.", "en": "Passes when {c}."},
     "when": {"vi": "Chỉ áp dụng khi {c}.", "en": "Applies only when {c}."},
     "fraction": {
-        "vi": "Khi chỉ một số mục thoả thì kết quả là đạt một phần.",
+        "vi": "Khi chỉ một số mục thỏa thì kết quả là đạt một phần.",
         "en": "Where only some entries hold, the outcome is partial.",
     },
 }

@@ -234,7 +234,7 @@ def test_a_fraction_and_a_condition_have_sentences_of_their_own() -> None:
     assert explain(found, "vi") == (
         "Chỉ áp dụng khi gói `nginx` được cài. "
         "Đạt khi mọi mục của `socket.listening sockets` đều có `port` không quá 9. "
-        "Khi chỉ một số mục thoả thì kết quả là đạt một phần."
+        "Khi chỉ một số mục thỏa thì kết quả là đạt một phần."
     )
 
 
