@@ -10,6 +10,7 @@ from tests.unit.agent.twin import AGENT, Machine
 
 from vonggac_agent import spool_room
 from vonggac_agent.cli import main
+from vonggac_contract.envelope import keyid_of
 from vonggac_contract.proof import check_proof, proof_from_bytes, public_keys_from_pem
 from vonggac_rules import cli as rules
 
@@ -34,6 +35,12 @@ def test_an_auditor_takes_the_machines_word_for_delivery_from_a_file(
         assert main(["keys", *more]) == 0
         Path(files[name]).write_text(capsys.readouterr().out)
     assert public_keys_from_pem(Path(files["collector.pem"]).read_bytes()) == [state.collector.public]
+    # As the collector prints it, so that the two can be compared.
+    assert (
+        Path(files["collector.pem"])
+        .read_text()
+        .startswith(f"# {keyid_of(state.collector.public)}\n-----BEGIN ")
+    )
     checked = [files["receipt"], "--collector-key", files["collector.pem"], "--agent-key", files["agent.pem"]]
     assert rules.main(["verify-proof", *checked, "--lang", "en"]) == 0
     said = capsys.readouterr().out

@@ -30,7 +30,8 @@ def add(commands: Any) -> list[argparse.ArgumentParser]:
     keys = commands.add_parser(
         "keys",
         help="print public keys: this machine's, or the collector's that was pinned",
-        description="Print this machine's public key as a PEM file, or the collector's that was pinned at enrolment.",
+        description="Print this machine's present public key as a PEM file, or the collector's that was pinned when "
+        "it enrolled. Keys that it had before: vonggac-collector keys --agent ID",
         epilog="example: vonggac-agent keys --collector > collector.pem",
     )
     keys.add_argument("--collector", action="store_true", help="the collector's, as this machine knows it")
@@ -56,10 +57,11 @@ def _keys(args: argparse.Namespace) -> int:
     from vonggac_agent import identity
     from vonggac_agent.settings import load_settings
     from vonggac_agent.state import open_state
+    from vonggac_contract.envelope import keyid_of
     from vonggac_contract.proof import public_key_to_pem
 
     settings, _ = load_settings(args.config)
     enrolled = identity.read_identity(open_state(settings.state_dir)).enrolled
     key = enrolled.collector_key if args.collector else enrolled.public_key
-    print(public_key_to_pem(key).decode(), end="")
+    print(f"# {keyid_of(key)}\n{public_key_to_pem(key).decode()}", end="")
     return GOOD
