@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from vonggac_contract.envelope import keyid_of
-from vonggac_contract.errors import ContractError
+from vonggac_contract.errors import BadSignature, ContractError
 from vonggac_contract.proof import (
     MAX_KEY_BYTES,
     MAX_PROOF_BYTES,
+    Proof,
     Proved,
     check_proof,
     proof_from_bytes,
@@ -20,16 +21,18 @@ from vonggac_contract.proof import (
 
 from .explain import Language
 from .trace import inert
+from .unproved import unproved
 
 GOOD, REFUSED = 0, 1
+_NOT: Final[dict[Language, str]] = {"vi": "không chứng minh được", "en": "not proved"}
 _SAID: Final[dict[Language, dict[str, str]]] = {
     "vi": {
         "digest": "Báo cáo {digest}.",
         "sealed": "Máy {0} đã niêm phong báo cáo số {2} của kỳ {1} bằng khóa của chính nó.",
         "unsealed": "Máy nào đã niêm phong thì chưa được kiểm: cần --agent-key.",
-        "receipt": ("Bộ thu xác nhận đã nhận lúc {at}: báo cáo số {sequence} của kỳ {epoch}, máy {agent}."),
+        "receipt": "Máy chủ thu thập xác nhận đã nhận lúc {at}: báo cáo số {sequence} của kỳ {epoch}, máy {agent}.",
         "leaf": "Báo cáo nằm trong sổ ở vị trí {number} (đếm từ 0), dưới mốc của {size} báo cáo.",
-        "checkpoint": "Mốc được bộ thu ký lúc {at}: {size} báo cáo, gốc {root}.",
+        "checkpoint": "Mốc được máy chủ thu thập ký lúc {at}: {size} báo cáo, gốc {root}.",
         "grown": "{size} báo cáo của mốc trước vẫn nguyên vẹn ở đầu sổ: không bớt, không sửa, không đổi chỗ.",
     },
     "en": {
@@ -81,9 +84,7 @@ def verify_proof(args: argparse.Namespace) -> int:
         proof = proof_from_bytes(given[args.file])
         agent_key = None
         if args.agent_key is not None:
-            keys = public_keys_from_pem(given[args.agent_key])
-            sealed_by = "" if proof.envelope is None else proof.envelope.keyid
-            agent_key = next((k for k in keys if keyid_of(k) == sealed_by), keys[0])
+            agent_key = _key_of(proof, public_keys_from_pem(given[args.agent_key]))
         proved = check_proof(
             proof,
             public_keys_from_pem(given[args.collector_key])[0],
@@ -91,10 +92,24 @@ def verify_proof(args: argparse.Namespace) -> int:
             kept=None if args.checkpoint is None else proof_from_bytes(given[args.checkpoint]),
         )
     except ContractError as e:
-        sys.stderr.write(f"vonggac-rules: not proved: {inert(str(e))}\n  {inert(e.hint)}\n")
+        said, hint = unproved(e, args.lang)
+        sys.stderr.write(f"vonggac-rules: {_NOT[args.lang]}: {inert(said)}\n  {inert(hint)}\n")
         return REFUSED
     sys.stdout.writelines(f"{inert(sentence)}\n" for sentence in sentences(proved, args.lang))
     return GOOD
+
+
+def _key_of(proof: Proof, keys: list[bytes]) -> bytes:
+    """The machine's key that sealed the report. Raises BadSignature if it is none of these."""
+    if proof.envelope is None:
+        return keys[0]
+    sealed_by = proof.envelope.keyid
+    found = next((key for key in keys if keyid_of(key) == sealed_by), None)
+    if found is None:
+        raise BadSignature(
+            f"report: sealed by key {sealed_by[:16]}…, which is not in the file of the machine's keys"
+        )
+    return found
 
 
 def sentences(proved: Proved, language: Language) -> list[str]:

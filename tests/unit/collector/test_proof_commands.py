@@ -81,14 +81,19 @@ def test_an_auditor_proves_a_report_offline_with_public_keys(
     assert proof_from_bytes(capsys.readouterr().out.encode()).digest == digest
     # The wrong key, another machine's, or a changed file: 1, and what fails.
     assert rules.main([*checked[:3], str(tmp_path / "agent.pem")]) == 1
-    assert "not proved: receipt: no signature by key" in capsys.readouterr().err
-    assert rules.main([*checked, "--agent-key", str(tmp_path / "collector.pem")]) == 1
-    assert "not proved: report: no signature by key" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "không chứng minh được: biên nhận: không có chữ ký của khóa" in said
+    assert "Đây có đúng là khóa của máy chủ thu thập" in said
+    for lang, told in (("en", "not proved: report: sealed by key"), ("vi", "báo cáo: do khóa")):
+        assert rules.main([*checked, "--agent-key", str(tmp_path / "collector.pem"), "--lang", lang]) == 1
+        said = capsys.readouterr().err
+        assert told in said
+        assert "vonggac-collector keys --agent ID" in said
     changed = msgspec.json.decode(Path(proof).read_bytes())
     changed["leaf"]["number"] = 2
     Path(proof).write_bytes(msgspec.json.encode(changed))
-    assert rules.main(checked) == 1
-    assert "not proved: leaf: " in capsys.readouterr().err
+    assert rules.main([*checked, "--lang", "en"]) == 1
+    assert "not proved: leaf: the leaf's path leads to another root" in capsys.readouterr().err
     assert rules.main([*checked[:3], str(tmp_path / "nothing.pem")]) == 2
 
 
