@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import Callable
 
+import structlog
 import uvicorn
 from fastapi import FastAPI
 
@@ -21,16 +22,20 @@ _ONE_SOURCE_ONLY = 1 << 30
 
 
 def listening(settings: Settings) -> socket.socket:
-    """The socket on the address that is set. Raises SettingsError."""
+    """The socket on the address that is set; the log says which. Raises SettingsError."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+        made = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
     except OSError as e:
         why = os.strerror(e.errno) if e.errno and e.errno > 0 else str(e)
         raise SettingsError(
             f"listen: {settings.listen} cannot be listened on: {why}; end the program that has it, or set another "
             "address and port (example: VONGGAC_LISTEN=127.0.0.1:8441)"
         ) from e
+    scheme = "http" if settings.tls_certificate is None else "https"
+    host, port = made.getsockname()[:2]
+    structlog.get_logger().info(f"listening on {scheme}://{f'[{host}]' if ':' in host else host}:{port}")
+    return made
 
 
 def make_server(app: FastAPI, settings: Settings) -> uvicorn.Server:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 import pytest
+from structlog.testing import capture_logs
 
 from vonggac_collector.errors import SettingsError
 from vonggac_collector.server import listening
@@ -26,3 +27,11 @@ def test_an_address_of_another_machine_is_refused_alike(monkeypatch: pytest.Monk
     monkeypatch.setenv("VONGGAC_LISTEN", "192.0.2.1:8440")
     with pytest.raises(SettingsError, match=r"192\.0\.2\.1:8440 .*VONGGAC_LISTEN="):
         listening(load_settings(None))
+
+
+def test_what_is_listened_on_is_said_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VONGGAC_LISTEN", "127.0.0.1:0")
+    settings = load_settings(None)
+    with capture_logs() as said, listening(settings) as listener:
+        port = listener.getsockname()[1]
+    assert [line["event"] for line in said] == [f"listening on http://127.0.0.1:{port}"]
