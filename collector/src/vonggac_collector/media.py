@@ -49,6 +49,8 @@ _MAX_SEALED: Final = 2 * MAX_MANIFEST_BYTES + OVERHEAD
 """A manifest's box: base64 makes a third more of it."""
 MAX_EXPORTS: Final = 5_000
 """On one medium; the project's own figure. A refused one costs a row of the audit log."""
+_KEY: Final = 16
+"""Digits of the machine's key that the name of an export begins with (`vonggac_contract.media`)."""
 _MAX_LINES: Final = 20_000
 """Envelopes of one part; a heartbeat takes some 700 bytes."""
 
@@ -67,11 +69,17 @@ class FromMachine(msgspec.Struct):
 
 
 class RefusedExport(msgspec.Struct, frozen=True):
-    """An export of which nothing was taken: the name of its files, the refusal's code, and why."""
+    """An export of which nothing was taken: the name of its files, the refusal's code, and why.
+
+    `agent`, `hostname`: whose it is, "" if nobody knows. Without a good manifest only the name of its files says so,
+    which begins with the key's, and which whoever had the medium could choose.
+    """
 
     name: str
     code: str
     detail: str
+    agent: str = ""
+    hostname: str = ""
 
 
 class Imported(msgspec.Struct, frozen=True):
@@ -110,13 +118,13 @@ def take_in(
                 answer = accept(ledger, raw, now=clock(), collector_key=key, peer=PEER)
                 came[answer.code or answer.outcome] += 1
         except (ContractError, Refused) as e:
-            refused.append(_refuse(ledger, name, e, clock()))
+            refused.append(_refuse(ledger, name, e, clock(), export))
             if export is None or not came:
                 continue
         machine = machines.setdefault(export.agent_id, FromMachine(export.agent_id))
         _note(ledger, machine, export, came, clock(), actor)
     _describe(ledger, machines, clock())
-    return Imported([*machines.values()], refused)
+    return Imported([*machines.values()], _named(ledger, refused, clock()))
 
 
 def give_back(
@@ -232,11 +240,27 @@ def _note(
     machine.refused = dict(Counter(machine.refused) + came)
 
 
-def _refuse(ledger: Ledger, name: str, error: ContractError | Refused, now: datetime) -> RefusedExport:
+def _refuse(
+    ledger: Ledger, name: str, error: ContractError | Refused, now: datetime, export: Export | None
+) -> RefusedExport:
     code = code_of(error)
+    agent = export.agent_id if export is not None else error.agent if isinstance(error, Refused) else ""
     with ledger.write() as tx:
         audit.record_refusal(tx, now, code, actor=PEER, subject=name, detail=str(error))
-    return RefusedExport(name, code, str(error))
+    return RefusedExport(name, code, str(error), agent)
+
+
+def _named(ledger: Ledger, refused: list[RefusedExport], now: datetime) -> list[RefusedExport]:
+    """With machine and host name, where there are any."""
+    with ledger.read() as tx:
+        unsaid = any(not r.agent for r in refused)
+        keys = {keyid[:_KEY]: agent for keyid, (agent, _) in tx.agents.every_key().items()} if unsaid else {}
+        whose = [r.agent or keys.get(r.name[:_KEY], "") for r in refused]
+        hosts = tx.tree.located([*dict.fromkeys(filter(None, whose))], now)
+    return [
+        msgspec.structs.replace(r, agent=a, hostname=hosts[a][0].hostname if a in hosts else "")
+        for r, a in zip(refused, whose, strict=True)
+    ]
 
 
 def _describe(ledger: Ledger, machines: dict[str, FromMachine], now: datetime) -> None:

@@ -195,7 +195,8 @@ def test_an_export_that_is_not_whole_is_named_and_nothing_of_it_is_taken(
         changes = {"cut": raw[:-1], "longer": raw + b"\0", "changed": raw[:-1] + bytes([raw[-1] ^ 1])}
         second.write_bytes(changes[gone])
     done = office.take()
-    assert [r.code for r in done.refused] == ["media-incomplete"]
+    whose = (machine.agent_id, machine.hostname)
+    assert [(r.code, r.agent, r.hostname) for r in done.refused] == [("media-incomplete", *whose)]
     assert [m for m in done.machines if m.taken or m.known] == []
     assert office.head(machine) == 0
     assert any(a == "refused" and d.startswith("media-incomplete: ") for a, _, d in office.audited())
@@ -217,7 +218,12 @@ def test_what_another_key_sealed_is_refused_by_its_own_name(
     put_export(office.medium, other, [[raw]], NOW, agent_id=machine.agent_id)
     put_export(office.medium, machine, [[raw]], NOW, public=BoxKey(b"x" * 32).public)
     done = office.take()
-    assert sorted(r.code for r in done.refused) == ["agent-mismatch", "bad-box", "key-revoked", "unknown-key"]
+    assert sorted((r.code, r.agent) for r in done.refused) == [
+        ("agent-mismatch", other.agent_id),
+        ("bad-box", machine.agent_id),
+        ("key-revoked", revoked.agent_id),
+        ("unknown-key", ""),
+    ]
     assert done.machines == []
     assert office.head(machine) == 0
     assert office.give().receipts == {}

@@ -60,8 +60,9 @@ def _import(args: argparse.Namespace) -> int:
         show_table(heads, [_row(machine) for machine in done.machines])
     elif not done.refused:
         print(f"no machine's export is in {args.folder}")
-    for export in () if args.json else done.refused:
-        show_table(("refused", "why", ""), [(export.name, export.code, export.detail)])
+    if done.refused and not args.json:
+        cells = [(r.hostname or "?", r.agent or "?", r.name, r.code, r.detail) for r in done.refused]
+        show_table(("host", "agent", "refused export", "why", ""), cells)
     trouble = done.refused or any(m.refused or m.missing for m in done.machines)
     return REFUSED if trouble else GOOD
 
