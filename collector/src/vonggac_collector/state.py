@@ -42,7 +42,7 @@ def read_secret(path: Path) -> str:
             mode = os.fstat(file.fileno()).st_mode
             content = file.read(MAX_SECRET_BYTES + 1)
     except OSError as e:
-        raise SettingsError(f"{path}: {e.strerror}") from e
+        raise SettingsError(f"{path}: {e.strerror}; is the path right, and may this user read it?") from e
     if mode & _OTHERS:
         raise SettingsError(f"{path}: others may read it; run `chmod 600` on it")
     if len(content) > MAX_SECRET_BYTES:

@@ -1,8 +1,9 @@
-"""The address that the collector listens on."""
+"""The address that the collector listens on, and the files of secrets that it is given."""
 
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -10,6 +11,7 @@ from structlog.testing import capture_logs
 from vonggac_collector.errors import SettingsError
 from vonggac_collector.server import listening
 from vonggac_collector.settings import load_settings
+from vonggac_collector.state import read_secret
 
 
 def test_an_address_that_is_taken_is_named_with_the_setting_that_changes_it(
@@ -35,3 +37,8 @@ def test_what_is_listened_on_is_said_in_the_log(monkeypatch: pytest.MonkeyPatch)
     with capture_logs() as said, listening(settings) as listener:
         port = listener.getsockname()[1]
     assert [line["event"] for line in said] == [f"listening on http://127.0.0.1:{port}"]
+
+
+def test_a_secret_that_cannot_be_read_is_named_with_what_to_look_at(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"word: No such file .*; is the path right"):
+        read_secret(tmp_path / "word")
