@@ -44,7 +44,11 @@ _BY: Final = "token "
 _ENROLLED: Final = re.compile(r"epoch (\d{1,19}), key ([0-9a-f]{64})")
 WANTS_APPROVAL: Final = ", each approved"
 """The end of the audit row of a token that wants approval."""
-_PLACE: Final = re.compile(rf"unit ([^,]+)(, no system|, system ([^,]+))?, \d+ uses({WANTS_APPROVAL})?")
+_CREATED: Final = re.compile(
+    r"unit ([^,]+)(, no system|, system ([^,]+))?, (\d{1,9}) uses(, for new hosts|, for host ([^,]+))?"
+    rf"({WANTS_APPROVAL})?"
+)
+"""Of earlier releases without the system, and without whom it is for."""
 _SECRET_BYTES: Final = 24
 MAX_USES: Final = 10_000
 _REFUSED: Final = "the token is unknown, expired, used up or revoked"
@@ -103,8 +107,9 @@ def create_token(
         )
         tx.tokens.add(token)
         of_system = f"system {system}" if system is not None else "no system"
-        said = f"unit {unit}, {of_system}, {token.uses_left} uses{WANTS_APPROVAL if approval else ''}"
-        audit.record(tx, now, caller.name, CREATED, token.id, said)
+        whom = "new hosts" if host is None else f"host {host}"
+        said = f"unit {unit}, {of_system}, {token.uses_left} uses, for {whom}"
+        audit.record(tx, now, caller.name, CREATED, token.id, said + (WANTS_APPROVAL if approval else ""))
     return text, token_row(token, UnitLink(of.code, of.name_vi, of.name_en, of.sample))
 
 
@@ -246,12 +251,25 @@ def noted(row: AuditRow) -> Noted:
     return Noted(epoch, keyid, row.at, row.actor.removeprefix(_BY))
 
 
-def token_place(row: AuditRow) -> tuple[str, str | None, bool]:
-    """A token's unit and system in its audit row `CREATED`; whether it says the system, as earlier ones do not."""
-    found = _PLACE.fullmatch(row.detail)
+class Created(msgspec.Struct, frozen=True):
+    """What an audit row `CREATED` says of a token. `says_system`: as earlier ones do not. `host`: the one that it is
+    for, "" new ones; None if the row does not say.
+    """
+
+    unit: str = ""
+    system: str | None = None
+    says_system: bool = False
+    uses: int = 0
+    host: str | None = None
+
+
+def created(row: AuditRow) -> Created:
+    """What the row says of a token."""
+    found = _CREATED.fullmatch(row.detail)
     if found is None:
-        return "", None, False
-    return found[1], found[3], found[2] is not None
+        return Created()
+    host = None if found[5] is None else found[6] or ""
+    return Created(found[1], found[3], found[2] is not None, int(found[4]), host)
 
 
 def answer_to(holder: KeyHolder, collector_key: Ed25519PrivateKey, root: PolicyRoot | None = None) -> bytes:

@@ -6,6 +6,7 @@ the row that was written with them, in the same transaction.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Final, Generic, NamedTuple, TypeVar
@@ -16,7 +17,7 @@ from vonggac_contract.envelope import keyid_of
 
 from . import audit
 from .approval import APPROVED
-from .enrolment import CREATED, NOTED, WANTS_APPROVAL, Noted, noted, token_place
+from .enrolment import CREATED, NOTED, WANTS_APPROVAL, Created, Noted, created, noted
 from .forks import DECIDED, decision_of
 from .holds import ADDED, RELEASED, odd_holds
 from .ingest.report import QUARANTINED
@@ -78,11 +79,12 @@ class Trail:
         self._rotated: dict[str, str] = {}
         self._wanting: set[str] = set()
         self._approved: set[str] = set()
-        self._unapproved: dict[str, str] = {}
+        self._ungranted: dict[str, str] = {}
         self._held: dict[str, str] = {}
         self._released: set[str] = set()
         self._cuts = cuts_digest(())
-        self._tokens: dict[str, tuple[str, str | None, bool]] = {}
+        self._tokens: dict[str, Created] = {}
+        self._used: Counter[str] = Counter()
         self._systems: dict[str, dict[datetime, str]] = {}
         self._places: dict[str, dict[datetime, str | Noted]] = {}
         self._rulebooks: dict[str, tuple[datetime, str]] = {}
@@ -141,23 +143,35 @@ class Trail:
     def _noted(self, row: AuditRow) -> None:
         said = noted(row)
         self._enrolled[said.keyid] = row.subject
-        if said.token in self._wanting and said.keyid not in self._approved:
-            self._unapproved[row.subject] = (
-                f"its key {said.keyid[:16]}… was approved by nobody, as its token wants"
-            )
+        if what := self._ungranted_by(said, row.subject):
+            self._ungranted.setdefault(row.subject, f"its key {said.keyid[:16]}… {what}")
         self._epochs.setdefault(row.subject, []).append(Epoch(said.epoch, said.keyid, said.at))
         if row.subject not in self._places:
             self._places[row.subject] = {said.at: said}
 
+    def _ungranted_by(self, said: Noted, host: str) -> str:
+        """Why the token does not give that host this key; "" if it does. Every release noted its tokens."""
+        token = self._tokens.get(said.token)
+        self._used[said.token] += 1
+        if token is None:
+            return "is by a token that no row of the audit log made"
+        if token.host not in (None, host) and (token.host or host in self._epochs):
+            return f"is by a token for {f'host {token.host}' if token.host else 'new hosts'}"
+        if self._used[said.token] > token.uses:
+            return f"is by a token of {token.uses} uses that was used up"
+        if said.token in self._wanting and said.keyid not in self._approved:
+            return "was approved by nobody, as its token wants"
+        return ""
+
     def _created(self, row: AuditRow) -> None:
-        place = token_place(row)
+        token = created(row)
         if not self._tokens:
             # Earlier releases let systems be added, and hosts be placed, without a row that says so.
-            self._unsaid_until = None if place[2] else FAR
-        self._tokens[row.subject] = place
+            self._unsaid_until = None if token.says_system else FAR
+        self._tokens[row.subject] = token
         if row.detail.endswith(WANTS_APPROVAL):
             self._wanting.add(row.subject)
-        if place[2]:
+        if token.says_system:
             self._says_all(row.at)
 
     def _imported(self, row: AuditRow) -> None:
@@ -209,7 +223,7 @@ class Trail:
         return [
             *self._odd_cuts(tx),
             *self._odd_keys(tx),
-            *first_of("agent {}", self._unapproved),
+            *first_of("agent {}", self._ungranted),
             *self._odd_holds(tx),
             *first_of("agent {}", self._rotated),
             *first_of("rulebook {}", odd_rulebooks(tx, self._rulebooks, FAR)),
@@ -303,10 +317,10 @@ class Trail:
         place = span.value
         if isinstance(said, str):
             return said == span.words
-        unit, system, known = self._tokens.get(said.token, ("", None, False))
-        if (place.unit, place.criticality, place.profile) != (unit, _FIRST, None):
+        token = self._tokens.get(said.token, Created())
+        if (place.unit, place.criticality, place.profile) != (token.unit, _FIRST, None):
             return False
-        return place.system == system or not known
+        return place.system == token.system or not token.says_system
 
 
 def _says_level(said: str, span: _Span[bool]) -> bool:
