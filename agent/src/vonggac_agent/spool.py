@@ -27,7 +27,7 @@ from .errors import SpoolFull
 from .failpoints import Failpoint, reach
 from .report import section_digests, without_known_sections
 from .seal import Chain
-from .spool_room import OFFERED, UNHEARD, dropped_before, make_room, prune
+from .spool_room import OFFERED, UNHEARD, drop_untaken, dropped_before, make_room, prune
 from .spool_rows import (
     LINK_COLUMNS,
     SCHEMA,
@@ -113,7 +113,8 @@ class Spool:
                 made.append(envelope.digest)
                 return envelope
 
-            envelope = sealed(tail)
+            drop_untaken(execute, chain)
+            envelope = sealed(tail_of(execute, chain))
             raw = envelope_to_bytes(envelope)
             if instead_of is not None:
                 place = (*instead_of.chain, instead_of.sequence)

@@ -2,7 +2,8 @@
 
 At a bound the newest report takes the place of those right before it, which it supersedes (ADR 0020). What was offered
 to a collector stays, and so does the oldest that was not received, which may have been: so the collector's chain ends
-in the report before the first that was dropped, and goes on after them. Each works in the transaction it is given.
+in the report before the first that was dropped, and goes on after them. The newest also takes the place of one that
+the collector said it will never take, for which all that follows would wait. Each works in the transaction it is given.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from vonggac_contract.report import Dropped
 
 from .errors import SpoolFull
 from .seal import Chain
-from .spool_rows import Execute, Link, count
+from .spool_rows import Execute, Link, count, tail_of
 
 KEPT_ENVELOPES: Final = 50
 """Receipted envelopes kept, so that a collector that was restored from a backup can ask for them again."""
@@ -30,6 +31,9 @@ DROPPED: Final = "posture_dropped_reports_total"
 """The note that counts reports that were dropped."""
 OFFERED: Final = "offered"
 """The reason of an unsent link that a collector may have."""
+NEVER: Final = (["413", "too-large"], ["422", "malformed"], ["422", "content-mismatch"])
+"""Refusals by which a collector says that it neither has this report nor ever takes it. Not 413 without a code, which
+something before the collector says, and not `unknown-schema`, which a newer collector does not say."""
 
 
 def make_room(execute: Execute, chain: Chain, size: int, *, max_bytes: int, max_looks: int | None) -> bool:
@@ -51,6 +55,17 @@ def make_room(execute: Execute, chain: Chain, size: int, *, max_bytes: int, max_
     if dropped:
         count(execute, DROPPED, dropped)
     return dropped > 0
+
+
+def drop_untaken(execute: Execute, chain: Chain) -> None:
+    """Let go of the newest links if the collector never takes them: what follows such a link would wait for ever.
+
+    The link before is kept, as its digest is named; so the first of an epoch stays.
+    """
+    while (tail := tail_of(execute, chain)) is not None and tail.state == "refused":
+        if tail.reason.split()[:2] not in NEVER or not _drop(execute, tail):
+            return
+        count(execute, DROPPED)
 
 
 def dropped_before(before: Link | None, sequence: int) -> Dropped | msgspec.UnsetType:
@@ -85,6 +100,18 @@ def _drop_newest(execute: Execute, chain: Chain) -> bool:
         (*chain, *chain),
     )
     return bool(found)
+
+
+def _drop(execute: Execute, link: Link) -> bool:
+    """Drop it if there is one before it."""
+    place = (*link.chain, link.sequence)
+    return bool(
+        execute(
+            "DELETE FROM link WHERE agent_id = ? AND epoch = ? AND sequence = ? AND EXISTS (SELECT 1 FROM link"
+            " WHERE agent_id = ? AND epoch = ? AND sequence < ?) RETURNING number",
+            (*place, *place),
+        )
+    )
 
 
 def _unheard(execute: Execute) -> int:

@@ -82,8 +82,8 @@ class CommandRun(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Dropped(msgspec.Struct, frozen=True):
-    """Reports that the machine let go of unsent, for want of room, in favour of the one that says so, and that were
-    never offered to a collector: those from sequence `first` to `last`, which is the one before.
+    """Reports that the machine let go of in favour of the one that says so, for want of room and never offered to a
+    collector, or refused for good: those from sequence `first` to `last`, which is the one before.
     """
 
     first: Sequence

@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from tests.unit.agent.real import RealCollector, Station
 from tests.unit.agent.test_report import ACCOUNTS, SOCKETS, account, known, report_of
 from tests.unit.agent.twin import Clock
+from tests.unit.agent.twin import report_of as twin_report
 from tests.unit.collector.conftest import NOW
 
 from vonggac_agent import identity
 from vonggac_agent.fitting import CUT
+from vonggac_agent.rotation import want
 from vonggac_agent.seal import seal_report
 from vonggac_agent.ship import Outcome
 from vonggac_contract import limits
@@ -126,6 +128,38 @@ def test_what_is_no_text_for_a_reader_is_left_out_as_malformed(tmp_path: Path) -
     assert report.sections["accounts"].unavailable == "malformed"
     assert report.sections["sockets"].content is not None
     assert sent(enrolled(tmp_path / "state"), report) == TAKEN
+
+
+def too_many() -> Report:
+    """What an earlier release sealed of 25,000 sockets, and no collector takes."""
+    return twin_report("b", sockets={"sockets": [dict.fromkeys("vwxyz", n) for n in range(25_000)]})
+
+
+@pytest.mark.hostile
+def test_a_machine_whose_report_was_not_taken_goes_on_with_the_next(tmp_path: Path) -> None:
+    station = enrolled(tmp_path / "state")
+    assert sent(station, too_many()).code == "too-large"
+    assert station.look("c").sequence == 3
+    assert station.ship() == TAKEN
+    assert station.collector.committed(station.chain.agent_id) == [(1, 1), (1, 3)]
+    assert station.collector.faults() == []
+    assert sent(station, too_many()).code == "too-large"
+    want(station.folder)
+    station.ship()
+    assert station.who.enrolled.epoch == 2
+
+
+def test_enrolled_again_a_machine_goes_on_whose_reports_wait_for_one_that_is_not_taken(
+    tmp_path: Path,
+) -> None:
+    station = enrolled(tmp_path / "state")
+    assert (
+        "waits for earlier reports" in sent(station, too_many(), twin_report("c"), twin_report("d")).trouble
+    )
+    agent = station.chain.agent_id
+    station.enrol(station.collector.desk.token(host=agent), again=True)
+    assert station.ship() == Outcome(2, 0, False, "")
+    assert station.collector.committed(agent) == [(1, 1), (2, 1), (2, 2)]
 
 
 LOOKS = st.tuples(

@@ -175,6 +175,52 @@ def test_whatever_is_dropped_every_section_is_there_when_a_report_names_it(steps
         machine.spool.close()
 
 
+@pytest.mark.parametrize(
+    ("status", "code"), [(413, "too-large"), (422, "malformed"), (422, "content-mismatch")]
+)
+def test_the_next_report_takes_the_place_of_one_that_is_never_taken(
+    machine: Machine, collector: Collector, status: int, code: str
+) -> None:
+    first = machine.report("a")
+    ship(machine)
+    for name in "bc":
+        machine.report(name)
+        collector.refusals = [problem(status, code, "over 100000 keys")]
+        ship(machine)
+    last = machine.report("d")
+    assert said(machine, last).dropped == Dropped(2, 3, first.digest)
+    assert machine.spool.counter(DROPPED) == 2
+    ship(machine)
+    assert sorted(collector.committed[machine.chain]) == [1, 4]
+    assert collector.forks == []
+    assert (machine.spool.unsent(), machine.spool.refused()) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(413, ""), (422, "unknown-schema"), (409, "too-large"), (404, "malformed")]
+)
+def test_a_refusal_that_may_end_lets_nothing_go(
+    machine: Machine, collector: Collector, status: int, code: str
+) -> None:
+    machine.report("a")
+    ship(machine)
+    machine.report("b")
+    collector.refusals = [problem(status, code, "malformed")]
+    ship(machine)
+    assert said(machine, machine.report("c")).dropped is msgspec.UNSET
+    assert [link.sequence for link in machine.spool.refused()] == [2]
+
+
+def test_the_first_of_an_epoch_is_never_let_go_as_nothing_is_there_to_follow(
+    machine: Machine, collector: Collector
+) -> None:
+    machine.report("a")
+    collector.refusals = [problem(413, "too-large", "over")]
+    ship(machine)
+    assert said(machine, machine.report("b")).dropped is msgspec.UNSET
+    assert [link.sequence for link in machine.spool.refused()] == [1]
+
+
 def test_the_word_is_left_out_where_nothing_was_dropped(machine: Machine) -> None:
     assert said(machine, machine.report("a")).dropped is msgspec.UNSET
 
