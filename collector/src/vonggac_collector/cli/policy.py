@@ -20,7 +20,7 @@ from vonggac_collector.state import load_key, make_key
 from vonggac_rules import repository
 from vonggac_rules.repository import MAX_METADATA_BYTES
 
-from .common import GOOD, REFUSED, Commands, actor, opened, show_json, show_table, utc_now
+from .common import GOOD, REFUSED, Commands, actor, counted, opened, show_json, show_table, utc_now
 
 MAX_FILES: Final = 1_000
 """In the folder of metadata; roots and targets of many years."""
@@ -97,7 +97,7 @@ def _export(args: argparse.Namespace) -> int:
     (args.folder / "targets").mkdir()
     for name, raw in files.items():
         (args.folder / "metadata" / name).write_bytes(raw)
-    print(f"{len(files)} files in {args.folder}")
+    print(f"{counted(len(files), 'file')} in {args.folder}")
     return GOOD
 
 
