@@ -21,7 +21,7 @@ from vonggac_rules.rulebook import MAX_RULEBOOK_BYTES, Rulebook, UnknownProfile,
 from . import audit
 from .errors import Invalid, LedgerDamaged, NotFound
 from .ingest.judgement import LEVELS
-from .instants import FAR
+from .instants import FAR, written
 from .ledger.interface import Ledger, Transaction
 from .ledger.policy import Trial
 from .ledger.rows import PublishedRulebook
@@ -205,9 +205,7 @@ def _odd(row: PublishedRulebook, said: tuple[datetime, str] | None) -> str:
     if said is None:
         return "was published by no row of the audit log"
     if said != (row.published_at, _said_of(row)):
-        return (
-            f"was published at {said[0].isoformat()}, {said[1]}, says the audit log, its row says otherwise"
-        )
+        return f"was published at {written(said[0])}, {said[1]}, says the audit log, its row says otherwise"
     if book is not None and msgspec.json.decode(row.levels, type=dict[str, str]) != _levels(book):
         return "its profiles by level are not those that follow from its bytes"
     return ""
