@@ -725,7 +725,7 @@ def test_a_machine_of_before_is_pinned_when_its_key_turns(
     assert station.who.enrolled.policy is None
     serving.begin(collector.ledger, folder, NOW, "test")
     with collector.ledger.read() as tx:
-        assert turned(station) == serving.pin(tx) is not None
+        assert turned(station) == serving.pin(tx, folder) is not None
     assert policy.read(station.folder) is not None
 
 

@@ -10,7 +10,7 @@ import yaml
 from prometheus_client import generate_latest
 from tests.unit.collector.conftest import KEY, NOW
 
-from vonggac_collector import policy
+from vonggac_collector import audit, policy
 from vonggac_collector.checkpoints import take_checkpoint
 from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.ledger.rows import DeadLetter
@@ -41,6 +41,7 @@ def test_what_is_alerted_on_is_what_the_metrics_say(ledger: Ledger, tmp_path: Pa
     metrics.observe("POST", 503, 0.1)
     with ledger.write() as tx:
         tx.standings.end_round(Round(NOW - timedelta(seconds=7), 1))
+        audit.record_refusal(tx, NOW, "policy-foreign", actor="test", subject="", detail="")
     take_checkpoint(ledger, KEY, NOW)
     policy.begin(ledger, tmp_path, NOW, "test")
     assert "vonggac_standings_age_seconds 7.0" in generate_latest(metrics.registry).decode()
