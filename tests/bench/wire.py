@@ -196,7 +196,7 @@ def _quiet(day: Day) -> list[Passed]:
 def _updated_package() -> Iterator[None]:
     """Looks find another version of one installed package."""
 
-    def updated(scan: Scan, *, withhold: tuple[str, ...] = (), notices: tuple[str, ...] = ()) -> Report:
+    def updated(scan: Scan, *, packed: int, withhold: tuple[str, ...], notices: tuple[str, ...]) -> Report:
         key = FactKey("package.inventory")
         fact = scan.snapshot.facts[key]
         if not isinstance(fact, Known) or not isinstance(fact.value, PackageInventory):
@@ -206,9 +206,8 @@ def _updated_package() -> Iterator[None]:
         value = msgspec.structs.replace(fact.value, packages=[newer, *rest])
         facts = {**scan.snapshot.facts, key: msgspec.structs.replace(fact, value=value)}
         snapshot = msgspec.structs.replace(scan.snapshot, facts=facts)
-        return build_report(
-            msgspec.structs.replace(scan, snapshot=snapshot), withhold=withhold, notices=notices
-        )
+        scan = msgspec.structs.replace(scan, snapshot=snapshot)
+        return build_report(scan, withhold=withhold, notices=notices, packed=packed)
 
     with mock.patch.object(look, "build_report", updated):
         yield

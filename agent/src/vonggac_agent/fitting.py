@@ -29,20 +29,19 @@ _LATER: Final = [""] * 100
 """Notices that may be added: one each time that the report is sealed again in another epoch."""
 
 
-def fitted(report: Report) -> Report:
+def fitted(report: Report, packed: int = MAX_PACKED) -> Report:
     """The report, if a collector takes it however it is numbered; else with less in it. Its content digest is not made
-    anew.
+    anew. `packed`: bytes that it may have then.
 
     First the findings have to fit by themselves: fewer offenders, then no evidence. Then whichever section is largest
     is left out, one by one, and says why.
     """
-    error = _refusal(report)
-    if error is None:
+    if _refusal(report, packed) is None:
         return report
-    report = _with_less_evidence(report)
+    report = _with_less_evidence(report, packed)
     weights = {name: _weight(section) for name, section in report.sections.items()}
     for name in sorted(weights, key=weights.__getitem__, reverse=True):
-        error = _refusal(report)
+        error = _refusal(report, packed)
         if error is None:
             break
         out = Section(
@@ -54,10 +53,10 @@ def fitted(report: Report) -> Report:
     return report
 
 
-def _with_less_evidence(report: Report) -> Report:
+def _with_less_evidence(report: Report, packed: int) -> Report:
     findings = report.findings
     for most in (5, 1, 0):
-        if _refusal(replace(report, findings=findings, sections={})) is None:
+        if _refusal(replace(report, findings=findings, sections={}), packed) is None:
             break
         findings = [_cut(finding, most) for finding in report.findings]
     if findings is report.findings:
@@ -88,7 +87,7 @@ def _weight(section: Section) -> float:
     )
 
 
-def _refusal(report: Report) -> ContractError | None:
+def _refusal(report: Report, packed: int) -> ContractError | None:
     """What a collector would say of it in the longest statement there can be."""
     gap = Dropped(_MOST, _MOST, _DIGEST)
     report = replace(report, content=_DIGEST, dropped=gap, notices=[*report.notices, *_LATER])
@@ -97,8 +96,8 @@ def _refusal(report: Report) -> ContractError | None:
     try:
         statement_from_raw(raw)
         # Packed it is hardly ever longer than it was.
-        if len(raw) > MAX_PACKED - limits.KIB and len(pack(raw)) > MAX_PACKED:
-            return TooLarge(f"more than {MAX_PACKED} bytes, packed")
+        if len(raw) > packed - limits.KIB and len(pack(raw)) > packed:
+            return TooLarge(f"more than {packed} bytes, packed")
     except ContractError as error:
         return error
     return None

@@ -17,6 +17,7 @@ from vonggac_contract.report import Report
 
 from . import daily, policy, rulebooks, skipped
 from .failpoints import Failpoint, reach
+from .fitting import MAX_PACKED
 from .host import Host
 from .identity import Identity
 from .notes import Notes
@@ -61,7 +62,9 @@ def look(
     vouching = policy.notices(folder, now())
     news = policy.codes(vouching) != spool.note("policy_told")
     notices = (*_notices(notice, told, faults, lacking), *([salvaged] if salvaged else []), *vouching)
-    report = build_report(scan, withhold=settings.withhold, notices=notices)
+    # Half of the spool: sealed it is a third longer, and there is room beside it.
+    packed = min(MAX_PACKED, settings.spool_bytes // 2)
+    report = build_report(scan, withhold=settings.withhold, notices=notices, packed=packed)
     reach(Failpoint.LOOKED)
     chain = Chain(identity.enrolled.agent_id, identity.enrolled.epoch)
     tail = spool.tail(chain)

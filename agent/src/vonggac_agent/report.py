@@ -24,13 +24,22 @@ from vonggac_contract.report import (
 )
 
 from . import VERSION
-from .fitting import fitted
+from .fitting import MAX_PACKED, fitted
 from .scan import Scan
 from .withhold import withheld_in, without_evidence, without_fields
 
 
-def build_report(scan: Scan, *, withhold: tuple[str, ...] = (), notices: tuple[str, ...] = ()) -> Report:
-    """The whole report of one look, every section with its content, or with the reason why it is not."""
+def build_report(
+    scan: Scan,
+    *,
+    withhold: tuple[str, ...] = (),
+    notices: tuple[str, ...] = (),
+    packed: int = MAX_PACKED,
+) -> Report:
+    """The whole report of one look, every section with its content, or with the reason why it is not.
+
+    `packed`: bytes that it may have when it is packed.
+    """
     facts = scan.snapshot.facts
     sections = {name: _section(facts.get(FactKey(topic)), withheld_in(withhold, name))
                 for name, topic in SECTION_TOPICS.items() if FactKey(topic) in facts}  # fmt: skip
@@ -51,7 +60,7 @@ def build_report(scan: Scan, *, withhold: tuple[str, ...] = (), notices: tuple[s
         notices=[n[: limits.MAX_FACT_TEXT] for n in notices],
         commands=scan.commands or msgspec.UNSET,
     )
-    report = fitted(report)
+    report = fitted(report, packed)
     return msgspec.structs.replace(report, content=content_digest(report.findings, report.sections))
 
 

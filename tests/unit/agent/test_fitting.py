@@ -12,14 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.agent.real import RealCollector, Station
-from tests.unit.agent.test_report import ACCOUNTS, SOCKETS, account, known, report_of
-from tests.unit.agent.twin import Clock
+from tests.unit.agent.test_report import ACCOUNTS, BOOK, SOCKETS, account, known, report_of
+from tests.unit.agent.twin import PROFILE, Clock
 from tests.unit.agent.twin import report_of as twin_report
 from tests.unit.collector.conftest import NOW
 
 from vonggac_agent import identity
 from vonggac_agent.fitting import CUT
+from vonggac_agent.report import build_report
 from vonggac_agent.rotation import want
+from vonggac_agent.scan import Scan
 from vonggac_agent.seal import seal_report
 from vonggac_agent.ship import Outcome
 from vonggac_contract import limits
@@ -27,6 +29,7 @@ from vonggac_contract.facts import Fact, FactKey, access, network
 from vonggac_contract.finding import Evidence, Finding
 from vonggac_contract.finding import Outcome as Decided
 from vonggac_contract.report import Report, content_digest
+from vonggac_contract.snapshot import Snapshot
 
 TAKEN = Outcome(1, 0, False, "")
 
@@ -100,6 +103,16 @@ def test_what_packs_badly_is_held_against_the_size_of_a_body(tmp_path: Path) -> 
     assert report.sections["accounts"].unavailable == "too-large"
     assert report.sections["sockets"].content is not None
     assert sent(enrolled(tmp_path / "state"), report) == TAKEN
+
+
+def test_a_report_leaves_room_in_a_small_spool() -> None:
+    chance = random.Random(7)
+    people = [account(chance.randbytes(2000).hex()) for _ in range(300)]
+    facts: dict[FactKey, Fact] = {ACCOUNTS: known(access.Accounts(people, []))}
+    scan = Scan(Snapshot(NOW, "linux", facts), BOOK, PROFILE, [], NOW, NOW, 0.25)
+    assert build_report(scan).sections["accounts"].content is not None
+    small = build_report(scan, packed=limits.MIB // 2)
+    assert small.sections["accounts"].unavailable == "too-large"
 
 
 def test_findings_that_are_too_large_keep_their_totals_and_lose_offenders_first() -> None:
