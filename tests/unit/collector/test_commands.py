@@ -112,6 +112,8 @@ def test_a_rulebook_is_tried_widened_given_up_and_published(state: Path, tmp_pat
     run(capsys, "rulebook", "end-trial")
     assert cli.main(["rulebook", "end-trial"]) == 1
     assert "no rulebook that is tried\n  `vonggac-collector rulebook show`" in capsys.readouterr().err
+    assert cli.main(["rulebook", "try", str(book), "--unit", "vn", "--unit", "nix"]) == 1
+    assert "no unit for each of vn, nix\n  `vonggac-collector unit list`" in capsys.readouterr().err
     assert cli.main(["rulebook", "try", str(book), "--share", "100"]) == 1
     capsys.readouterr()
     assert "2026.12 in force" in run(capsys, "rulebook", "publish", str(book))

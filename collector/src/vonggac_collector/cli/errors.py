@@ -37,7 +37,8 @@ def told(error: CollectorError | ContractError | OSError, args: argparse.Namespa
     if isinstance(error, SettingsError | LedgerDamaged):
         return str(error), WRONG_USE
     if isinstance(error, NotFound) and "sought" in args:
-        what = inert(args.sought.format_map(vars(args)))
+        given = {k: ", ".join(v) if isinstance(v, list) else v for k, v in vars(args).items()}
+        what = inert(args.sought.format_map(given))
         return f"there is no {what}\n  `vonggac-collector {args.lister}` shows what there is.", REFUSED
     return f"{error}\n  {error.hint}", REFUSED
 

@@ -37,7 +37,7 @@ def add_commands(commands: Commands) -> None:
         metavar="ID",
         help="for this machine too, with all its receipts",
     )
-    sought(given, "machine among {agent}", "host list")
+    sought(given, "machine for each of {agent}", "host list")
     for command in (taken, given):
         command.add_argument("folder", type=Path, metavar="DIR", help="a folder on the medium")
         command.add_argument("--json", action="store_true", help="for programs")

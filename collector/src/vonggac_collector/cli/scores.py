@@ -74,7 +74,7 @@ def add_commands(commands: Commands) -> None:
     )  # fmt: skip
     for command in (publish, trial):
         command.add_argument("file", type=Path, help="made by `vonggac-rules compile`")
-    sought(trial, "unit among {unit}", "unit list")
+    sought(trial, "unit for each of {unit}", "unit list")
     end = books.add(
         "end-trial", _end_trial, "judge those who try a rulebook by the one of all others again",
         "vonggac-collector rulebook end-trial",
