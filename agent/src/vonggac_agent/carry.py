@@ -250,7 +250,7 @@ def _note_contact(spool: Spool, at: datetime, *, heard: bool) -> None:
     since = datetime.fromisoformat(before) if before else None
     if not heard and since is not None and at <= since:
         return  # carried again
-    notes = {"last_contact": max(at, since or at).isoformat()}
+    notes = {"last_contact": max(at, since or at).isoformat(), "carried_contact": at.isoformat()}
     if last := msgspec.json.decode(spool.note("last_round") or "null"):
         notes["last_round"] = msgspec.json.encode(last | {"trouble": ""}).decode()
     spool.write_notes(**notes)

@@ -6,8 +6,8 @@ Reads the state folder without the lock, so it may be asked while the service wo
 from __future__ import annotations
 
 from contextlib import closing
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import msgspec
 
@@ -26,6 +26,9 @@ from .spool import FILE, Spool
 from .spool_room import DROPPED
 from .spool_rows import Beat, Link
 from .state import open_state
+
+CARRIED_FOR: Final = timedelta(days=31)
+"""A machine whose newest receipt came on a medium is expected to have no line for as long; the project's own figure."""
 
 
 def status(settings: Settings, now: datetime) -> dict[str, Any]:
@@ -118,7 +121,7 @@ def _spool_status(spool: Spool, who: Identity, settings: Settings) -> dict[str, 
     number, size = spool.sizes()
     unsent, refused = spool.unsent(), spool.refused()
     faults = spool.counter("posture_spool_io_errors_total")
-    gone = revoked.read(spool, who)
+    gone, contact = revoked.read(spool, who), spool.note("last_contact")
     return {
         "state": "revoked" if gone is not None else "quarantined" if quarantined else "normal",
         "revoked": {"at": gone.at, "reason": gone.why} if gone is not None else None,
@@ -126,7 +129,8 @@ def _spool_status(spool: Spool, who: Identity, settings: Settings) -> dict[str, 
         "quarantine": {"at": quarantined[0], "reason": quarantined[1]} if quarantined else None,
         "last_report": _link(spool.tail(chain)),
         "last_heartbeat": _beat(spool.beat(chain)),
-        "last_contact": spool.note("last_contact") or None,
+        "last_contact": contact or None,
+        "on_medium": bool(contact) and spool.note("carried_contact") == contact,
         "last_round": msgspec.json.decode(spool.note("last_round") or "null"),
         "not_before": spool.note("not_before") or None,
         "lacking": spool.note("lacking") or None,
@@ -265,11 +269,21 @@ def _last_sending(told: dict[str, Any]) -> list[Said]:
     if not last or not last["trouble"] or told["revoked"]:
         return []
     trouble = Why(last["trouble"])
+    if trouble.advice is not None and _is_carried(told):
+        return []
     if (told["quarantine"] and trouble.code in FORKED) or (beat and beat["reason"] == trouble):
         return []
     if trouble.advice is None:
         return [Said("last sending: {trouble}", trouble=trouble)]
     return [Said("last sending: {trouble}; {advice}", trouble=trouble, advice=trouble.advice)]
+
+
+def _is_carried(told: dict[str, Any]) -> bool:
+    """Whether media take the place of a line."""
+    if not told["on_medium"]:
+        return False
+    since: timedelta = told["now"] - datetime.fromisoformat(told["last_contact"])
+    return since < CARRIED_FOR
 
 
 def _turn(said: dict[str, Any] | None) -> list[Said]:

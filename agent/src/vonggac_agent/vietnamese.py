@@ -59,6 +59,7 @@ TEXTS: Final[dict[str, str]] = {
     "commands that rules may ask: {entries}": "các lệnh mà quy tắc được hỏi: {entries}",
     "commands that rules may ask: off": "các lệnh mà quy tắc được hỏi: tắt",
     "the list of commands is not used: {why}": "danh sách lệnh không được dùng: {why}",
+    "last receipt: {at}, on a medium": "biên nhận gần nhất: {at}, qua thiết bị nhớ",
     "last receipt: {at}": "biên nhận gần nhất: {at}",
     "this machine was never looked at": "máy này chưa được kiểm tra lần nào",
     "this machine was not looked at since it has this key; the service does so by itself, or now: vonggac-agent run "

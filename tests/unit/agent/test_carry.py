@@ -274,6 +274,12 @@ def test_what_came_on_a_medium_is_a_contact_and_ends_the_trouble_of_the_line(
     site.bring()
     told = site.told()
     assert (told["health"], told["problems"], told["last_contact"]) == ("green", [], later.isoformat())
+    # The service goes on trying: that there is no line is news only when no medium came for a month.
+    last["trouble"] = "ConnectionRefusedError: [Errno 111] Connection refused"
+    site.machine.spool.write_notes(last_round=msgspec.json.encode(last).decode())
+    assert (site.told()["health"], site.told()["on_medium"]) == ("green", True)
+    clock.forward(days=33)
+    assert "last sending: ConnectionRefusedError" in site.told()["problems"][0]
 
 
 @pytest.mark.hostile

@@ -147,5 +147,9 @@ def _standing(told: dict[str, Any]) -> list[Said]:
         else Said("commands that rules may ask: off")
     )
     if told.get("last_contact"):
-        lines.append(Said("last receipt: {at}", at=told["last_contact"]))
+        lines.append(
+            Said("last receipt: {at}, on a medium", at=told["last_contact"])
+            if told["on_medium"]
+            else Said("last receipt: {at}", at=told["last_contact"])
+        )
     return lines
