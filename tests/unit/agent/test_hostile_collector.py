@@ -19,7 +19,7 @@ from vonggac_agent.ship import CAP_S, Shipper
 pytestmark = [pytest.mark.hostile, pytest.mark.net]
 NAMES = [
     "../../etc/cron.d/x", "/etc/passwd", "..", ".", "", "\x1b[2J\x1b]0;owned\x07", "a\nb", "\u202eevil", "$(reboot)",
-    "`id`", "%s%n", "x" * 3_000, "con", "tcvn14423-level3/../../x",
+    "`id`", "%s%n", "x" * 200, "con", "tcvn14423-level3/../../x",
 ]  # fmt: skip
 KEPT = re.compile(
     r"[a-z]+(-[a-z]+)?(\.json)?|rulebook-[0-9a-f]{64}\.json|key-[0-9a-f]{64}\.pem|spool\.db(-wal|-shm)?"
