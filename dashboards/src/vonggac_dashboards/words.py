@@ -90,7 +90,7 @@ FLAGS: Final = {
     "section-missing": translatable("A part of the inventory that it names never arrived"),
     "policy-expired": translatable("What vouches for its rules expired"),
     "policy-not-followed": translatable("It did not follow the policy repository"),
-    "reports-dropped": translatable("Reports before it were dropped by the machine for want of room"),
+    "reports-dropped": translatable("The machine dropped reports before it: no room, or too large"),
 }
 POLICY_ROLES: Final = {
     "root": translatable("Root: whose keys count"),

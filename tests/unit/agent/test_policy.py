@@ -751,9 +751,8 @@ def test_a_turn_of_the_key_moves_no_pin(real: tuple[RealCollector, Path], tmp_pa
 
 
 def test_a_receipt_of_a_clock_that_was_ahead_keeps_no_machine_without_a_line_on_old_rules(
-    stick: Stick, repository: Repository
+    stick: Stick, repository: Repository, clock: Clock
 ) -> None:
-    clock = stick.machine.collector.clock
     another(stick.machine)
     repository.publish(stick.machine.collector.rulebook)
     stick.answer(clock() + timedelta(days=3650))
