@@ -22,8 +22,11 @@ from vonggac_contract.rule import Profile, Rule, RulebookFile
 RULEBOOK = "/root/rulebook.json"
 COMMAND_S = 400
 """More than the five minutes after which systemd ends a start script (systemd-sysv-generator's TimeoutSec)."""
-LATE_S = 120
+LATE_S = 90
 """Installing AIDE, with its two hundred settings files, is the longest, and takes 30."""
+GIVEN_AGAIN = r"""pkill -INT -x -P "$(pgrep -d, -f 'init\.d/clamav-milter (re)?start')" clamav-milter"""
+"""The first process of clamav-milter waits until the second sends it SIGINT, and for ever if that comes between its
+`sigaction` and its `wait` (ClamAV's common/misc.c, daemonize_parent_wait), as on a busy machine it may."""
 RUNNING = ("ps", "-eo", "pid,ppid,stat,etimes,wchan:24,args", "--forest")
 SCAN_S = 120
 ROUNDS = 3
@@ -135,7 +138,7 @@ def repair(machine: Booted, rule: Rule) -> list[Refused]:
         limit = ("timeout", "--kill-after=5", str(COMMAND_S))
         argv = ("env", "DEBIAN_FRONTEND=noninteractive", *limit, "bash", "-c", command)
         running: list[str] = []
-        late = Timer(LATE_S, lambda seen=running: seen.append(machine.run(*RUNNING, check=False).stdout))
+        late = Timer(LATE_S, lambda seen=running: seen.append(_late(machine)))
         late.start()
         done = machine.run(*argv, timeout=COMMAND_S + 20, check=False)
         late.cancel()
@@ -144,6 +147,13 @@ def repair(machine: Booted, rule: Rule) -> list[Refused]:
             said = "".join([*running, (done.stdout + done.stderr)[-300:]])
             refused.append(Refused(rule.id, command, done.returncode, said))
     return refused
+
+
+def _late(machine: Booted) -> str:
+    """What runs; and what is known to hang is helped on."""
+    running = machine.run(*RUNNING, check=False).stdout
+    machine.run("bash", "-c", GIVEN_AGAIN, check=False)
+    return running
 
 
 def harden(machine: Booted, rules: Mapping[str, Rule], profile: str, last: Collection[str]) -> Hardened:
