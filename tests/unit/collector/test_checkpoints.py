@@ -270,8 +270,10 @@ def test_a_report_after_the_newest_checkpoint_and_one_that_never_came_are_not_pr
     take_checkpoint(desk.ledger, KEY, NOW)
     send(desk, machine)
     append(desk.ledger)
-    for named in (committed(desk.ledger)[0], "0" * 64, (machine.agent_id, 1, 7)):
-        with pytest.raises(Invalid, match="not under a checkpoint"):
+    with pytest.raises(Invalid, match="not under a checkpoint"):
+        prove_report(desk.ledger, KEY, committed(desk.ledger)[0])
+    for named in ("0" * 64, (machine.agent_id, 1, 7)):
+        with pytest.raises(Invalid, match="is no report here"):
             prove_report(desk.ledger, KEY, named)
 
 
