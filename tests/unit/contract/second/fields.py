@@ -137,6 +137,6 @@ STATEMENT = fields(
 )
 BEAT = fields(PLACE | {"counter": counted, "sequence": counted, "content": digest, "looked_at": time})
 RECEIVED = fields(
-    PLACE | {"digest": digest, "received_at": time, "profile": text(2**53), "rulebook": digest},
+    PLACE | {"digest": digest, "received_at": time, "profile": text(200), "rulebook": digest},
     {"sequence": whole, "counter": whole},
 )
