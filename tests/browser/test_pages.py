@@ -136,7 +136,7 @@ def test_without_a_script_one_can_sign_in_choose_find_and_make_a_token(
         page.click("text=Root does not sign in over SSH")
         page.goto("/enrol")
         page.select_option("#choose", "48")
-        page.click("main form.line button")
+        page.click("form:has(#choose) button")
         page.fill("#uses", "2")
         page.click("main form.fields button")
         assert "vg1-" in page.locator(".commands code").first.inner_text()
