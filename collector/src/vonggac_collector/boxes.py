@@ -6,7 +6,6 @@ deletes their files. One that is lost costs nothing but another export: machines
 
 from __future__ import annotations
 
-import os
 import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +19,7 @@ from vonggac_contract.errors import BadBox, ContractError
 from vonggac_contract.media import SCHEMA, BoxKeyNotice, seal_box_key
 
 from .errors import SettingsError
-from .state import alone_in, read_secret, write_secret
+from .state import alone_in, read_secret, replace_secret
 
 _PATTERN: Final = "box-*.key"
 
@@ -84,16 +83,8 @@ def make_next(folder: Path, now: datetime) -> Boxes:
 
 def _make(folder: Path, now: datetime) -> None:
     seed = secrets.token_bytes(SEED_BYTES)
-    name = f"box-{BoxKey(seed).keyid[:16]}.key"
-    fresh = folder / f".{name}.new"
-    fresh.unlink(missing_ok=True)
-    write_secret(fresh, f"{now.astimezone(UTC).isoformat()} {seed.hex()}\n".encode())
-    os.replace(fresh, folder / name)
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    path = folder / f"box-{BoxKey(seed).keyid[:16]}.key"
+    replace_secret(path, f"{now.astimezone(UTC).isoformat()} {seed.hex()}\n".encode())
 
 
 def _keys(folder: Path) -> list[Dated]:

@@ -19,7 +19,7 @@ from vonggac_rules import repository
 
 from .errors import Refused, SettingsError
 from .ledger.interface import Transaction
-from .state import write_secret
+from .state import replace_secret
 
 FILE: Final = "policy-roots.sha256"
 """One SHA-256 a line in hexadecimal digits, the first root's first. It is no secret, but nobody else may write it."""
@@ -60,16 +60,8 @@ def note(folder: Path, roots: Sequence[bytes]) -> None:
     """From now on these are accepted; on the disk when it returns. Raises SettingsError."""
     if not roots or accepted(folder) == digests_of(roots):
         return
-    fresh = folder / f".{FILE}.{os.getpid()}"
     try:
-        fresh.unlink(missing_ok=True)
-        write_secret(fresh, _lines(roots))
-        os.replace(fresh, folder / FILE)
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        replace_secret(folder / FILE, _lines(roots))
     except OSError as e:
         raise SettingsError(f"{folder / FILE}: {e.strerror}") from e
 

@@ -35,6 +35,21 @@ def write_secret(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
+def replace_secret(path: Path, content: bytes) -> None:
+    """Write a file that only its owner may read, in place of one that may be there: whole or not at all, and on the
+    disk when it returns.
+    """
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    write_secret(fresh, content)
+    os.replace(fresh, path)
+    descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def read_secret(path: Path) -> str:
     """The one line of a file that only its owner may read. Raises SettingsError, which never shows what it holds."""
     try:
