@@ -43,15 +43,9 @@ def publish(ledger: Ledger, raw: bytes, *, now: datetime, actor: str) -> Ruleboo
     does not vouch for (`policy.vouch`): no machine would take it.
     """
     book = load_rulebook(raw)
-    row = PublishedRulebook(
-        book.digest, book.version, now, msgspec.json.encode(_levels(book)), zlib.compress(raw)
-    )
+    row = _row(book, raw, now)
     with ledger.write() as tx:
-        tx.policy.hold()
-        if not repository.vouches(tx.policy.all(), book.digest):
-            raise Invalid(
-                f"rulebook {book.digest}: the policy repository does not vouch for it (docs/policy.md)"
-            )
+        _require_voucher(tx, book.digest)
         before = tx.rulebooks.get(book.digest)
         if before is None:
             tx.rulebooks.add(row)
@@ -62,6 +56,19 @@ def publish(ledger: Ledger, raw: bytes, *, now: datetime, actor: str) -> Ruleboo
         audit.record(tx, now, actor, PUBLISHED, book.digest, _said_of(row))
         tx.outbox.add("rulebook", [book.digest], now)
     return book
+
+
+def _row(book: Rulebook, raw: bytes, at: datetime) -> PublishedRulebook:
+    return PublishedRulebook(
+        book.digest, book.version, at, msgspec.json.encode(_levels(book)), zlib.compress(raw)
+    )
+
+
+def _require_voucher(tx: Transaction, digest: str) -> None:
+    """Until the transaction ends the repository stays as it is. Raises Invalid."""
+    tx.policy.hold()
+    if not repository.vouches(tx.policy.all(), digest):
+        raise Invalid(f"rulebook {digest}: the policy repository does not vouch for it (docs/policy.md)")
 
 
 def try_out(
@@ -77,15 +84,9 @@ def try_out(
     book = load_rulebook(raw)
     if not 0 <= (share or 0) < 100:
         raise Invalid(f"share: {share} is not between 0 and 99; `rulebook publish` takes all")
-    row = PublishedRulebook(
-        book.digest, book.version, FAR, msgspec.json.encode(_levels(book)), zlib.compress(raw)
-    )
+    row = _row(book, raw, FAR)
     with ledger.write() as tx:
-        tx.policy.hold()
-        if not repository.vouches(tx.policy.all(), book.digest):
-            raise Invalid(
-                f"rulebook {book.digest}: the policy repository does not vouch for it (docs/policy.md)"
-            )
+        _require_voucher(tx, book.digest)
         if not tx.rulebooks.published(now):
             raise Invalid("rulebook: there is none in force yet; publish this one")
         before = tx.rulebooks.get(book.digest)
