@@ -96,10 +96,10 @@ def _rulebook(tx: Transaction, look: Look | None, as_of: datetime) -> dict[str, 
     """Which one the machine runs, and whether it should."""
     if look is None:
         return {}
-    row = tx.rulebooks.get(look.rulebook)
+    row, published = tx.rulebooks.get(look.rulebook), tx.rulebooks.published(as_of)
     return {
         "rulebook": look.rulebook[:12] if row is None else row.version,
-        "rulebook_state": state_of(tx, look.rulebook, row, as_of),
+        "rulebook_state": state_of(look.rulebook, row, published[-1][0] if published else "", as_of),
     }
 
 

@@ -37,27 +37,28 @@ def policy_page(
         units=len(trying),
         signed=[SignedRole(role, at, at <= now) for role, at in expiries(tx.policy.all()).items()],
         tops=[link(tree.units[code]) for code in tree.tops(trying)[:MAX_TOPS]],
-        running=_running(tx, machines, now),
+        running=_running(tx, machines, published[-1][0] if published else "", now),
         own_keys=[*own_keys],
     )
 
 
-def _running(tx: Transaction, machines: Sequence[str] | None, now: datetime) -> list[Running]:
+def _running(tx: Transaction, machines: Sequence[str] | None, in_force: str, now: datetime) -> list[Running]:
     """What most of the machines run first."""
     number = tx.chain.running(now, machines)
     rows = {digest: tx.rulebooks.get(digest) for digest in number}
     return [
-        Running(digest, "" if row is None else row.version, state_of(tx, digest, row, now), number[digest])
+        Running(
+            digest, "" if row is None else row.version, state_of(digest, row, in_force, now), number[digest]
+        )
         for digest, row in sorted(rows.items(), key=lambda item: (-number[item[0]], item[0]))
     ]
 
 
-def state_of(tx: Transaction, digest: str, row: PublishedRulebook | None, now: datetime) -> RulebookState:
-    """Whether whoever runs a rulebook should. `row`: its own."""
+def state_of(digest: str, row: PublishedRulebook | None, in_force: str, now: datetime) -> RulebookState:
+    """Whether whoever runs a rulebook should. `row`: its own; `in_force`: the digest of the one that is, or ""."""
     if row is None:
         return "unknown"
-    published = tx.rulebooks.published(now)
-    if published and published[-1][0] == digest:
+    if digest == in_force:
         return "in-force"
     return "earlier" if row.published_at <= now else "tried"
 
