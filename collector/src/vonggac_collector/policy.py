@@ -104,7 +104,7 @@ def take(
     Raises BadRepository, TooLarge, Malformed for what does not verify, is over or goes back; ForeignPolicy for roots
     that do not go on from those accepted; Invalid if the rulebook in force, or one that is tried, loses its voucher.
     """
-    offline = offline_of(files, now)
+    offline, roots = offline_of(files, now), repository.roots_of(files)
     known = [] if anew else policy_roots.accepted(folder)
     online, follows = make_key(folder, ONLINE_KEY), False
     if (folder / NEXT_KEY).exists():
@@ -121,15 +121,13 @@ def take(
         for name, raw in held.items():
             if _OFFLINE.fullmatch(name) and files.get(name, raw) != raw:
                 raise BadRepository(f"{name} is served with other content: it was signed twice")
-        if held and (
-            repository.roots_of(held) != repository.roots_of(files)[: len(repository.roots_of(held))]
-        ):
-            raise BadRepository("roots that are served already are missing")
-        if held and repository.newest_targets(held)[0] > offline.targets.version:
-            raise BadRepository(
-                f"version {repository.newest_targets(held)[0]} of the targets is served already"
-            )
-        policy_roots.check(known, repository.roots_of(files))
+        if held:
+            served = repository.roots_of(held)
+            if served != roots[: len(served)]:
+                raise BadRepository("roots that are served already are missing")
+            if (version := repository.newest_targets(held)[0]) > offline.targets.version:
+                raise BadRepository(f"version {version} of the targets is served already")
+        policy_roots.check(known, roots)
         in_force = next((digest for digest, _ in reversed(tx.rulebooks.published(now))), None)
         if in_force is not None and in_force not in repository.digests_of(offline.targets):
             raise Invalid(f"targets: they do not vouch for the rulebook in force, {in_force}")
@@ -142,7 +140,7 @@ def take(
         _keep(tx, {n: raw for n, raw in files.items() if _OFFLINE.fullmatch(n)}, online, now, actor)
     if follows:
         os.replace(folder / NEXT_KEY, folder / ONLINE_KEY)
-    policy_roots.note(folder, repository.roots_of(files))
+    policy_roots.note(folder, roots)
     return offline
 
 
