@@ -7,6 +7,7 @@ collector is the work of `enrol`.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -92,10 +93,7 @@ def write_identity(folder: Path, identity: Identity) -> None:
 
 def forget_others(folder: Path, keyid: str) -> None:
     """Forget every key but this one."""
-    for path in _key_files(folder):
-        if _keyid_of(path) != keyid:
-            path.unlink()
-    sync_folder(folder)
+    _forget(folder, (path for path in _key_files(folder) if _keyid_of(path) != keyid))
 
 
 def read_key(folder: Path, keyid: str) -> Ed25519PrivateKey:
@@ -170,9 +168,12 @@ def has_key(folder: Path, keyid: str) -> bool:
 
 def drop_key(folder: Path, keyid: str) -> None:
     """Forget a key that is in force nowhere."""
-    for path in _key_files(folder):
-        if _keyid_of(path) == keyid:
-            path.unlink()
+    _forget(folder, (path for path in _key_files(folder) if _keyid_of(path) == keyid))
+
+
+def _forget(folder: Path, paths: Iterable[Path]) -> None:
+    for path in paths:
+        path.unlink()
     sync_folder(folder)
 
 
