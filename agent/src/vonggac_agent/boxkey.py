@@ -15,7 +15,7 @@ from vonggac_contract.errors import ContractError
 from vonggac_contract.limits import KIB
 from vonggac_contract.media import BoxKeyNotice, open_box_key
 
-from .errors import BadAnswer
+from .errors import AgentError, BadAnswer
 from .link import Transport
 from .safety import write_whole
 
@@ -33,6 +33,18 @@ def kept(folder: Path, collector_key: bytes) -> BoxKeyNotice | None:
             return open_box_key(envelope_from_bytes(stream.read(MAX_BYTES + 1)), collector_key)
     except (FileNotFoundError, ContractError):
         return None
+
+
+def required(folder: Path, collector_key: bytes) -> BoxKeyNotice:
+    """The same. Raises AgentError, which says how it comes, if there is none."""
+    notice = kept(folder, collector_key)
+    if notice is None:
+        raise AgentError(
+            "the collector's key for boxes is not here yet",
+            hint="It comes with the next sending, or on a medium: `vonggac-collector media export DIR` there, "
+            "`vonggac-agent import DIR` here.",
+        )
+    return notice
 
 
 def keep(folder: Path, collector_key: bytes, raw: bytes) -> bool:

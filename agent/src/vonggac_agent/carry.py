@@ -89,13 +89,7 @@ def export(settings: Settings, path: Path, now: datetime, *, again: bool = False
     """
     state = open_state(settings.state_dir)
     who = identity.read_identity(state)
-    notice = boxkey.kept(state, who.enrolled.collector_key)
-    if notice is None:
-        raise AgentError(
-            "the collector's key for boxes is not here yet",
-            hint="It comes with the next sending, or on a medium: `vonggac-collector media export DIR` there, "
-            "`vonggac-agent import DIR` here.",
-        )
+    notice = boxkey.required(state, who.enrolled.collector_key)
     if not (state / FILE).exists():
         raise AgentError("this machine was never looked at", hint="Look first: vonggac-agent run --once")
     key = identity.read_key(state, who.keyid)

@@ -48,14 +48,9 @@ def _relay(args: argparse.Namespace) -> int:
                 "a relay is named by its address and a file with its word, or none by --none",
                 hint="See `vonggac-agent relay --help`.",
             )
-        if args.url is not None and boxkey.kept(folder, enrolled.collector_key) is None:
-            raise AgentError(
-                "the collector's key for boxes is not here yet",
-                hint="It comes with the next sending, or on a medium: `vonggac-collector media export DIR` there, "
-                "`vonggac-agent import DIR` here.",
-            )
         made = None
         if args.url is not None:
+            boxkey.required(folder, enrolled.collector_key)
             parse_address(args.url)
             made = Relay(args.url, read_token(args.token_file), read_ca(args.ca))
         write(folder, made)
