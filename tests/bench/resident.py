@@ -26,13 +26,9 @@ def figures() -> Iterator[Figure]:
         road.collector("init", "--password-file", str(road.folder / "password"))
         road.collector("unit", "add", "--code", "so-y-te", "--name-vi", "Sở Y tế")
         road.collector("token", "create", "--agency", "so-y-te", "--out", str(road.token))
-        serving = start("vonggac-collector", "serve", "--no-pages", env=road.environment("collector"))
-        try:
-            road.wait_until_ready(serving)
+        with road.serving():
             road.agent("enrol", "--collector", road.url, "--token-file", str(road.token))
             yield from supervised(road)
-        finally:
-            end(serving)
 
 
 def supervised(road: Road) -> Iterator[Figure]:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,22 @@ class Road:
         assert done.returncode in codes, done.stdout + done.stderr
         return done.stdout
 
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """The collector without pages, ready, until the end of the block."""
+        serving = subprocess.Popen(
+            [str(Path(sys.executable).with_name("vonggac-collector")), "serve", "--no-pages"],
+            env=self.environment("collector"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            self.wait_until_ready(serving)
+            yield
+        finally:
+            serving.send_signal(signal.SIGTERM)
+            serving.wait(30)
+
     def wait_until_ready(self, serving: subprocess.Popen[bytes]) -> None:
         until = time.monotonic() + 60
         while time.monotonic() < until:
@@ -84,18 +101,8 @@ def road(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Road]:
     made.collector("rulebook", "publish", str(rulebook))
     made.collector("unit", "add", "--code", "so-y-te", "--name-vi", "Sở Y tế")
     made.collector("token", "create", "--agency", "so-y-te", "--out", str(made.token))
-    serving = subprocess.Popen(
-        [str(Path(sys.executable).with_name("vonggac-collector")), "serve", "--no-pages"],
-        env=made.environment("collector"),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        made.wait_until_ready(serving)
+    with made.serving():
         yield made
-    finally:
-        serving.send_signal(signal.SIGTERM)
-        serving.wait(30)
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -45,19 +42,8 @@ def road(tmp_path: Path) -> Iterator[Road]:
     made.collector("init", "--password-file", str(made.folder / "password"))
     made.collector("unit", "add", "--code", "so-y-te", "--name-vi", "Sở Y tế")
     made.collector("token", "create", "--agency", "so-y-te", "--out", str(made.token))
-    program = str(Path(sys.executable).with_name("vonggac-collector"))
-    serving = subprocess.Popen(
-        [program, "serve", "--no-pages"],
-        env=made.environment("collector"),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        made.wait_until_ready(serving)
+    with made.serving():
         yield made
-    finally:
-        serving.send_signal(signal.SIGTERM)
-        serving.wait(30)
 
 
 async def attacked(address: Address, guesses: list[bytes]) -> Attack:

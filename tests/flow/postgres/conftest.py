@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 from tests.services.postgres import Server
-from tests.unit.collector.conftest import desk, machine
+from tests.unit.collector.conftest import desk, folder, machine
 
 from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.ledger.sql.ledger import open_ledger
 
-__all__ = ["desk", "machine"]
+__all__ = ["desk", "folder", "machine"]
 
 
 @pytest.fixture(scope="session")

@@ -153,3 +153,11 @@ class Station:
         """The same state on another machine, or as a snapshot."""
         shutil.copytree(self.folder, to)
         return Station(to, self.collector, days=self.days)
+
+
+def reported(folder: Path, collector: RealCollector) -> Station:
+    """A machine that was enrolled and has sent its first report."""
+    made = Station(folder / "state", collector).enrol(collector.desk.token())
+    made.look("a")
+    made.ship()
+    return made

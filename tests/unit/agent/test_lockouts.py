@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.unit.agent.real import RealCollector, Station
+from tests.unit.agent.real import RealCollector, Station, reported
 from tests.unit.agent.twin import Clock, report_of
 from tests.unit.collector.conftest import ADMIN, NOW
 from tests.unit.collector.test_forks import OFFICER
@@ -49,10 +49,7 @@ def collector() -> RealCollector:
 
 @pytest.fixture
 def station(tmp_path: Path, collector: RealCollector) -> Station:
-    made = Station(tmp_path / "state", collector).enrol(collector.desk.token())
-    made.look("a")
-    made.ship()
-    return made
+    return reported(tmp_path, collector)
 
 
 @pytest.fixture

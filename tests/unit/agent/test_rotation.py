@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from tests.unit.agent.real import RealCollector, Station
+from tests.unit.agent.real import RealCollector, Station, reported
 from tests.unit.agent.twin import Clock, problem
 from tests.unit.collector.conftest import ADMIN, KEY, NOW
 from tests.unit.collector.test_forks import OFFICER
@@ -31,10 +31,7 @@ def collector() -> RealCollector:
 
 @pytest.fixture
 def station(tmp_path: Path, collector: RealCollector) -> Station:
-    made = Station(tmp_path / "state", collector).enrol(collector.desk.token())
-    made.look("a")
-    made.ship()
-    return made
+    return reported(tmp_path, collector)
 
 
 def keys(station: Station) -> list[str]:

@@ -22,6 +22,7 @@ from vonggac_collector.ledger.memory import MemoryLedger
 from vonggac_collector.ledger.rows import Unit
 from vonggac_collector.ledger.sql.ledger import open_ledger
 from vonggac_collector.rotation import rotate
+from vonggac_collector.state import make_state
 from vonggac_collector.structure import add_system
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
@@ -126,6 +127,14 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
 def desk(ledger: Ledger) -> Desk:
     plant(ledger)
     return Desk(ledger)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A state folder with the collector's key."""
+    made = tmp_path / "state"
+    make_state(made)
+    return made
 
 
 @pytest.fixture

@@ -38,13 +38,6 @@ REAL_NOW = datetime.now(UTC).replace(microsecond=0)
 """A plain client asks the real clock."""
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "state"
-    make_state(made)
-    return made
-
-
 def served(ledger: Ledger) -> dict[str, bytes]:
     with ledger.read() as tx:
         return tx.policy.all()
@@ -71,13 +64,17 @@ class Ceremony(Repository):
         policy.take(ledger, folder, self.files, now, "test")
 
 
+def held(ledger: Ledger, folder: Path, now: datetime) -> Ceremony:
+    """Served by the collector, and vouching for the rulebook in force."""
+    made = Ceremony(folder, now)
+    made.publish(a_rulebook())
+    made.brought(ledger, folder, now)
+    return made
+
+
 @pytest.fixture
 def ceremony(desk: Desk, folder: Path) -> Ceremony:
-    """Served by the collector, and vouching for the rulebook in force."""
-    made = Ceremony(folder)
-    made.publish(a_rulebook())
-    made.brought(desk.ledger, folder)
-    return made
+    return held(desk.ledger, folder, REAL_NOW)
 
 
 def test_a_centre_without_a_ceremony_gets_a_repository_that_vouches_for_what_is_in_force(

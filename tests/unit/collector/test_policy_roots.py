@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.testclient import TestClient
 from tests.unit.collector.conftest import KEY, NOW, Desk
 from tests.unit.collector.machines import Machine, a_rulebook
-from tests.unit.collector.test_policy import Ceremony, served
+from tests.unit.collector.test_policy import Ceremony, held, served
 from tuf.api.metadata import Metadata, Root, Targets
 
 from vonggac_collector import policy, policy_roots
@@ -35,18 +35,8 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "state"
-    make_state(made)
-    return made
-
-
-@pytest.fixture
 def ceremony(desk: Desk, folder: Path) -> Ceremony:
-    made = Ceremony(folder, NOW)
-    made.publish(a_rulebook())
-    made.brought(desk.ledger, folder, NOW)
-    return made
+    return held(desk.ledger, folder, NOW)
 
 
 def pinned(desk: Desk, folder: Path | None, seed: int) -> PolicyRoot | int | None:

@@ -10,13 +10,12 @@ from pathlib import Path
 import pytest
 from tests.unit.collector.conftest import NOW, Desk
 from tests.unit.collector.machines import a_rulebook
-from tests.unit.collector.test_policy import Ceremony, served
+from tests.unit.collector.test_policy import Ceremony, held, served
 from tests.unit.collector.test_policy_roots import dropped, gone_on_alone, replaced
 
 from vonggac_collector import audit, policy, policy_roots, rulebooks
 from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.ledger.policy import Trial
-from vonggac_collector.state import make_state
 from vonggac_collector.verification import verify_ledger
 
 pytestmark = pytest.mark.policy
@@ -24,18 +23,8 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "state"
-    make_state(made)
-    return made
-
-
-@pytest.fixture
 def ceremony(desk: Desk, folder: Path) -> Ceremony:
-    made = Ceremony(folder, NOW)
-    made.publish(a_rulebook())
-    made.brought(desk.ledger, folder, NOW)
-    return made
+    return held(desk.ledger, folder, NOW)
 
 
 def faults(ledger: Ledger) -> list[tuple[str, str]]:
