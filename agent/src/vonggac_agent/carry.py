@@ -48,7 +48,7 @@ from .link import MAX_ANSWER_BYTES, Answer
 from .rounds import opened, utc_now
 from .seal import Chain
 from .settings import Settings
-from .spool import FILE, Spool
+from .spool import Spool, reading
 from .spool_rows import Beat, Link
 from .state import open_state
 
@@ -90,13 +90,10 @@ def export(settings: Settings, path: Path, now: datetime, *, again: bool = False
     state = open_state(settings.state_dir)
     who = identity.read_identity(state)
     notice = boxkey.required(state, who.enrolled.collector_key)
-    if not (state / FILE).exists():
-        raise AgentError("this machine was never looked at", hint="Look first: vonggac-agent run --once")
     key = identity.read_key(state, who.keyid)
-    with (
-        _medium(path) as medium,
-        closing(Spool(state, max_bytes=settings.spool_bytes, read_only=True)) as spool,
-    ):
+    with _medium(path) as medium, reading(state, max_bytes=settings.spool_bytes) as spool:
+        if spool is None:
+            raise AgentError("this machine was never looked at", hint="Look first: vonggac-agent run --once")
         items = _items(spool, Chain(who.enrolled.agent_id, who.enrolled.epoch), again=again)
         _mark_offered(settings, items)
         name = f"{who.keyid[:16]}-{secrets.token_hex(8)}"

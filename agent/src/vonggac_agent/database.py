@@ -56,6 +56,8 @@ class Database:
         self._read_only = read_only
         self.io_errors = 0
         """I/O errors on this file that no committed row speaks of yet."""
+        self.is_made = True
+        """False while whoever writes it has made the file and not yet its tables."""
         self._connection = self._open()
 
     def _open(self) -> apsw.Connection:
@@ -96,6 +98,7 @@ class Database:
                 known=self._version,
             )
         if self._read_only:
+            self.is_made = found > 0
             return
         mode = connection.pragma("journal_mode", "wal")
         if mode != "wal":

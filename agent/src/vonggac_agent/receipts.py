@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-
 from vonggac_contract.envelope import envelope_from_bytes
 from vonggac_contract.proof import SCHEMA, Proof
 
@@ -11,7 +9,7 @@ from . import identity
 from .errors import AgentError
 from .seal import Chain
 from .settings import Settings
-from .spool import FILE, Spool
+from .spool import reading
 from .spool_room import KEPT_LINKS
 from .state import open_state
 
@@ -24,10 +22,8 @@ def receipt_proof(settings: Settings, sequence: int | None, epoch: int | None) -
     folder = open_state(settings.state_dir)
     enrolled = identity.read_identity(folder).enrolled
     chain = Chain(enrolled.agent_id, epoch or enrolled.epoch)
-    found = None
-    if (folder / FILE).exists():
-        with closing(Spool(folder, max_bytes=settings.spool_bytes, read_only=True)) as spool:
-            found = spool.receipted(chain, sequence)
+    with reading(folder, max_bytes=settings.spool_bytes) as spool:
+        found = spool.receipted(chain, sequence) if spool is not None else None
     if found is None:
         raise AgentError(
             "no receipt for report {number} of epoch {epoch} is kept here",

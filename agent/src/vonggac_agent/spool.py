@@ -12,7 +12,8 @@ on from it, and so does whatever was offered to a collector. A disk that is full
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -63,6 +64,11 @@ class Spool:
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+    @property
+    def is_made(self) -> bool:
+        """Whether there is anything to read: a file without tables is one that is being made."""
+        return self._database.is_made
 
     def tail(self, chain: Chain) -> Link | None:
         """The last link of the chain."""
@@ -362,6 +368,16 @@ class Spool:
         if self._database.io_errors:
             count(execute, "posture_spool_io_errors_total", self._database.io_errors)
             self._database.io_errors = 0
+
+
+@contextmanager
+def reading(folder: Path, *, max_bytes: int) -> Iterator[Spool | None]:
+    """The spool to look into beside whoever writes it; None if nothing was kept yet. Raises as Spool does."""
+    if not (folder / FILE).exists():
+        yield None
+        return
+    with closing(Spool(folder, max_bytes=max_bytes, read_only=True)) as spool:
+        yield spool if spool.is_made else None
 
 
 def _mark_beat(execute: Execute, beat: Beat, state: str, reason: str) -> None:

@@ -5,7 +5,6 @@ Reads the state folder without the lock, so it may be asked while the service wo
 
 from __future__ import annotations
 
-from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -22,7 +21,7 @@ from .reasons import Why
 from .seal import Chain
 from .settings import Settings
 from .ship import FORKED
-from .spool import FILE, Spool
+from .spool import Spool, reading
 from .spool_room import DROPPED
 from .spool_rows import Beat, Link
 from .state import open_state
@@ -72,13 +71,13 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
         "withheld": list(settings.withhold),
         "skipped_looks": skipped.count(folder),
     }
-    if not (folder / FILE).exists():
-        return told | {
-            "last_report": None,
-            "health": "yellow",
-            "problems": [str(problem) for problem in problems(told)],
-        }
-    with closing(Spool(folder, max_bytes=settings.spool_bytes, read_only=True)) as spool:
+    with reading(folder, max_bytes=settings.spool_bytes) as spool:
+        if spool is None:
+            return told | {
+                "last_report": None,
+                "health": "yellow",
+                "problems": [str(problem) for problem in problems(told)],
+            }
         told |= _spool_status(spool, who, settings)
     found = [str(problem) for problem in problems(told)]
     red = told["revoked"] or told["quarantine"] or told["io_errors_untold"] or told["skipped_looks"]
@@ -101,11 +100,9 @@ def last_statement(settings: Settings) -> dict[str, Any] | None:
     """The last sealed report as it leaves this machine, None if there is none or its envelope was let go."""
     folder = open_state(settings.state_dir)
     who = identity.read_identity(folder)
-    if not (folder / FILE).exists():
-        return None
-    with closing(Spool(folder, max_bytes=settings.spool_bytes, read_only=True)) as spool:
-        tail = spool.tail(Chain(who.enrolled.agent_id, who.enrolled.epoch))
-        if tail is None:
+    with reading(folder, max_bytes=settings.spool_bytes) as spool:
+        tail = spool.tail(Chain(who.enrolled.agent_id, who.enrolled.epoch)) if spool is not None else None
+        if spool is None or tail is None:
             return None
         try:
             raw = spool.envelope(tail)

@@ -10,9 +10,11 @@ from tests.unit.agent.twin import NOW, Machine
 
 from vonggac_agent import identity, rounds
 from vonggac_agent.cli import main
+from vonggac_agent.safety import create_private
 from vonggac_agent.settings import load_settings
+from vonggac_agent.spool import FILE
 from vonggac_agent.spool_room import DROPPED
-from vonggac_agent.status import status
+from vonggac_agent.status import last_statement, status
 
 Said = pytest.CaptureFixture[str]
 
@@ -35,6 +37,19 @@ def test_a_machine_that_was_never_looked_at_is_not_green_though_it_has_a_spool(
     assert "! máy chưa được kiểm tra lần nào từ khi có khóa này" in capsys.readouterr().out
     state.report()
     assert (told()["health"], told()["problems"]) == ("green", [])
+
+
+def test_while_the_service_makes_the_spool_nothing_is_read_of_it(state: Machine, capsys: Said) -> None:
+    """The file is there before its tables are; whoever asks in between is not met by a fault of the database."""
+    state.spool.close()
+    for file in state.folder.glob(FILE + "*"):
+        file.unlink()
+    create_private(state.folder / FILE, b"")
+    assert (told()["health"], told()["last_report"]) == ("yellow", None)
+    assert last_statement(load_settings(None)[0]) is None
+    assert main(["receipt", "--lang", "en"]) != 0
+    assert "no receipt" in capsys.readouterr().err
+    assert (state.folder / FILE).stat().st_size == 0
 
 
 def test_reports_that_were_dropped_for_want_of_room_are_said(state: Machine, capsys: Said) -> None:
