@@ -76,6 +76,14 @@ PROBLEMS: Final[dict[str, Problem]] = {
     "content-mismatch": Problem(
         422, "A digest in the statement does not fit its content", "Upgrade the agent; it contradicts itself."
     ),
+    "base-unknown": Problem(
+        422, "The report that this one is told by is not here", "Send the whole report; nothing is wrong."
+    ),
+    "not-rebuilt": Problem(
+        422,
+        "What was told by what differs does not come to the report meant",
+        "Send the whole report; another zlib packs otherwise.",
+    ),
     "token-refused": Problem(
         401,
         "The enrolment token is not valid",
@@ -118,6 +126,11 @@ PROBLEMS: Final[dict[str, Problem]] = {
         404, "There is no such thing here", "Check the address; you see only your own units."
     ),
     "invalid": Problem(422, "A value does not fit", "Correct the named value and send again."),
+    "changed": Problem(
+        409,
+        "What was decided about is no longer what is there",
+        "Look at it again, then decide; nothing was changed.",
+    ),
     "no-rulebook": Problem(
         503,
         "Nothing is asked of machines yet",
@@ -206,6 +219,12 @@ class Invalid(CollectorError):
     def hint(self) -> str:
         """What to do next."""
         return self._hint or super().hint
+
+
+class Changed(CollectorError):
+    """Somebody decided about what they saw, and it is another thing by now; the message names that."""
+
+    code = "changed"
 
 
 class Busy(CollectorError):

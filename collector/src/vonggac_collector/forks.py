@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from . import audit
 from .auth import Caller
 from .auth.caller import require
-from .errors import Invalid
+from .errors import Changed, Invalid
 from .ledger.interface import Ledger, Transaction
 from .ledger.rows import GOES_ON, Agent, AuditRow, EnvelopeHead
 from .revocation import locked, reason_of, take_away
@@ -32,11 +32,26 @@ WAITS: Final = GOES_ON | {"quarantined"}
 """What an agent's status is after a fork."""
 DECIDED: Final = "fork-decided"
 """The action of the audit row."""
+_ENOUGH: Final = 16
+"""Digits of a digest that name it; the project's own figure."""
 _DECIDED: Final = re.compile(r"(restored|stray), epoch (\d{1,19}), .*", re.DOTALL)
 
 
-def decide(ledger: Ledger, caller: Caller, host: str, decision: str, reason: str, now: datetime) -> None:
-    """Decide about the host's fork; again, as long as no machine went on. Raises Forbidden, NotFound, Invalid."""
+def decide(
+    ledger: Ledger,
+    caller: Caller,
+    host: str,
+    decision: str,
+    reason: str,
+    now: datetime,
+    *,
+    seen: str | None = None,
+) -> None:
+    """Decide about the host's fork; again, as long as no machine went on.
+
+    `seen`: the digest of the report that does not fit, or how it begins, as it was shown; None: whichever it is now.
+    Raises Forbidden, NotFound, Invalid, Changed (it is another one now).
+    """
     require(caller, "decide")
     with ledger.write() as tx:
         agent = locked(tx, caller, host, now)
@@ -45,10 +60,14 @@ def decide(ledger: Ledger, caller: Caller, host: str, decision: str, reason: str
             raise Invalid(f"decision: {decision[:40]!r} is none of {', '.join(DECISIONS)}")
         if agent.status not in WAITS:
             raise none_waits(host)
+        here, other = sides(tx, agent)
+        if seen is not None and not _is(other, seen):
+            raise Changed(
+                f"host {host}: the report that does not fit is now {other.digest if other else 'none'}"
+            )
         if decision not in GOES_ON:
             take_away(tx, agent, caller.name, f"{decision}: {why}", now)
             return
-        here, other = sides(tx, agent)
         beside = (
             f"report {other.sequence} {other.digest} beside {here.digest if here else 'nothing'}"
             if other
@@ -57,6 +76,10 @@ def decide(ledger: Ledger, caller: Caller, host: str, decision: str, reason: str
         tx.agents.put(replace(agent, status=decision))
         tx.outbox.add("host", [host], now)
         audit.record(tx, now, caller.name, DECIDED, host, f"{decision}, epoch {agent.epoch}, {beside}: {why}")
+
+
+def _is(report: EnvelopeHead | None, seen: str) -> bool:
+    return report is not None and len(seen) >= _ENOUGH and report.digest.startswith(seen)
 
 
 def none_waits(host: str) -> Invalid:

@@ -38,9 +38,9 @@ def test_a_fork_is_listed_shown_and_decided(state: Path, capsys: Run) -> None:
     fork = msgspec.json.decode(run(capsys, "fork", "show", machine.agent_id, "--json"))
     assert fork["differs"] == ["hostname", "host"]
     assert cli.main(["fork", "decide", machine.agent_id, "restored", "--reason", " "]) == 1
-    assert "begins its next epoch" in run(
-        capsys, "fork", "decide", machine.agent_id, "restored", "--reason", "bản chụp"
-    )
+    decide = ("fork", "decide", machine.agent_id, "restored", "--reason", "bản chụp", "--report")
+    assert cli.main([*decide, str(machine.previous)]) == 1
+    assert "begins its next epoch" in run(capsys, *decide, str(copy.previous)[:32])
     assert "restored" in run(capsys, "fork", "list")
     assert "revoked" in run(capsys, "fork", "decide", machine.agent_id, "clone", "--reason", "hai máy")
     assert cli.main(["fork", "show", machine.agent_id]) == 1

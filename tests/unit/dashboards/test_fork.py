@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import msgspec
 import pytest
+from httpx2 import Response
 from starlette.testclient import TestClient
 from tests.unit.collector.conftest import KEY, Desk, plant
 from tests.unit.collector.machines import Machine
@@ -116,16 +117,20 @@ class House:
         self.client.post("/login", data={"name": "lan", "password": PASSWORD})
         self.path = f"/hosts/{self.pair.chain.agent_id}"
 
-    def decide(self, decision: str, reason: str) -> int:
+    def decide(self, decision: str, reason: str, **more: str) -> Response:
         token = re.search('name="csrf" value="([^"]+)"', self.client.get(self.path).text)
         assert token is not None
-        given = {"csrf": token[1], "decision": decision, "reason": reason}
-        return self.client.post(f"{self.path}/fork", data=given).status_code
+        given = {"csrf": token[1], "seen": self.seen(), "decision": decision, "reason": reason, **more}
+        return self.client.post(f"{self.path}/fork", data=given, headers={"accept": "text/html"})
+
+    def seen(self) -> str:
+        found = re.search('name="seen" value="([^"]+)"', self.client.get(self.path).text)
+        return "" if found is None else found[1]
 
 
 def test_an_officer_decides_on_the_page_and_the_machine_goes_on() -> None:
     house = House()
-    assert house.decide("restored", "khôi phục bản chụp đêm chủ nhật") == 303
+    assert house.decide("restored", "khôi phục bản chụp đêm chủ nhật").status_code == 303
     assert house.pair.agent.status == "restored"
     assert house.pair.ask(house.pair.other, 9).status == 200
     assert "/fork" not in house.client.get(house.path).text
@@ -136,5 +141,21 @@ def test_an_officer_decides_on_the_page_and_the_machine_goes_on() -> None:
 )
 def test_a_decision_without_a_reason_or_of_another_kind_changes_nothing(decision: str, reason: str) -> None:
     house = House()
-    assert house.decide(decision, reason) == 422
+    assert house.decide(decision, reason).status_code == 422
     assert house.pair.agent.status == "quarantined"
+
+
+@pytest.mark.parametrize("decision", CHOICES)
+def test_a_decision_about_another_report_than_the_one_that_is_there_now_is_refused(decision: str) -> None:
+    house = House()
+    before = house.seen()
+    assert house.decide("restored", "bản chụp").status_code == 303
+    house.pair.other.rotated(house.pair.ask(house.pair.other, 9).body(), seed=9)
+    again = Pair(house.pair.desk, house.pair.other)
+    assert again.part() == "seq-fork"
+    for seen in (before, "", house.seen()[:15]):
+        answer = house.decide(decision, "tờ cũ", seen=seen)
+        assert answer.status_code == 409
+        assert "không còn là điều đang có" in answer.text
+        assert house.pair.agent.status == "quarantined"
+    assert house.decide(decision, "đã xem lại").status_code == 303

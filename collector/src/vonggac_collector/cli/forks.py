@@ -33,6 +33,11 @@ def add_commands(commands: Commands) -> None:
         sought(made, "host {id}", "fork list")
     decided.add_argument("decision", choices=DECISIONS, help="who goes on")
     decided.add_argument("--reason", required=True, metavar="TEXT", help="why; kept in the audit log")
+    decided.add_argument(
+        "--report",
+        metavar="DIGEST",
+        help="decide only if the report that does not fit is this one: its digest, or how it begins in `fork show`",
+    )
     for made in (listed, shown):
         made.add_argument("--json", action="store_true", help="for programs")
 
@@ -81,7 +86,8 @@ def _cells(fork: Fork) -> list[tuple[str, str, str]]:
 
 def _decide(args: argparse.Namespace) -> int:
     with opened(args) as (_, ledger):
-        decide(ledger, operator(ledger, utc_now()), args.id, args.decision, args.reason, utc_now())
+        caller, now = operator(ledger, utc_now()), utc_now()
+        decide(ledger, caller, args.id, args.decision, args.reason, now, seen=args.report)
     if args.decision in GOES_ON:
         print(f"{args.decision}: the machine that goes on begins its next epoch when it asks, by itself")
     else:

@@ -21,9 +21,10 @@ FormFields = Annotated[Form, Depends(form_of)]
 
 @router.post("/hosts/{host_id}/fork")
 def fork(request: Request, host_id: str, form: FormFields) -> Response:
-    """Decide, with a reason; again, as long as no machine went on."""
+    """Decide, with a reason, about the report that was shown; again, as long as no machine went on."""
     visitor = visit(request)
     web.check_csrf(request, form)
     now, ledger = visitor.queries.now(), request.app.state.ledger
-    decide(ledger, visitor.caller, host_id, form.get("decision", ""), form.get("reason", ""), now)
+    decision, reason, seen = (form.get(name, "") for name in ("decision", "reason", "seen"))
+    decide(ledger, visitor.caller, host_id, decision, reason, now, seen=seen)
     return RedirectResponse(f"/hosts/{quote(host_id)}", 303)

@@ -39,6 +39,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "throttled": (translatable("Too many attempts"), translatable("Wait a minute, then try again.")),
     "invalid": (translatable("A value does not fit"), translatable("Go back, correct it and send again.")),
+    "changed": (
+        translatable("What you decided about is no longer what is there"),
+        translatable("Nothing was changed. Go back, load the page again, look, and decide then."),
+    ),
     "too-large": (translatable("That was too much"), translatable("Go back and send less.")),
     "malformed": (translatable("The form cannot be read"), translatable("Go back and send it once more.")),
     "media-type": (translatable("The form cannot be read"), translatable("Go back and send it once more.")),
