@@ -67,7 +67,7 @@ class AnyOrder(RuleBasedStateMachine):
                 if kind == "busy":
                     return problem(503, "busy", "later")
                 if kind == "refused":
-                    return problem(422, "malformed", "no")
+                    return problem(422, "unknown-schema", "no")  # after "malformed" the next takes its place
                 return given
 
             return answer
