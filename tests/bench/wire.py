@@ -111,8 +111,10 @@ class Day:
         self._counting = counting
 
     def round(self) -> tuple[str, Passed]:
-        """Look and send: `heartbeat` or `report`, and what passed."""
+        """Look and send, if the service would: `heartbeat` or `report`, and what passed."""
         kind = str(rounds.look_round(self._settings)["kind"])
+        if not rounds.has_to_send(self._settings):
+            return kind, Passed(0, 0)
         outcome = rounds.ship_round(self._settings)
         if outcome.again or outcome.refused:
             raise RuntimeError(f"not everything was received: {outcome.trouble}")
@@ -172,9 +174,11 @@ def _a_day(day: Day, counting: Counting, ca: str) -> Iterator[Figure]:
     yield Figure("  a change: a package updated", updated.both / 1_000, "kB")
     yield Figure("  a change: a port closed", closed.both / 1_000, "kB")
     hello = _hello(counting, ca)
+    told = [p for p in quiet if p.both]
+    yield Figure(f"  heartbeats for {len(quiet)} looks without a change", len(told), "")
     for way, passed, bare in (
-        ("sent", [p.sent for p in quiet], hello.sent),
-        ("received", [p.received for p in quiet], hello.received),
+        ("sent", [p.sent for p in told], hello.sent),
+        ("received", [p.received for p in told], hello.received),
     ):
         yield Figure(f"  a heartbeat and its receipt, {way}", statistics.median(passed), "bytes")
         yield Figure(f"    of that TLS before the first byte of HTTP, {way}", bare, "bytes")

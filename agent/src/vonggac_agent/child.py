@@ -1,4 +1,5 @@
-"""A child of the service: `python -m vonggac_agent.child look|ship [CONFIG]`. One round, then its memory goes back.
+"""A child of the service: `python -m vonggac_agent.child look|ship|ship-due [CONFIG]`. One round, then its memory goes
+back. `ship-due` sends only what cannot wait for a later look.
 
 Started by `supervisor`, which holds the lock for it and ends it when it takes too long. Logs JSON lines.
 """
@@ -20,7 +21,7 @@ from .log import log
 def main(argv: list[str]) -> int:
     """The exit code: 0 done, 75 something is left to do later, others as `errors` says."""
     kind = argv[0] if argv else ""
-    if kind not in ("look", "ship"):
+    if kind not in ("look", "ship", "ship-due"):
         log("error", "wrong-use", message="a child is asked to look or to ship")
         return WRONG
     os.umask(0o077)
@@ -49,6 +50,8 @@ def _work(kind: str, config: Path | None) -> int:
             return GOOD
         gc.set_threshold(ONE_LOOK)
         log("info", "looked", **rounds.look_round(settings))
+        return GOOD
+    if kind == "ship-due" and not rounds.has_to_send(settings):
         return GOOD
     outcome = rounds.ship_round(settings)
     level = "warning" if outcome.trouble else "info"

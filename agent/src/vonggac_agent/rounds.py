@@ -13,14 +13,18 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
 from . import identity, revoked, skipped, waiting
 from .errors import AwaitsApproval, BadAnswer, Refused, SpoolFailing, SpoolFull, StateDamaged, Unreachable
 from .failpoints import Failpoint, reach
 from .identity import Identity
 from .lock import take_lock
+from .seal import Chain
 from .settings import Settings
 from .ship import Outcome
 from .spool import Spool
+from .spool_room import UNHEARD
 from .state import open_state
 from .stranded import carry_over
 
@@ -56,6 +60,25 @@ def only_waits(settings: Settings) -> bool:
     """Whether this machine has no identity yet and waits for one, or was refused: there is nothing to look for."""
     folder = open_state(settings.state_dir)
     return not (folder / identity.FILE).exists() and waiting.read(folder) is not None
+
+
+def has_to_send(settings: Settings) -> bool:
+    """Whether this round has something to tell the collector or to ask it, or it was not spoken to for `heartbeat_s`.
+
+    That is counted in looks, which no clock that is set makes more or fewer. Raises as `ship_round`.
+    """
+    from .rotation import FILE as ROTATION
+
+    folder = open_state(settings.state_dir)
+    if waiting.read(folder) is not None or (folder / ROTATION).exists():
+        return True
+    with opened(settings) as (_, spool, who):
+        chain = Chain(who.enrolled.agent_id, who.enrolled.epoch)
+        undecided = spool.quarantined(chain) or spool.note("rotation")
+        last = msgspec.json.decode(spool.note("last_round") or "{}")
+        if spool.unsent() or undecided or last.get("trouble") or revoked.read(spool, who) is not None:
+            return True
+        return spool.counter(UNHEARD) >= max(1, settings.heartbeat_s // settings.interval_s)
 
 
 def ship_round(settings: Settings) -> Outcome:

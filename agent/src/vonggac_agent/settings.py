@@ -29,6 +29,7 @@ class Settings(msgspec.Struct, frozen=True):
 
     state_dir: Path
     interval_s: int
+    heartbeat_s: int
     start_spread_s: int
     look_timeout_s: int
     ship_timeout_s: int
@@ -113,6 +114,8 @@ DECLARED: Final = (
         "state_dir", _folder, DEFAULT_STATE_DIR, "/srv/vonggac-agent", "key, identity, spool, rules"
     ),
     Declared("interval_s", _number(60, 86_400), "900", "900", "seconds between two looks, give or take a tenth"),
+    Declared("heartbeat_s", _number(60, 21_600), "3600", "3600",
+             "what is new is sent at once; that there is nothing new, after so many seconds of looks"),
     Declared("start_spread_s", _number(0, 3600), "30", "30", "the first look waits a random time up to this"),
     Declared("look_timeout_s", _number(10, 3600), "120", "120", "a look that takes longer is ended"),
     Declared("ship_timeout_s", _number(10, 3600), "300", "300", "sending that takes longer is ended"),

@@ -80,11 +80,14 @@ class Supervisor:
 
     def __init__(self, options: dict[str, str | float]) -> None:
         self._interval = float(options["interval_s"])
-        self._limits = {"look": float(options["look_timeout_s"]), "ship": float(options["ship_timeout_s"])}
+        ship_s = float(options["ship_timeout_s"])
+        self._limits = {"look": float(options["look_timeout_s"]), "ship": ship_s, "ship-due": ship_s}
         self._config = str(options["config"])
         self._child: Child | None = None
         self._look_at = clock() + float(options["start_spread_s"]) * chance()
         self._ship_at = NEVER
+        self._asked = True
+        """By its start or SIGHUP: the next sending does not leave out what could wait."""
         self._failures = 0
         self._pulse_at = 0.0
 
@@ -99,6 +102,7 @@ class Supervisor:
                 return GOOD
             if woken is not None and woken.si_signo == signal.SIGHUP:
                 self._look_at = clock()
+                self._asked = True
             if clock() >= self._pulse_at:
                 notify("WATCHDOG=1")
                 self._pulse_at = clock() + PULSE_S
@@ -115,7 +119,8 @@ class Supervisor:
             self._start("look")
         elif clock() >= self._ship_at:
             self._ship_at = NEVER
-            self._start("ship")
+            self._start("ship" if self._asked or self._failures else "ship-due")
+            self._asked = False
 
     def _start(self, kind: str) -> None:
         argv = [sys.executable, "-I", "-m", "vonggac_agent.child", kind]
