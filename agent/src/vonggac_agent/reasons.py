@@ -70,6 +70,21 @@ SENTENCES: Final[dict[str, str]] = {
     "rulebook ": "không tải được bộ quy tắc",
     "the policy was not kept": "không lưu được chính sách",
 }
+POLICY: Final[dict[str, str]] = {
+    "policy-bad-answer": "kho chính sách trả lời không đúng dạng",
+    "policy-equivocation": "cùng một phiên bản được ký hai lần với nội dung khác nhau; có thể khóa ký đã lộ",
+    "policy-expired": "chữ ký của kho chính sách đã hết hạn",
+    "policy-fast-forward": "số phiên bản nhảy vọt bất thường; có thể khóa ký đã lộ",
+    "policy-malformed": "không đọc được kho chính sách",
+    "policy-mixed": "các tệp của kho chính sách không khớp nhau",
+    "policy-not-vouched": "không ai ký bảo đảm cho bộ quy tắc mà máy chủ thu thập nêu",
+    "policy-rollback": "kho chính sách đưa ra phiên bản cũ hơn bản đã biết",
+    "policy-state-damaged": "tệp ghi trạng thái chính sách trên máy này đã hỏng",
+    "policy-too-large": "bộ quy tắc vượt giới hạn",
+    "policy-unreachable": "không tải được kho chính sách",
+    "policy-unsigned": "chữ ký của kho chính sách không hợp lệ",
+}
+"""Why the policy repository is not followed (`following`, `policy`), by the code that the text begins with."""
 _REASONED: Final = frozenset({"enrolment-refused"})
 """Codes whose detail somebody wrote."""
 
@@ -102,6 +117,7 @@ class Why(Said):
             status, code, detail = _REFUSAL.fullmatch(self).groups()  # type: ignore[union-attr]
             more = f": {detail}" if detail and code in _REASONED else ""
             return f"{CODES[code]}{more} ({' '.join(filter(None, (status, code)))})"
-        if self._kind in LINE:
-            return f"{LINE[self._kind]} ({self._kind})"
+        for table in (LINE, POLICY):
+            if self._kind in table:
+                return f"{table[self._kind]} ({self._kind})"
         return next((vi for start, vi in SENTENCES.items() if self.startswith(start)), str(self))

@@ -307,7 +307,8 @@ def _untrusted(standing: dict[str, Any] | None) -> list[Said]:
     if standing is not None and standing["trouble"]:
         found.append(
             Said(
-                "the policy is not followed: {trouble}; the last good rules stay", trouble=standing["trouble"]
+                "the policy is not followed: {trouble}; the last good rules stay",
+                trouble=Why(standing["trouble"]),
             )
         )
     if standing is not None and standing["expired"]:

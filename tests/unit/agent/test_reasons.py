@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import unicodedata
 
 import msgspec
 import pytest
 from tests.unit.agent.twin import NOW, Machine
 
-from vonggac_agent import revoked
+from vonggac_agent import following, policy, revoked
 from vonggac_agent.cli import main
-from vonggac_agent.reasons import CODES, LINE, SENTENCES, Why
+from vonggac_agent.reasons import CODES, LINE, POLICY, SENTENCES, Why
 from vonggac_collector.errors import PROBLEMS
+from vonggac_contract.enrolment import PolicyRoot
 
 Said = pytest.CaptureFixture[str]
 
 
 def test_every_code_is_the_collectors_and_every_sentence_composed() -> None:
     assert set(CODES) <= set(PROBLEMS)
-    for said in (*CODES.values(), *LINE.values(), *SENTENCES.values()):
+    for said in (*CODES.values(), *LINE.values(), *POLICY.values(), *SENTENCES.values()):
         assert unicodedata.is_normalized("NFC", said)
 
 
@@ -38,6 +41,18 @@ def test_every_code_is_the_collectors_and_every_sentence_composed() -> None:
 def test_a_reason_is_known_again_by_its_code_or_beginning(noted: str, spoken: str) -> None:
     assert Why(noted).spoken("vi") == spoken
     assert Why(noted).spoken("en") == str(Why(noted)) == noted
+
+
+def test_whatever_the_policy_repository_is_not_followed_for_is_said_in_vietnamese(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    named = [re.findall('"(policy-[a-z-]+)[:"]', inspect.getsource(room)) for room in (following, policy)]
+    assert {*POLICY} == {code for found in named for code in found} - {following.WORK}
+    monkeypatch.setenv("VONGGAC_STATE_DIR", str(machine.folder))
+    for code, spoken in POLICY.items():
+        policy.write(machine.folder, policy.Standing(PolicyRoot(1, "0" * 64), trouble=f"{code}: whatever"))
+        main(["status", "--lang", "vi"])
+        assert f"không theo được kho chính sách: {spoken} ({code}); bộ " in capsys.readouterr().out
 
 
 def test_status_says_a_reason_once_in_vietnamese_and_what_to_do_about_the_line(

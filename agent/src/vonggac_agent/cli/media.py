@@ -65,6 +65,7 @@ def _import(args: argparse.Namespace) -> int:
     from vonggac_agent.carry import bring
     from vonggac_agent.display import inert
     from vonggac_agent.messages import Said, say
+    from vonggac_agent.reasons import Why
     from vonggac_agent.settings import load_settings
 
     settings, _ = load_settings(args.config)
@@ -90,5 +91,5 @@ def _import(args: argparse.Namespace) -> int:
         if done.bad:
             print(say(args.lang, "{n} lines are no receipts of this collector for this machine", n=done.bad))
         for each in done.trouble:
-            print(inert(say(args.lang, "not taken: {why}", why=each)))
+            print(inert(say(args.lang, "not taken: {why}", why=Why(each))))
     return FINDINGS if done.bad or done.trouble or done.nothing else GOOD
