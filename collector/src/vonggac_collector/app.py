@@ -31,7 +31,7 @@ from .index.interface import Index
 from .index.opening import make_consumer, make_index
 from .ledger.interface import Ledger
 from .metrics import Metrics
-from .policy import clerks, own_keys
+from .policy import clerks
 from .queries import Queries
 from .retention import Keeper, load_months
 from .rollup import Worker
@@ -129,7 +129,7 @@ def create_app(
         collector_url=settings.url,
         collector_keyid=keyid,
         index=lambda: app.state.index,
-        policy_keys=lambda: own_keys(settings.state_dir),
+        state=settings.state_dir,
     )
     app.state.refuse = counter_of_refusals(ledger, desk, now)
     for router in (agent.router, sealed.router, policy.router, people.router, search.router, health.router):

@@ -123,3 +123,12 @@ def roots_in(tx: Transaction, folder: Path | None) -> list[bytes]:
     if folder is not None:
         check(accepted(folder), roots)
     return roots
+
+
+def is_foreign(tx: Transaction, folder: Path | None) -> bool:
+    """Whether nobody is told of the ledger's repository, or nobody can say. `folder`: as for `roots_in`."""
+    try:
+        roots_in(tx, folder)
+    except (ForeignPolicy, SettingsError):
+        return True
+    return False

@@ -40,6 +40,7 @@ class Running(msgspec.Struct, frozen=True):
 class PolicyPage(msgspec.Struct, frozen=True):
     """`share`: of a hundred machines, that try `tried`; `units`: how many of the reader's units do, `tops`: those that
     the others lie beneath. `signed`: empty if nobody signs; `own_keys`: keys of people that lie on the collector.
+    `foreign`: the ledger's repository is not the one that this collector accepted, so nobody is told of it.
     """
 
     as_of: datetime
@@ -51,3 +52,4 @@ class PolicyPage(msgspec.Struct, frozen=True):
     tops: list[UnitLink] = []
     running: list[Running] = []
     own_keys: list[str] = []
+    foreign: bool = False

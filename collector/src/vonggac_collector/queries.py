@@ -7,9 +7,10 @@ outside is the same NotFound. How read models are filled is in `reads`, where fi
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 from . import views
@@ -55,7 +56,7 @@ class Queries:
         collector_keyid: str = "",
         index: Callable[[], Index | None] = lambda: None,
         live_hosts: int = LIVE_HOSTS,
-        policy_keys: Callable[[], Sequence[str]] = tuple,
+        state: Path | None = None,
     ) -> None:
         self._ledger = ledger
         self._shelf = rulebooks
@@ -67,7 +68,7 @@ class Queries:
         self._lock = threading.Lock()
         self._kept: tuple[int, Live] | None = None
         self._live_hosts = live_hosts
-        self._policy_keys = policy_keys
+        self._state = state
         self._large = False
         self._tree = KeptTree()
 
@@ -116,7 +117,7 @@ class Queries:
         """Which rulebook is in force, which is tried, and who vouches for them."""
         with self._ledger.read() as tx:
             now = self._now()
-            return policy.policy_page(tx, self._tree.at(tx, now), caller, self._policy_keys(), now)
+            return policy.policy_page(tx, self._tree.at(tx, now), caller, self._state, now)
 
     def enrol(self, caller: Caller, *, find: str = "", unit: str = "") -> EnrolPage:
         """What is needed to add a machine; units whose name holds `find`, and `unit`. Raises Forbidden."""

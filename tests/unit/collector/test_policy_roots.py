@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.testclient import TestClient
-from tests.unit.collector.conftest import KEY, NOW, Desk
+from tests.unit.collector.conftest import ADMIN, KEY, NOW, Desk
 from tests.unit.collector.machines import Machine, a_rulebook
 from tests.unit.collector.test_policy import Ceremony, held, served
 from tuf.api.metadata import Metadata, Root, Targets
@@ -105,8 +105,12 @@ def test_who_has_only_the_database_is_whom_no_new_machine_trusts(
     given: dict[str, Any] = {"state_dir": folder, "role": "web"}
     app = create_app(Settings(**given), desk.ledger, KEY, now=lambda: NOW, pages=False)
     assert TestClient(app).get("/agent/v1/policy/metadata/1.root.json").status_code == 503
+    page = app.state.queries.policy(ADMIN)
+    assert (page.foreign, page.signed) == (True, [])
     ceremony.brought(desk.ledger, folder, NOW)
     assert pinned(desk, folder, 7) == ceremony.pin
+    page = app.state.queries.policy(ADMIN)
+    assert (page.foreign, [row.role for row in page.signed]) == (False, ["root", "targets", "timestamp"])
 
 
 def test_a_token_is_not_used_up_and_a_key_not_turned_while_the_repository_is_foreign(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -11,7 +12,7 @@ from tests.unit.collector.conftest import ADMIN, KEY, NOW, Desk
 from tests.unit.collector.machines import Machine, a_rulebook
 from tests.unit.collector.test_verification import edit
 
-from vonggac_collector import rulebooks
+from vonggac_collector import policy, rulebooks
 from vonggac_collector.board import BoardMaker
 from vonggac_collector.errors import Invalid, NotFound
 from vonggac_collector.instants import FAR
@@ -20,6 +21,7 @@ from vonggac_collector.ledger.policy import Trial
 from vonggac_collector.queries import Queries
 from vonggac_collector.rulebooks import Shelf
 from vonggac_collector.score.parameters import load_parameters
+from vonggac_collector.state import make_key
 from vonggac_collector.verification import verify_ledger
 from vonggac_contract.envelope import envelope_from_bytes
 from vonggac_contract.receipt import open_receipt
@@ -205,15 +207,17 @@ def test_a_machines_page_says_which_rulebook_it_runs_and_that_it_tries_it(desk: 
     assert said(NOW + 7 * MINUTE) == ("f" * 12, "unknown")
 
 
-def test_the_policy_s_page_tells_each_reader_of_their_own_units_who_tries_and_runs_what(desk: Desk) -> None:
+def test_the_policy_s_page_tells_each_reader_of_their_own_units_who_tries_and_runs_what(
+    desk: Desk, tmp_path: Path
+) -> None:
     inside = desk.enrol(Machine("a", seed=20))
     outside = desk.enrol(Machine("b", seed=21), desk.token("hue/so-y-te", "hue-portal"))
     unheard = desk.enrol(Machine("c", seed=22))
     for machine in (inside, outside):
         told(desk, machine, NOW)
-    keys = ["policy-root.key"]
+    make_key(tmp_path, policy.ROOT_KEY)
     queries = Queries(
-        desk.ledger, Shelf(desk.ledger), load_parameters(), lambda: NOW + MINUTE, policy_keys=lambda: keys
+        desk.ledger, Shelf(desk.ledger), load_parameters(), lambda: NOW + MINUTE, state=tmp_path
     )
     try_out(desk, 10, "ha-noi", "hue/so-y-te")
     inside.rulebook = NEW_DIGEST
@@ -221,7 +225,7 @@ def test_the_policy_s_page_tells_each_reader_of_their_own_units_who_tries_and_ru
 
     def said(unit: str) -> tuple[list[str], list[tuple[str, str, int]]]:
         page = queries.policy(msgspec.structs.replace(ADMIN, unit=unit))
-        assert page.own_keys == keys
+        assert page.own_keys == [policy.ROOT_KEY]
         return [u.code for u in page.tops], [(r.version, r.state, r.machines) for r in page.running]
 
     tops, running = said("vn")

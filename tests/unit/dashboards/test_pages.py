@@ -770,6 +770,27 @@ def test_the_policy_s_page_says_what_is_tried_and_what_expired() -> None:
     assert "vẫn nằm trên máy chủ thu thập" not in text
 
 
+@pytest.mark.parametrize(
+    ("language", "foreign", "own"),
+    [
+        ("vi", "một kho chính sách khác với kho mà máy chủ thu thập này đã chấp nhận", "ký ở nơi khác"),
+        ("en", "another policy repository than the one that this collector accepted", "signed elsewhere"),
+    ],
+)
+def test_the_policy_s_page_says_whose_the_repository_is(language: str, foreign: str, own: str) -> None:
+    queries, page = SampleQueries(), sample.policy()
+    for changed, words in (
+        (msgspec.structs.replace(page, foreign=True, signed=[]), {foreign}),
+        (msgspec.structs.replace(page, own_keys=[]), {own}),
+        (page, set()),
+    ):
+        queries.policy_page = changed
+        with signed_in(make_app(queries)) as browser:
+            text = shown_text(browser.get(f"/policy?lang={language}").text)
+        assert {word for word in (foreign, own) if word in text} == words
+        assert not changed.foreign or "Không ai ký" not in text
+
+
 def test_the_overview_leads_to_the_policy() -> None:
     with signed_in(make_app()) as browser:
         assert 'href="/policy"' in browser.get("/").text

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 from vonggac_collector.auth import Caller
 from vonggac_collector.ledger.interface import Transaction
 from vonggac_collector.ledger.rows import PublishedRulebook
-from vonggac_collector.policy import expiries
+from vonggac_collector.policy import expiries, own_keys
+from vonggac_collector.policy_roots import is_foreign
 from vonggac_collector.policy_views import Book, PolicyPage, RulebookState, Running, SignedRole
 from vonggac_collector.rulebooks import trial_of
 from vonggac_collector.unit_tree import UnitTree
@@ -21,25 +23,32 @@ MAX_TOPS: Final = 100
 
 
 def policy_page(
-    tx: Transaction, tree: UnitTree, caller: Caller, own_keys: Sequence[str], now: datetime
+    tx: Transaction, tree: UnitTree, caller: Caller, state: Path | None, now: datetime
 ) -> PolicyPage:
-    """As of now."""
+    """As of now. `state`: the folder that says which roots were accepted, and may hold keys; None: nobody says."""
     published, trial = tx.rulebooks.published(now), trial_of(tx, now)
     sight = {*tree.subtree(caller.unit)} & tree.units.keys()
     trying = [] if trial is None else [code for code in trial.codes if code in sight]
     whole = len(sight) == len(tree.units)
     machines = None if whole else [p.host for p in tx.tree.placements(now, sorted(sight))]
+    foreign = is_foreign(tx, state)
     return PolicyPage(
         as_of=now,
         in_force=_book(tx, *published[-1]) if published else None,
         tried=None if trial is None else _book(tx, trial.rulebook, trial.at),
         share=0 if trial is None else trial.share,
         units=len(trying),
-        signed=[SignedRole(role, at, at <= now) for role, at in expiries(tx.policy.all()).items()],
+        signed=[SignedRole(role, at, at <= now) for role, at in _expiries(tx, foreign=foreign).items()],
         tops=[link(tree.units[code]) for code in tree.tops(trying)[:MAX_TOPS]],
         running=_running(tx, machines, published[-1][0] if published else "", now),
-        own_keys=[*own_keys],
+        own_keys=[] if state is None else own_keys(state),
+        foreign=foreign,
     )
+
+
+def _expiries(tx: Transaction, *, foreign: bool) -> dict[str, datetime]:
+    """What a repository says that is not ours counts for nothing, and need not even be whole."""
+    return {} if foreign else expiries(tx.policy.all())
 
 
 def _running(tx: Transaction, machines: Sequence[str] | None, in_force: str, now: datetime) -> list[Running]:
