@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from datetime import timedelta
 
 import msgspec
@@ -47,6 +49,21 @@ def test_each_machine_that_waits_is_shown_with_its_whole_fingerprint_and_nothing
         assert (f"/enrol/machines/{row.keyid}/approve" in page) == (row.state == "waiting")
     assert "<script>alert" not in page
     assert "<b></code>" not in page
+
+
+def test_a_machine_is_approved_only_where_its_fingerprint_name_and_address_are_shown_once_more() -> None:
+    page = signed_in(make_app()).get("/enrol?lang=en").text
+    asked = {
+        m[1]: m[0]
+        for m in re.finditer(r"<details>(?:(?!</details>).)*/machines/(\w+)/approve.*?</details>", page, re.S)
+    }
+    waiting = [row for row in sample.applicants() if row.state == "waiting"]
+    assert [*asked] == [row.keyid for row in waiting]
+    for row in waiting:
+        shown = asked[row.keyid]
+        for part in (*fingerprint(row.keyid), html.escape(row.hostname[1:6]), html.escape(row.address)):
+            assert part in shown
+    assert page.count("/approve") == len(waiting)
 
 
 def test_machines_that_were_cloned_with_one_name_are_told_apart_where_they_appear() -> None:
