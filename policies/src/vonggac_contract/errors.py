@@ -63,6 +63,13 @@ class BadProof(ContractError):
     )
 
 
+class NotRebuilt(ContractError):
+    """A delta that does not come to the report it means: no fault of the sender's, another zlib packs otherwise."""
+
+    code = "not-rebuilt"
+    hint = "Send the whole report."
+
+
 class UnknownFact(ContractError):
     """A topic, selector or field that nobody declared."""
 

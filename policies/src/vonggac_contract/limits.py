@@ -16,6 +16,8 @@ MAX_UNPACKED_BYTES: Final = 32 * MIB
 MAX_UNPACK_RATIO: Final = 200
 """Unpacked bytes for each packed byte; the first 64 KiB are free, so that small payloads may compress well."""
 RATIO_FREE_BYTES: Final = 64 * KIB
+MAX_DELTA_BYTES: Final = 1 * MIB
+"""A delta's payload, and each of the two statements: the larger of them, packed again, takes 0.2 s at worst."""
 MAX_JSON_DEPTH: Final = 64
 MAX_JSON_KEYS: Final = 100_000
 MAX_JSON_STRING_BYTES: Final = 1 * MIB

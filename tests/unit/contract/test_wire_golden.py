@@ -6,16 +6,20 @@ never written again.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
+from backports import zstd
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from vonggac_contract.box import BoxKey
 from vonggac_contract.checkpoint import Checkpoint, open_checkpoint, seal_checkpoint
+from vonggac_contract.decode import unpack_gzip
+from vonggac_contract.delta import delta_from_envelope, make_delta, rebuild
 from vonggac_contract.enrolment import Enrolled, EnrolmentRequest, open_enrolled, open_request
 from vonggac_contract.envelope import (
     ENROLLED,
@@ -28,7 +32,7 @@ from vonggac_contract.envelope import (
     seal,
     verify,
 )
-from vonggac_contract.errors import BadSignature, Malformed, UnknownSchema
+from vonggac_contract.errors import BadSignature, Malformed, NotRebuilt, UnknownSchema
 from vonggac_contract.finding import Evidence, Finding, Outcome
 from vonggac_contract.media import (
     BoxKeyNotice,
@@ -51,6 +55,7 @@ from vonggac_contract.report import (
     heartbeat_to_payload,
     section_digest,
     statement_from_envelope,
+    statement_from_raw,
     statement_to_payload,
 )
 from vonggac_contract.rotation import Rotation, open_rotation, seal_rotation
@@ -98,10 +103,14 @@ ROTATED = Rotation(1, AGENT_ID, 1, 1, "7" * 64, NEXT.public_key().public_bytes_r
 
 
 def golden() -> dict[str, bytes]:
-    report = seal(REPORT, statement_to_payload(STATEMENT), AGENT)
+    report = envelope_from_bytes(read("report.v1.json"))
     receipt = Receipt(1, AGENT_ID, 1, report.digest, NOW, "tcvn14423-level3", "d" * 64, sequence=1)
+    later = msgspec.structs.replace(STATEMENT, sequence=2, previous=report.digest)
+    delta = make_delta(seal(REPORT, statement_to_payload(later), AGENT), report, AGENT)
+    assert delta is not None
     return {
-        "report.v1.json": envelope_to_bytes(report),
+        "report.v1.json": envelope_to_bytes(seal(REPORT, statement_to_payload(STATEMENT), AGENT)),
+        "delta.v1.json": envelope_to_bytes(delta),
         "heartbeat.v1.json": envelope_to_bytes(seal(HEARTBEAT, heartbeat_to_payload(BEAT), AGENT)),
         "receipt.v1.json": envelope_to_bytes(seal_receipt(receipt, COLLECTOR)),
         "enrolment.v1.json": envelope_to_bytes(seal(ENROLMENT, msgspec.json.encode(REQUEST), AGENT)),
@@ -128,6 +137,20 @@ def test_the_golden_heartbeat_verifies_and_decodes() -> None:
     envelope = envelope_from_bytes(read("heartbeat.v1.json"))
     verify(envelope, AGENT_PUBLIC)
     assert heartbeat_from_envelope(envelope) == BEAT
+
+
+def test_the_golden_delta_tells_the_report_after_the_golden_one() -> None:
+    envelope, base = envelope_from_bytes(read("delta.v1.json")), envelope_from_bytes(read("report.v1.json"))
+    verify(envelope, AGENT_PUBLIC)
+    delta = delta_from_envelope(envelope)
+    assert delta.base == base.digest
+    prefix = zstd.ZstdDict(unpack_gzip(base.payload), is_raw=True).as_prefix
+    later = msgspec.structs.replace(STATEMENT, sequence=2, previous=base.digest)
+    assert statement_from_raw(zstd.decompress(delta.patch, zstd_dict=prefix)) == later
+    with contextlib.suppress(NotRebuilt):  # by a zlib that packs otherwise
+        meant = rebuild(delta, base, envelope.keyid)
+        verify(meant, AGENT_PUBLIC)
+        assert statement_from_envelope(meant) == later
 
 
 def test_the_golden_receipt_names_the_golden_report() -> None:
@@ -160,11 +183,13 @@ def test_the_golden_answer_is_for_its_box_and_body() -> None:
 
 
 def test_this_release_still_writes_the_golden_bytes() -> None:
-    # zlib versions may pack differently; then the golden file stays and only its statement is compared.
+    # Releases and zlib versions may pack differently: then the golden file stays and only its statement is compared.
     for name, raw in golden().items():
         kept, made = envelope_from_bytes(read(name)), envelope_from_bytes(raw)
         if name == "report.v1.json":
             assert statement_from_envelope(kept) == statement_from_envelope(made)
+        elif name == "delta.v1.json":
+            assert delta_from_envelope(kept).base == delta_from_envelope(made).base
         else:
             assert kept == made, name
 

@@ -1,7 +1,8 @@
 """One envelope from an agent: verified, deduplicated, committed, acknowledged; or refused once, with one code.
 
 The order is the contract's: outer envelope, key, signature, only then what the payload says. What becomes of a report
-is decided in `report`, of a heartbeat in `heartbeat`; enrolment is `vonggac_collector.enrolment`'s.
+is decided in `report`, of a heartbeat in `heartbeat`, which report a delta means in `delta`; enrolment is
+`vonggac_collector.enrolment`'s.
 """
 
 from __future__ import annotations
@@ -16,10 +17,18 @@ from vonggac_collector import audit
 from vonggac_collector.errors import Refused, code_of
 from vonggac_collector.ledger.interface import Ledger, Transaction
 from vonggac_collector.ledger.rows import KeyHolder
-from vonggac_contract.envelope import HEARTBEAT, REPORT, Envelope, envelope_from_bytes, verify
+from vonggac_contract.envelope import (
+    DELTA,
+    HEARTBEAT,
+    REPORT,
+    Envelope,
+    envelope_from_bytes,
+    envelope_to_bytes,
+    verify,
+)
 from vonggac_contract.errors import BadSignature, ContractError, UnknownSchema
 
-from . import heartbeat, report
+from . import delta, heartbeat, report
 from .answer import Answer, refusal
 
 _KEYID: Final = re.compile(rb'"keyid":\s*"([0-9a-f]{64})"')
@@ -44,6 +53,9 @@ def accept(
         envelope = envelope_from_bytes(raw)
         with ledger.write() as tx:
             holder = known_holder(tx, envelope)
+            if envelope.payload_type == DELTA:
+                envelope = delta.meant(tx, envelope, holder)
+                raw = envelope_to_bytes(envelope)
             if envelope.payload_type == REPORT:
                 return report.take(tx, envelope, raw, holder, now, collector_key)
             if envelope.payload_type == HEARTBEAT:
