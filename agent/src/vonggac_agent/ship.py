@@ -28,6 +28,7 @@ from . import boxkey, policy, rulebooks
 from .errors import BadAnswer, Unreachable
 from .failpoints import Failpoint, reach
 from .identity import Identity
+from .less import Less
 from .link import Answer, Transport
 from .seal import Chain
 from .spool import Spool
@@ -116,6 +117,7 @@ class Shipper:
         self._now = now
         self._chance = chance
         self._chain = Chain(identity.enrolled.agent_id, identity.enrolled.epoch)
+        self._less = Less(folder, spool, identity.keyid, now)
         self._sent: set[str] = set()
         self._received = 0
         self._refused = 0
@@ -186,7 +188,7 @@ class Shipper:
         if isinstance(item, Link) and self._spool.waits_behind(item):
             self._spool.mark_offered(item)
         reach(Failpoint.TAKEN)
-        answer = self._transport.ask("POST", ENVELOPES, raw)
+        answer = self._ask_with_less(item, raw) or self._transport.ask("POST", ENVELOPES, raw)
         self._sent.add(item.digest)
         reach(Failpoint.SENT)
         if answer.status == 200:
@@ -194,6 +196,24 @@ class Shipper:
         if answer.status == 202:
             return self._read_pending(answer)
         return self._take_refusal(item, answer), None
+
+    def _ask_with_less(self, item: Link | Beat, raw: bytes) -> Answer | None:
+        """The answer to what differs from the last report received; None if the whole one has to be sent."""
+        if isinstance(item, Beat) or item.chain != self._chain:
+            return None
+        sent = self._less.delta_for(item, raw)
+        if sent is None:
+            return None
+        try:
+            answer = self._transport.ask("POST", ENVELOPES, sent)
+        except (Unreachable, BadAnswer):
+            self._less.note_unanswered(item)
+            raise
+        code = problem_of(answer).code if answer.status >= 300 else ""
+        if answer.status in {200, 202} | BUSY | OF_THE_MACHINE or code in FORKED:
+            return answer
+        self._less.note_refused(code)
+        return None
 
     def _take_refusal(self, item: Link | Beat, answer: Answer) -> Verdict:
         problem = problem_of(answer)

@@ -23,8 +23,10 @@ from vonggac_agent.link import MAX_ANSWER_BYTES, Answer
 from vonggac_agent.seal import Chain, seal_heartbeat, seal_report
 from vonggac_agent.spool import Spool
 from vonggac_agent.spool_rows import Beat, Link
+from vonggac_contract.delta import delta_from_envelope, rebuild
 from vonggac_contract.enrolment import SCHEMA, Enrolled, open_request
 from vonggac_contract.envelope import (
+    DELTA,
     ENROLLED,
     HEARTBEAT,
     Envelope,
@@ -100,6 +102,11 @@ class Collector:
         self.committed: dict[Chain, dict[int, str]] = {}
         self.pending: dict[Chain, dict[int, str]] = {}
         self.statements: dict[str, Statement] = {}
+        self.reports: dict[str, Envelope] = {}
+        """What was sent, whole, by digest."""
+        self.knows_deltas = True
+        self.deltas: list[Envelope] = []
+        """Those that came, taken or not."""
         self.heartbeats: dict[Chain, int] = {}
         self.forks: list[tuple[Chain, int, str, str]] = []
         self.asked: list[tuple[str, str, bytes]] = []
@@ -168,6 +175,16 @@ class Collector:
             return problem(401, "unknown-key", "no machine is enrolled with this key")
         public, chain = known
         verify(envelope, public)
+        if envelope.payload_type == DELTA:
+            self.deltas.append(envelope)
+            delta = delta_from_envelope(envelope)
+            base = self.reports.get(delta.base)
+            if not self.knows_deltas:
+                return problem(422, "unknown-schema", "payload type … is not known here")
+            if base is None or delta.base not in self.committed[chain].values():
+                return problem(422, "base-unknown", "none of this machine's chain here")
+            envelope = rebuild(delta, base, envelope.keyid)
+            verify(envelope, public)
         if envelope.payload_type == HEARTBEAT:
             beat = heartbeat_from_envelope(envelope)
             head = max(self.committed.get(chain, {0: ""}))
@@ -178,6 +195,7 @@ class Collector:
         statement = statement_from_envelope(envelope)
         if (statement.agent_id, statement.epoch) != tuple(chain):
             return problem(403, "agent-mismatch", "the statement speaks for another machine")
+        self.reports[envelope.digest] = envelope
         return self._link(chain, statement, envelope.digest)
 
     def _link(self, chain: Chain, statement: Statement, digest: str) -> Answer:
