@@ -30,15 +30,34 @@ MAX_LINKS: Final = 40
 PROGRAM_DIRS: Final = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
 """Where `Host.run` looks for a program, in this order; the caller's PATH is never asked."""
 RUN_ENVIRONMENT: Final = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+CAGED: Final = "VONGGAC_CAGED"
+"""Set in the environment by the service's unit, whose own /tmp, /dev, /home and /proc are not the machine's."""
+MACHINE: Final = "/proc/1/root/."
+"""The root as the first process sees it (proc_pid_root(5)); the dot, because the name itself is a link."""
+_KERNELS: Final = ("proc", "sys")
 _CHUNK: Final = 256 * limits.KIB
+
+
+def is_caged() -> bool:
+    """Whether this process was started by the service's unit (`CAGED`)."""
+    return CAGED in os.environ
 
 
 class Host:
     """One machine at one moment. `now` is UTC; `live` is true for the running system, false for a mounted root."""
 
-    def __init__(self, root: Path = Path("/"), *, now: datetime, notes: Notes | None = None) -> None:
+    def __init__(
+        self, root: Path = Path("/"), *, now: datetime, notes: Notes | None = None, caged: bool = False
+    ) -> None:
+        """`caged`: this process sees another file system than the machine (`CAGED`), and looks through `MACHINE`.
+
+        Programs are then run, and the kernel asked, by the service's helper (`asking`).
+        """
         self.root = Path(os.path.realpath(root))
         self.live = self.root == Path("/")
+        self.caged = caged and self.live
+        self.prefix = MACHINE if self.caged else "" if self.live else os.fspath(self.root)
+        """What stands before an absolute path inside the root when it is opened."""
         self.now = now
         self.deadline: float | None = None
         """`time.monotonic()` after which nothing more is read for the fact at hand; set by `facts.gather`."""
@@ -46,7 +65,6 @@ class Host:
         """Where a long look leaves where it is, to go on in the next one; None for a look by hand."""
         self.commands: list[CommandRun] = []
         """What was run of the owner's list of commands, for the report."""
-        self._prefix = "" if self.live else os.fspath(self.root)
         self._once: dict[str, Any] = {}
 
     def once(self, name: str, make: Callable[[], T]) -> T:
@@ -201,6 +219,10 @@ class Host:
         """
         return Path(self._walk(path, follow=True))
 
+    def inside(self, path: str | Path) -> str:
+        """Where `path` really is, as an absolute path inside the root. Raises as `resolve`."""
+        return self._walk(path, follow=True)[len(self.prefix) :] or "/"
+
     def run(self, argv: tuple[str, ...], *, timeout: float, limit: int) -> bytes:
         """Standard output of a fixed command, of at most `limit` bytes, within `timeout` seconds.
 
@@ -216,9 +238,24 @@ class Host:
         program = _program(argv[0])
         if program is None:
             raise CouldNotLook(Reason.NOT_INSTALLED, f"{argv[0]} is not installed")
+        if self.caged:
+            from . import asking
+
+            return asking.ask_helper(argv, timeout=timeout, limit=limit)
         from . import command  # 10 ms of imports that most looks never need
 
         return command.run((program, *argv[1:]), timeout=timeout, limit=limit, environment=RUN_ENVIRONMENT)
+
+    def told(self, ask: Callable[[], T]) -> T:
+        """What `ask()` is told by the kernel, asked once per host; by the helper if this process may not ask.
+
+        `ask` is one of `answers.FUNCTIONS` and gives what JSON can hold. Raises CouldNotLook, and as `ask` does.
+        """
+        if not self.caged:
+            return ask()
+        from . import asking
+
+        return self.once(f"told {asking.name_of(ask)}", lambda: asking.told(ask))
 
     def in_time(self) -> None:
         """Raise CouldNotLook(timed-out) once `deadline` has passed; for loops that read in parts."""
@@ -227,8 +264,11 @@ class Host:
 
     def _target(self, path: str | Path, *, follow: bool = True) -> str:
         self.in_time()
-        if self.live:  # the kernel's own walk is exact here, also for the links of /proc that have no text
-            return "/" + os.fspath(path).lstrip("/")
+        inside = os.fspath(path).lstrip("/")
+        # The kernel's own walk is exact here, also for the links of /proc that have no text. From a cage it would
+        # follow an absolute link to the cage's own place of that name; in /proc and /sys there are no such links.
+        if self.live and (not self.caged or inside.partition("/")[0] in _KERNELS):
+            return f"{self.prefix}/{inside}"
         return self._walk(path, follow=follow)
 
     def _walk(self, path: str | Path, *, follow: bool) -> str:
@@ -244,7 +284,7 @@ class Host:
             if not pending and not follow:
                 break
             try:
-                link = os.readlink("/".join((self._prefix, *done)))
+                link = os.readlink("/".join((self.prefix, *done)))
             except OSError:  # no link, or not there: the call that follows will say which
                 continue
             links += 1
@@ -254,7 +294,7 @@ class Host:
                 )
             done = [] if link.startswith("/") else done[:-1]
             pending.extend(part for part in reversed(link.split("/")) if part not in ("", "."))
-        return "/".join((self._prefix, *done)) or "/"
+        return "/".join((self.prefix, *done)) or "/"
 
     def _open(self, path: str | Path) -> int | None:
         target = self._target(path)
@@ -272,7 +312,7 @@ class Host:
             raise _could_not(error, path) from None
         try:
             _must_be_regular(os.fstat(fd), path)
-            if not self.live and not os.readlink(f"/proc/self/fd/{fd}").startswith(self._prefix + "/"):
+            if not self.live and not os.readlink(f"/proc/self/fd/{fd}").startswith(self.prefix + "/"):
                 raise CouldNotLook(
                     Reason.MALFORMED, f"{_shown(path)} was moved out of the root while it was opened"
                 )

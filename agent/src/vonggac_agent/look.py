@@ -18,7 +18,7 @@ from vonggac_contract.report import Report
 from . import daily, policy, rulebooks, skipped
 from .failpoints import Failpoint, reach
 from .fitting import MAX_PACKED
-from .host import Host
+from .host import Host, is_caged
 from .identity import Identity
 from .notes import Notes
 from .report import build_report
@@ -49,7 +49,7 @@ def look(
     """Look once, seal what was seen. Raises SpoolFull, SpoolFailing, StateDamaged: then the look was not kept."""
     book, profile, notice = rulebooks.in_force(folder)
     scan = scan_host(
-        Host(now=now(), notes=Notes(folder)),
+        Host(now=now(), notes=Notes(folder), caged=is_caged()),
         book,
         profile,
         disabled=settings.disabled_facts,

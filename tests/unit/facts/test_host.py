@@ -226,3 +226,46 @@ def test_a_pattern_matches_names_inside_the_root_and_hidden_ones_only_by_a_dot(t
     assert host.glob("/../*") == ["/../etc"]
     with pytest.raises(CouldNotLook, match="matches over 1 paths"):
         host.glob("/etc/b/*", limit=1)
+
+
+def caged(monkeypatch: pytest.MonkeyPatch, machine: Path) -> Host:
+    """This machine as a service sees it that looks through `machine`."""
+    monkeypatch.setattr("vonggac_agent.host.MACHINE", f"{machine}/.")
+    return Host(now=NOW, caged=True)
+
+
+def test_from_a_cage_the_machine_is_looked_at_where_the_first_process_has_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    mounted(
+        tmp_path / "root",
+        {
+            "etc/hostname": "may",
+            "etc/absolute": Link("/etc/hostname"),
+            "tmp/of-others": "x",
+            "etc/mtab": Link("/proc/mounts"),
+            "proc/1/comm": "systemd",
+            "proc/mounts": "none",
+            "proc/self": Link("1"),
+        },
+    )
+    host = caged(monkeypatch, tmp_path / "root")
+    assert (host.live, host.text("/etc/absolute"), host.text("etc/mtab")) == (True, "may", "none")
+    assert (host.names("/tmp"), host.text("proc/self/comm")) == (["of-others"], "systemd")
+    assert host.glob("/etc/*name") == ["/etc/hostname"]
+    assert (host.inside("etc/absolute"), host.inside("/")) == ("/etc/hostname", "/")
+    assert host.readlink("etc/absolute") == "/etc/hostname"
+    # A mounted root is looked at as ever, whoever looks.
+    assert Host(tmp_path / "root", now=NOW, caged=True).prefix == str(tmp_path / "root")
+
+
+def test_through_this_very_root_a_cage_sees_what_is_seen_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    host, free = caged(monkeypatch, Path("/proc/self/root")), this_machine()
+    for path in ("etc/passwd", "/bin/sh", "/proc/self/status", "/etc/mtab", "/dev/null", "/"):
+        seen, there = host.stat(path), free.stat(path)
+        assert seen is not None
+        assert there is not None
+        assert (seen.st_dev, seen.st_mode) == (there.st_dev, there.st_mode)
+    assert host.readlink("/proc/self/exe") == free.readlink("/proc/self/exe")
+    assert host.names("/etc") == free.names("/etc")
+    assert host.inside("/bin/sh") == free.inside("/bin/sh")

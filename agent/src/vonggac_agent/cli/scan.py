@@ -56,7 +56,7 @@ def command(args: argparse.Namespace) -> int:
     from datetime import UTC, datetime
 
     from vonggac_agent import scan
-    from vonggac_agent.host import Host
+    from vonggac_agent.host import Host, is_caged
     from vonggac_agent.settings import load_settings
 
     settings, _ = load_settings(args.config)
@@ -69,7 +69,7 @@ def command(args: argparse.Namespace) -> int:
             raise AgentError(
                 "there is no folder {root}", hint="Name the folder where the system is mounted.", root=root
             )
-        host = Host(root, now=datetime.now(UTC))
+        host = Host(root, now=datetime.now(UTC), caged=is_caged())
         if not host.live and not (
             host.exists("etc/passwd") and (host.exists("etc/os-release") or host.exists("usr/lib/os-release"))
         ):

@@ -9,7 +9,6 @@ Source: sudoers(5), sudo 1.9.13.
 from __future__ import annotations
 
 import math
-import os
 import posixpath
 import re
 from collections.abc import Callable, Mapping, Set
@@ -23,6 +22,7 @@ from ...host import Host
 from ...untrusted import bounded
 from ..files import owners
 from ..packages import package_inventory
+from ..system import interfaces
 from . import account_files, sudo_commands, sudoers
 from .sudo_aliases import MAX_STEPS, Aliases
 from .sudoers import Alias, Include, Rule, Setting
@@ -260,7 +260,9 @@ def _included(host: Host, path: str, include: Include) -> list[str]:
 
 
 def _short_hostname(host: Host) -> str:
-    name = os.uname().nodename if host.live else (host.text("etc/hostname", limit=4096) or "").strip()
+    name = (
+        host.told(interfaces.hostname) if host.live else (host.text("etc/hostname", limit=4096) or "").strip()
+    )
     return name.partition(".")[0]
 
 

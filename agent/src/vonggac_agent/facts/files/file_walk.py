@@ -180,8 +180,7 @@ def _homes(host: Host) -> dict[str, int]:
             with suppress(CouldNotLook):  # closed even to root: nothing of it is walked
                 status = host.stat(account.home) if account.home.startswith("/") else None
                 if status is not None and status.st_uid == account.uid:
-                    real = os.fspath(host.resolve(account.home))
-                    found[real if host.live else real.removeprefix(os.fspath(host.root))] = account.uid
+                    found[host.inside(account.home)] = account.uid
     return {home: uid for home, uid in found.items() if home not in ("", "/")}
 
 
@@ -224,7 +223,6 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[FileWalk, str]:
     if host.notes is None:
         host.deadline = time.monotonic() + BY_HAND_S
     users, groups = owners.names(host, "etc/passwd"), owners.names(host, "etc/group")
-    root = "" if host.live else os.fspath(host.root)
     homes = _homes(host)
     left_out = LEFT_OUT | {f"{home}/{inside}" for home in homes for inside in LEFT_OUT_OF_HOMES}
     where = places(host, left_out)
@@ -234,7 +232,7 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[FileWalk, str]:
         seen.miss(folder, users.get(owner, str(owner)), why, home)
 
     walk = Walk(
-        root,
+        host.prefix,
         where.devices,
         Judge(seen, users, groups).visit,
         miss,

@@ -49,7 +49,8 @@ def places(host: Host, left_out: frozenset[str]) -> Places:
     """Where the walk goes. Raises CouldNotLook for mount tables that cannot be read."""
     root = "" if host.live else os.fspath(host.root)
     machine = host if host.live else Host(now=host.now)
-    table = mounted((machine.read("proc/self/mountinfo", _MOUNT_TABLE) or b"").split(b"\n"), root)
+    whose = "1" if host.caged else "self"
+    table = mounted((machine.read(f"proc/{whose}/mountinfo", _MOUNT_TABLE) or b"").split(b"\n"), root)
     walked = local(table)
     devices, files = set(), set()
     for path in walked:
@@ -106,7 +107,7 @@ def _not_mounted(host: Host, table: Mapping[str, str], walked: Iterable[str]) ->
     for line in mounts.fstab(host):
         if line.path == "/" or not line.path.startswith("/") or not _is_local(host, line):
             continue
-        path = os.fspath(host.resolve(line.path)).removeprefix(os.fspath(host.root))
+        path = host.inside(line.path)
         if path not in seen and ("" in table or path in table or _is_empty(host, path)):
             found.append(path)
     return found

@@ -145,10 +145,7 @@ def _real(host: Host, path: str) -> str:
     folder, _, name = posixpath.normpath(path).rpartition("/")
     if name in ("", ".", ".."):
         return "/"
-    real = os.fspath(host.resolve(folder or "/"))
-    if not host.live:
-        real = real.removeprefix(os.fspath(host.root))
-    return posixpath.join("/", real.lstrip("/"), name)
+    return posixpath.join(host.inside(folder), name)
 
 
 def gather_call(host: Host, selector: tuple[str, ...]) -> tuple[AuditCall, str]:

@@ -154,7 +154,7 @@ def _rulesets(host: Host, tools: list[str]) -> tuple[list[Ruleset], str]:
                 Reason.NOT_INSTALLED, "iptables rules are loaded and no program is there to list them"
             )
     if not sources:
-        if netfilter_tables.tables():
+        if host.told(netfilter_tables.tables):
             raise CouldNotLook(
                 Reason.NOT_INSTALLED, "nftables rules are loaded and no program is there to list them"
             )

@@ -138,6 +138,7 @@ def look(host: Host) -> ListeningSockets:
 def _look(host: Host) -> ListeningSockets:
     import psutil  # 20 ms that a mounted root never needs
 
+    psutil.PROCFS_PATH = f"{host.prefix}/proc"
     bound = list(_bound(psutil.net_connections(kind="inet")))
     pids = {socket.pid for socket in bound if socket.pid is not None}
     holders = {owner.pid: owner for owner in map(_owner, pids) if owner is not None}

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Iterable
 
 from vonggac_contract.facts.network import TlsListeners
 
 from ...host import Host
+from ..system import interfaces
 from . import socket_listening
 
 
@@ -29,17 +28,7 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[TlsListeners, str]:
         return TlsListeners([], 0, []), "no TCP listener"
     from ...tls import local  # ssl costs 15 ms and 4 MiB that a machine without listeners never needs
 
-    names = [*host_names(os.uname().nodename, host.lines("etc/hosts")), *_addresses()]
-    return local.look(listeners, names), "connections to the local listeners"
-
-
-def _addresses() -> list[str]:
-    import psutil
-
-    families = (socket.AF_INET, socket.AF_INET6)
-    return [
-        address.address.partition("%")[0]
-        for addresses in psutil.net_if_addrs().values()
-        for address in addresses
-        if address.family in families
-    ]
+    names = host_names(host.told(interfaces.hostname), host.lines("etc/hosts"))
+    return local.look(
+        listeners, [*names, *host.told(interfaces.addresses)]
+    ), "connections to the local listeners"

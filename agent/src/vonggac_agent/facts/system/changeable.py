@@ -22,8 +22,7 @@ def by_others(host: Host, path: str, uid: int = 0) -> bool:
     written = posixpath.normpath(path)
     if _open(host, written, uid):
         return True
-    real = os.fspath(host.resolve(path))
-    inside = (real if host.live else real.removeprefix(os.fspath(host.root))) or "/"
+    inside = host.inside(path)
     return inside != written and _open(host, inside, uid)
 
 

@@ -12,6 +12,7 @@ from vonggac_contract.facts.system import HostIdentity
 
 from ...host import Host
 from ...untrusted import as_text, bounded
+from . import interfaces
 
 APPLICATION: Final = b"vonggac host identity 1"
 """The message under the machine id as key, as sd_id128_get_machine_app_specific(3) does it; never changed again."""
@@ -79,19 +80,6 @@ def _container(host: Host) -> str | None:
         return None
 
 
-def _addresses() -> list[str]:
-    import socket
-
-    import psutil
-
-    found: set[str] = set()
-    for entries in psutil.net_if_addrs().values():
-        for entry in entries:
-            if entry.family in (socket.AF_INET, socket.AF_INET6):
-                found.add(entry.address.partition("%")[0])
-    return sorted(address for address in found if not is_local(address))
-
-
 def is_local(address: str) -> bool:
     """Loopback or link-local: 127/8, 169.254/16 (RFC 6890), ::1, fe80::/10 (RFC 4291 section 2.4)."""
     if ":" not in address:
@@ -117,13 +105,13 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[HostIdentity, str]:
             HostIdentity(bounded(name), digest, _architecture(host), [], None, None, ""),
             "etc/hostname, etc/machine-id",
         )
-    kernel = os.uname()
+    addresses = set(host.told(interfaces.addresses))
     return (
         HostIdentity(
-            hostname=bounded(as_text(kernel.nodename)),
+            hostname=bounded(as_text(host.told(interfaces.hostname))),
             machine_id=digest,
-            architecture=bounded(as_text(kernel.machine)),
-            addresses=_addresses(),
+            architecture=bounded(as_text(os.uname().machine)),
+            addresses=sorted(address for address in addresses if not is_local(address)),
             memory=memory_bytes(host.text("proc/meminfo") or ""),
             cpus=os.cpu_count(),
             container=_container(host),

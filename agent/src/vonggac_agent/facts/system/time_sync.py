@@ -170,7 +170,7 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[TimeSync, str]:
             clients=[client.name for client in clients],
             active=active(host),
             servers=list(named)[: limits.MAX_FACT_LIST],
-            synchronised=kernel_clock.synchronised() if host.live else None,
+            synchronised=host.told(kernel_clock.synchronised) if host.live else None,
         ),
         "programs, proc/*/comm, configuration files, adjtimex",
     )
