@@ -7,7 +7,9 @@ from typing import Any, NoReturn
 
 import atheris
 
-with atheris.instrument_imports(include=["vonggac_agent", "vonggac_contract", "vonggac_rules"]):
+with atheris.instrument_imports(
+    include=["vonggac_agent", "vonggac_collector", "vonggac_contract", "vonggac_rules"]
+):
     from tests.fuzz.targets import TARGETS
 
 

@@ -13,6 +13,7 @@ from itertools import islice
 from types import CodeType, ModuleType
 from typing import Any, Final, NamedTuple, get_args
 
+from tests.fuzz import doors
 from tests.fuzz.machines import host_and_selector
 from tests.fuzz.reach import leads_to, of_module
 from tests.unit.facts.test_any_machine import OF_THIS_MACHINE, assert_fits
@@ -27,7 +28,8 @@ from vonggac_agent.facts.packages import rpm, unpack
 from vonggac_agent.formats import assignments, blocks, directives, documents, ini, lines, words
 from vonggac_agent.tls import certificate, hello
 from vonggac_agent.untrusted import as_bytes, as_text
-from vonggac_contract import decode, envelope, proof, snapshot
+from vonggac_collector import media as imported
+from vonggac_contract import box, decode, envelope, proof, snapshot
 from vonggac_contract.errors import ContractError
 from vonggac_contract.facts import TOPICS, CouldNotLook
 from vonggac_rules import rulebook, source
@@ -176,7 +178,13 @@ TARGETS: Final[dict[str, Target]] = {
     "door:gzip": taking(decode, decode.unpack_gzip),
     "door:envelope": taking(envelope, envelope.envelope_from_bytes),
     "door:proof": taking(proof, proof.proof_from_bytes),
-    "door:snapshot": taking(snapshot, lambda d: snapshot.snapshot_from_value(decode.bounded_json(d))),
+    "door:snapshot": taking(
+        snapshot, lambda d: snapshot.snapshot_from_value(decode.bounded_json(d))
+    )._replace(made=doors.SNAPSHOTS),
     "door:rulebook": taking(rulebook, rulebook.load_rulebook),
     "door:rule-yaml": taking(source, lambda d: source.parse_source(d, "fuzzed"), "no/such"),
+    "door:box": Target(doors.box, of_module(box), 0.5, "no/such", doors.BOXES),
+    "door:signed": Target(doors.signed, doors.READERS, 0.8, "no/such", doors.DOCUMENTS),
+    "door:export": Target(doors.export, of_module(imported), 0.5, "no/such", doors.EXPORTS),
+    "door:policy": Target(doors.policy, doors.CHECKS, 0.8, "no/such", doors.POLICIES),
 }

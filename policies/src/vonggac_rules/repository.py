@@ -128,6 +128,7 @@ def read(raw: bytes, kind: type[_S]) -> Metadata[_S]:
     bounded_json(raw, maximum=MAX_METADATA_BYTES)
     try:
         metadata: Metadata[_S] = Metadata.from_bytes(raw)
+        _ = metadata.signed_bytes  # a fraction has no canonical form, so nothing of it could be signed
     except RepositoryError as e:
         raise BadRepository(f"no metadata: {e.__cause__ or e}") from e
     if not isinstance(metadata.signed, kind):

@@ -238,6 +238,12 @@ def _over(ceremony: Ceremony) -> None:
     ceremony.sign_targets()
 
 
+def _with_a_fraction(ceremony: Ceremony) -> None:
+    """The canonical form that TUF signs knows none."""
+    raw = ceremony.files["1.root.json"]
+    ceremony.files["1.root.json"] = raw.replace(b'"signed":{', b'"signed":{"x":1.5,')
+
+
 @pytest.mark.hostile
 @pytest.mark.parametrize(
     ("change", "why"),
@@ -253,6 +259,7 @@ def _over(ceremony: Ceremony) -> None:
         (_over, "the targets expired"),
         (lambda c: c.files.clear(), "there are no targets"),
         (lambda c: c.files.update({"1.root.json": b"[" * 1000}), "brackets"),
+        (_with_a_fraction, "no metadata"),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )
