@@ -6,9 +6,12 @@ import random
 from typing import Any
 
 import pytest
+from tests.unit.agent.test_relay import Way
+from tests.unit.agent.test_relay import ship as ship_through
 from tests.unit.agent.test_ship import ship
 from tests.unit.agent.twin import Clock, Machine, problem
 
+from vonggac_agent import boxkey
 from vonggac_agent.errors import Unreachable
 from vonggac_agent.link import Answer
 from vonggac_agent.spool_rows import Link
@@ -207,3 +210,13 @@ def test_a_key_that_cannot_be_read_keeps_no_report_back(told: Machine) -> None:
     key.unlink()
     assert ship(told).received == 1
     assert kinds(told) == [REPORT]
+
+
+@pytest.mark.usb
+def test_through_a_relay_goes_no_more_than_on_a_line(told: Machine) -> None:
+    way = Way(told.collector)
+    boxkey.keep(told.folder, told.collector.public, way.notice())
+    change(told, "b")
+    assert ship_through(told, way).received == 1
+    assert kinds(told) == [DELTA]
+    assert len(way.seen[0]) < 3_500

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from tests.unit.collector.conftest import NOW, Desk
+from tests.unit.collector.carrying import BOX, put_export
+from tests.unit.collector.conftest import KEY, NOW, Desk
 from tests.unit.collector.machines import Machine, envelope_of
 from tests.unit.collector.test_revocation import OFFICER
 from tests.unit.collector.test_verification import edit
 
+from vonggac_collector.boxes import Boxes, Dated
 from vonggac_collector.ingest import delta as door
 from vonggac_collector.ingest.answer import Answer
 from vonggac_collector.ingest.projection import unpack_raw
+from vonggac_collector.ingest.reading import read_report
+from vonggac_collector.media import take_in
 from vonggac_collector.revocation import revoke
 from vonggac_collector.verification import verify_ledger
 from vonggac_contract.delta import Delta, delta_from_envelope, make_delta
 from vonggac_contract.envelope import DELTA, HEARTBEAT, Envelope, envelope_to_bytes, seal
-from vonggac_contract.report import statement_from_envelope
+from vonggac_contract.errors import UnknownSchema
+from vonggac_contract.report import heartbeat_from_envelope, statement_from_envelope
+from vonggac_media.folder import Folder
 
 HOUR = timedelta(hours=1)
 
@@ -251,3 +258,24 @@ def test_each_refusal_of_a_delta_is_one_audit_row_that_names_the_machine(
         (machine.agent_id, "base-unknown"),
         (machine.agent_id, "not-rebuilt"),
     ]
+
+
+@pytest.mark.usb
+def test_one_on_a_medium_comes_to_its_report_as_if_it_had_come_over_http(
+    desk: Desk, machine: Machine, tmp_path: Path
+) -> None:
+    first, second = machine.report(NOW), machine.report(NOW, {2})
+    put_export(tmp_path, machine, [[first, told(machine, second, first)]], NOW)
+    with Folder(tmp_path) as medium:
+        take_in(desk.ledger, medium, Boxes([Dated(NOW, BOX)]), KEY, lambda: NOW, "test")
+    assert sorted(kept(desk, machine)) == [(1, "committed"), (2, "committed")]
+    assert verify_ledger(desk.ledger, whole=True).faults == []
+
+
+@pytest.mark.hostile
+def test_where_a_report_is_read_a_delta_is_none(desk: Desk, machine: Machine, first: bytes) -> None:
+    meant = machine.report(NOW, {3})
+    delta = envelope_of(told(machine, meant, first))
+    for read in (statement_from_envelope, heartbeat_from_envelope, read_report):
+        with pytest.raises(UnknownSchema, match="is no"):
+            read(delta)
