@@ -10,7 +10,7 @@ from tests.unit.agent.twin import NOW, Machine, report_of
 
 from vonggac_agent import owned
 from vonggac_agent.cli.status import _lines
-from vonggac_agent.service import FOR_COMMANDS, unit_text
+from vonggac_agent.service import FOR_COMMANDS, UNIT, unit_texts
 from vonggac_agent.settings import Settings, load_settings
 from vonggac_agent.status import status
 from vonggac_contract.report import CommandRun, Report
@@ -50,9 +50,9 @@ def test_status_says_whether_commands_are_on_and_why_not(
 def test_the_unit_may_become_another_account_only_where_the_owner_allows_commands(
     settings: Settings, allowed: Path
 ) -> None:
-    assert "CAP_SETUID" not in unit_text(settings, None)
+    assert "CAP_SETUID" not in unit_texts(settings, None)[UNIT]
     allowed.write_text(ENTRY)
-    assert FOR_COMMANDS in unit_text(settings, None)
+    assert FOR_COMMANDS in unit_texts(settings, None)[UNIT]
 
 
 def test_a_report_without_commands_is_written_as_before_there_were_any() -> None:

@@ -13,22 +13,22 @@ def add(commands: Any) -> list[argparse.ArgumentParser]:
     it = commands.add_parser(
         "service",
         help="the agent as a systemd service",
-        description="Write the hardened unit and start it, take it away again, or show how it does.",
+        description="Write the hardened units and start it, take it away again, or show how it does.",
         epilog="example: vonggac-agent service install",
     )
     inner = it.add_subparsers(dest="action", required=True, metavar="ACTION")
     install = inner.add_parser(
         "install",
-        help="write the unit, enable it, start it",
-        description="Write the unit, enable it, start it.",
+        help="write its units, enable it, start it",
+        description="Write the units of the service and of its helper, enable it, start it.",
         epilog="example: vonggac-agent service install --print | less",
     )
-    install.add_argument("--print", action="store_true", help="only show the unit")
+    install.add_argument("--print", action="store_true", help="only show the units")
     install.set_defaults(run=_install)
     remove = inner.add_parser(
         "remove",
-        help="stop it and take the unit away; the state folder stays",
-        description="Stop the service and take its unit away. Key, identity and spool stay in the state folder.",
+        help="stop it and take its units away; the state folder stays",
+        description="Stop the service and take its units away. Key, identity and spool stay in the state folder.",
         epilog="example: vonggac-agent service remove",
     )
     remove.set_defaults(run=_remove)
@@ -53,7 +53,8 @@ def _install(args: argparse.Namespace) -> int:
 
     settings, _ = load_settings(args.config)
     if args.print:
-        print(service.unit_text(settings, args.config), end="")
+        for unit, text in service.unit_texts(settings, args.config).items():
+            print(f"# {service.FOLDER / unit}\n{text}")
         return GOOD
     if not only_waits(settings):
         read_identity(open_state(settings.state_dir))  # without one the service could not start
@@ -62,7 +63,7 @@ def _install(args: argparse.Namespace) -> int:
         say(
             args.lang,
             "installed and started: {path}; see: vonggac-agent service status",
-            path=service.UNIT_PATH,
+            path=service.FOLDER / service.UNIT,
         )
     )
     return GOOD
