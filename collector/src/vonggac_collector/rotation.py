@@ -8,7 +8,7 @@ verified again (`odd`).
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +33,10 @@ from .remaking import Epoch
 
 ROTATED: Final = "rotated"
 """The action of the audit row."""
+_DAY: Final = timedelta(days=1)
+MAX_A_DAY: Final = 12
+"""Keys of one machine that may begin within a day before it may turn again: each turn is a row of the audit log that is
+kept for good. The project's own figure; a machine turns once a year."""
 _ROTATED: Final = re.compile(r"epoch (\d{1,19}), key ([0-9a-f]{64}): (.+)", re.DOTALL)
 
 
@@ -65,7 +69,7 @@ def rotate(
             new = tx.agents.holder(keyid)
             repeated = new is not None
             if new is None:
-                waits = _waits(tx, request, old)
+                waits = _waits(tx, request, old, now)
                 if waits is not None:
                     return waits
                 _begin(tx, envelope, request, old, now)
@@ -85,7 +89,7 @@ def _is_of(new: KeyHolder, request: Rotation) -> bool:
     return in_force and (agent.id, agent.epoch) == (request.agent_id, request.epoch + 1)
 
 
-def _waits(tx: Transaction, request: Rotation, old: KeyHolder) -> Answer | None:
+def _waits(tx: Transaction, request: Rotation, old: KeyHolder, now: datetime) -> Answer | None:
     """What stands in the way for now; None if nothing does. Raises Refused."""
     agent = old.agent
     if old.revoked or agent.status == "revoked":
@@ -104,6 +108,8 @@ def _waits(tx: Transaction, request: Rotation, old: KeyHolder) -> Answer | None:
         return pending(agent.head_sequence + 1, request.sequence, agent=agent.id)
     elif agent.aside or not whole:
         raise Refused("head-mismatch", f"report {request.sequence} does not end the chain here")
+    if sum(key.since > now - _DAY for key in tx.agents.terms(agent.id)) >= MAX_A_DAY:
+        raise Refused("throttled", f"{MAX_A_DAY} keys of this machine began within a day")
     return None
 
 

@@ -14,7 +14,7 @@ from vonggac_collector import audit
 from vonggac_collector.ingest.accept import sender_of
 from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.revocation import revoke
-from vonggac_collector.rotation import ROTATED
+from vonggac_collector.rotation import MAX_A_DAY, ROTATED
 from vonggac_collector.verification import verify_ledger
 from vonggac_contract.envelope import (
     ENROLMENT,
@@ -225,6 +225,19 @@ def test_keys_changed_again_and_again_leave_a_ledger_that_verifies(desk: Desk, m
         assert desk.accept(machine.heartbeat(now), now).status == 200
         machine.rotated(desk.rotate(machine.rotation(now, seed=20 + n), now).body(), seed=20 + n)
     desk.enrol(Machine(seed=30), desk.token(host=machine.agent_id, now=LATER), LATER)
+    assert faults(desk.ledger) == []
+
+
+def test_a_machine_that_turns_its_key_again_and_again_is_held_up_for_a_day(
+    desk: Desk, machine: Machine
+) -> None:
+    for turn in range(MAX_A_DAY - 1):
+        machine.rotated(desk.rotate(machine.rotation(NOW, seed=20 + turn), NOW).body(), seed=20 + turn)
+    for _ in range(2):
+        answer = desk.rotate(machine.rotation(NOW, seed=90), NOW)
+        assert (answer.status, answer.code) == (429, "throttled")
+    assert desk.accept(machine.report(NOW, {1}), NOW).status == 200
+    machine.rotated(desk.rotate(machine.rotation(LATER, seed=90), LATER).body(), seed=90)
     assert faults(desk.ledger) == []
 
 
