@@ -86,12 +86,15 @@ class Counting:
             while True:
                 near, _ = self._listening.accept()
                 far = socket.create_connection(("127.0.0.1", self._to))
-                self._pumps += [
-                    threading.Thread(target=self._pump, args=(near, far, 0)),
-                    threading.Thread(target=self._pump, args=(far, near, 1)),
-                ]
-                for pump in self._pumps[-2:]:
-                    pump.start()
+                self._pumps.append(threading.Thread(target=self._carry, args=(near, far)))
+                self._pumps[-1].start()
+
+    def _carry(self, near: socket.socket, far: socket.socket) -> None:
+        with near, far:
+            back = threading.Thread(target=self._pump, args=(far, near, 1))
+            back.start()
+            self._pump(near, far, 0)
+            back.join()
 
     def _pump(self, source: socket.socket, target: socket.socket, way: int) -> None:
         with contextlib.suppress(OSError):
