@@ -21,7 +21,7 @@ from vonggac_contract.errors import ContractError
 from vonggac_contract.limits import KIB
 from vonggac_contract.rotation import SCHEMA, Rotation, open_rotated, open_rotation, seal_rotation
 
-from . import identity, policy, rulebooks
+from . import head, identity, policy, rulebooks
 from .errors import BadAnswer, StateDamaged, Unreachable
 from .failpoints import Failpoint, reach
 from .identity import Identity
@@ -97,7 +97,8 @@ class Turn:
 
     def run(self, sent: Outcome, *, days: int) -> Outcome:
         """What the round came to. `sent`: what sending did before; `days`: see `is_old`."""
-        if sent.again and not sent.code:
+        over = head.read(self._folder, self._chain).over
+        if sent.again and not sent.code and not over:
             return sent  # the collector was not reached, or wants to be left alone
         if sent.code == "unknown-key":
             return self._remind(sent)
@@ -106,8 +107,8 @@ class Turn:
         taken = kept is not None and sent.code == REVOKED
         forked = self._spool.quarantined(self._chain) is not None
         asked = (self._folder / ASKED).exists()
-        wanted = forked or kept is not None or asked or is_old(self._who, days, self._now())
-        ready, due = forked or self._is_all_received(), asked or self._is_due()
+        wanted = forked or over or kept is not None or asked or is_old(self._who, days, self._now())
+        ready, due = forked or over or self._is_all_received(), asked or self._is_due()
         if not taken and not (wanted and ready and due):
             return sent
         try:
@@ -150,9 +151,9 @@ class Turn:
 
     def _ask(self, kept: _Kept | None, *, taken: bool) -> tuple[bool, str]:
         """Whether to ask again soon, and what stands in the way, "" if nothing does."""
-        head = self._head()
-        if kept is None or not (taken or head == (kept.rotation.sequence, kept.rotation.digest)):
-            kept = self._make(*head, kept)
+        end = self._head()
+        if kept is None or not (taken or end == (kept.rotation.sequence, kept.rotation.digest)):
+            kept = self._make(*end, kept)
         answer = self._transport.ask("POST", PATH, envelope_to_bytes(kept.envelope))
         reach(Failpoint.TURN_ANSWERED)
         if answer.status == 200:
@@ -175,7 +176,8 @@ class Turn:
         forked = msgspec.json.decode(self._spool.note(FORK) or "[]", type=list[int | str])
         if forked[:2] == [*self._chain]:
             return int(forked[2]), str(forked[3])
-        return self._spool.head(self._chain)
+        known = head.read(self._folder, self._chain)
+        return (known.sequence, known.digest) if known.over else self._spool.head(self._chain)
 
     def _wait(self, answer: Answer) -> tuple[bool, str]:
         try:

@@ -15,15 +15,27 @@ from pathlib import Path
 
 import msgspec
 
-from . import identity, revoked, skipped, waiting
-from .errors import AwaitsApproval, BadAnswer, Refused, SpoolFailing, SpoolFull, StateDamaged, Unreachable
+from vonggac_contract.errors import ContractError
+
+from . import head, identity, revoked, skipped, waiting
+from .errors import (
+    AgentError,
+    AwaitsApproval,
+    BadAnswer,
+    Refused,
+    SpoolFailing,
+    SpoolFull,
+    StateDamaged,
+    Unreachable,
+)
 from .failpoints import Failpoint, reach
 from .identity import Identity
 from .lock import take_lock
+from .salvage import end_if_damaged, is_behind
 from .seal import Chain
 from .settings import Settings
 from .ship import Outcome
-from .spool import Spool
+from .spool import FILE, Spool
 from .spool_room import UNHEARD
 from .state import open_state
 from .stranded import carry_over
@@ -42,7 +54,12 @@ def look_round(settings: Settings) -> dict[str, object]:
     from .look import look
 
     try:
-        with opened(settings) as (folder, spool, who):
+        with _mended(settings), opened(settings) as (folder, spool, who):
+            if head.read(folder, chain_of(who)).over:
+                raise SpoolFailing(
+                    "the spool was damaged, and the collector has not given this machine its next epoch yet",
+                    hint="The service asks by itself; if it is refused: vonggac-agent enrol … --again",
+                )
             key = identity.read_key(folder, who.keyid)
             done = look(folder, spool, who, key, settings, utc_now)
     except (SpoolFull, SpoolFailing) as error:
@@ -62,6 +79,12 @@ def only_waits(settings: Settings) -> bool:
     return not (folder / identity.FILE).exists() and waiting.read(folder) is not None
 
 
+def epoch_is_over(settings: Settings) -> bool:
+    """Whether nothing can be sealed before the collector gives this machine its next epoch."""
+    folder = open_state(settings.state_dir)
+    return head.read(folder, chain_of(identity.read_identity(folder))).over
+
+
 def has_to_send(settings: Settings) -> bool:
     """Whether this round has something to tell the collector or to ask it, or it was not spoken to for `heartbeat_s`.
 
@@ -72,8 +95,10 @@ def has_to_send(settings: Settings) -> bool:
     folder = open_state(settings.state_dir)
     if waiting.read(folder) is not None or (folder / ROTATION).exists():
         return True
-    with opened(settings) as (_, spool, who):
-        chain = Chain(who.enrolled.agent_id, who.enrolled.epoch)
+    with _mended(settings), opened(settings) as (_, spool, who):
+        chain = chain_of(who)
+        if head.read(folder, chain).over:
+            return True
         undecided = spool.quarantined(chain) or spool.note("rotation")
         last = msgspec.json.decode(spool.note("last_round") or "{}")
         if spool.unsent() or undecided or last.get("trouble") or revoked.read(spool, who) is not None:
@@ -125,7 +150,7 @@ def _send_round(settings: Settings) -> Outcome:
     from .rotation import Turn
     from .ship import REVOKED, Shipper
 
-    with opened(settings) as (folder, spool, who):
+    with _mended(settings), opened(settings) as (folder, spool, who):
         if (gone := revoked.read(spool, who)) is not None:
             return Outcome(0, 0, False, gone.why)
         with closing(open_link(folder, who)) as link:
@@ -140,6 +165,33 @@ def _send_round(settings: Settings) -> Outcome:
             return done
 
 
+def chain_of(who: Identity) -> Chain:
+    """The chain that this machine numbers now."""
+    return Chain(who.enrolled.agent_id, who.enrolled.epoch)
+
+
+@contextmanager
+def _mended(settings: Settings) -> Iterator[None]:
+    """Whatever went wrong inside, if the spool is damaged it is set aside, and its epoch over: SpoolFailing."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, (AgentError, ContractError, OSError)) and not isinstance(error, StateDamaged):
+            raise
+        folder = open_state(settings.state_dir)
+        lock = take_lock(folder)
+        try:
+            if not end_if_damaged(folder, chain_of(identity.read_identity(folder))):
+                raise
+        finally:
+            lock.release()
+        raise SpoolFailing(
+            "the spool was damaged ({error}); it was set aside, and the machine asks for its next epoch",
+            hint="Check the disk below the state folder (dmesg, smartctl).",
+            error=error,
+        ) from error
+
+
 @contextmanager
 def opened(settings: Settings) -> Iterator[tuple[Path, Spool, Identity]]:
     """The state folder, this process's alone, with its spool and identity. Raises AgentError."""
@@ -151,7 +203,10 @@ def opened(settings: Settings) -> Iterator[tuple[Path, Spool, Identity]]:
         looks = settings.spool_days * 86_400 // settings.interval_s
         spool = Spool(folder, max_bytes=settings.spool_bytes, max_looks=looks)
         with closing(spool):
-            carry_over(folder, spool, who, utc_now)
+            if is_behind(folder, spool, chain_of(who)):
+                raise StateDamaged("{path} lacks reports that were received", path=folder / FILE)
+            if not head.read(folder, chain_of(who)).over:
+                carry_over(folder, spool, who, utc_now)
             yield folder, spool, who
     finally:
         lock.release()

@@ -1,7 +1,7 @@
-"""A damaged spool is set aside when the machine is enrolled again, and what can still be read of it is taken over.
+"""A damaged spool is set aside, and what can still be read of it is taken over.
 
-Only then: its last numbers may be gone with it, and in an epoch that goes on one could be given twice. In the new epoch
-what was not received is sealed again (`stranded`). The damaged file stays for whoever wants to look at it.
+Its last numbers may be gone with it, and one could be given twice: so its epoch is over (`head`). In the next one what
+was not received is sealed again (`stranded`). The damaged file stays for whoever wants to look at it.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from vonggac_contract.envelope import envelope_from_bytes
 from vonggac_contract.errors import ContractError
 from vonggac_contract.report import statement_from_envelope
 
+from . import head
 from .safety import sync_folder
+from .seal import Chain
 from .spool import FILE, Spool
-from .spool_rows import LINK_COLUMNS
+from .spool_rows import LINK_COLUMNS, link_of, read_rows
 
 _PARTS: Final = ("-wal", "-shm", "")
 """The journal first: whenever this is killed, what is left under the old name is damaged still, or gone."""
@@ -28,9 +30,33 @@ _MOST: Final = 100_000
 """Rows that are looked for; more than a spool of any size holds."""
 
 
+def end_if_damaged(folder: Path, chain: Chain) -> bool:
+    """Set a damaged spool aside, after the epoch it numbered was ended; False if nothing is wrong with it.
+
+    Killed in between, the epoch is over and the spool still damaged: what comes next finds it so.
+    """
+    path = folder / FILE
+    if path.exists() and not _is_sound(path):
+        head.end_epoch(folder, chain)
+        set_aside(folder)
+        return True
+    with closing(Spool(folder, max_bytes=0)) as spool:
+        if not is_behind(folder, spool, chain):
+            return False
+        head.end_epoch(folder, chain)
+        spool.write_notes(salvaged="the spool was lost, or set back to an earlier one")
+    return True
+
+
+def is_behind(folder: Path, spool: Spool, chain: Chain) -> bool:
+    """Whether a report was received that this spool does not know: it is not the one that gave its number."""
+    known, tail = head.read(folder, chain), spool.tail(chain)
+    return not known.over and known.sequence > (tail.sequence if tail is not None else 0)
+
+
 def set_aside(folder: Path) -> int:
     """If the spool is damaged, begin a new one with what of the old can still be read; how many reports it was that
-    were not received. 0 as well if there is no spool, or nothing wrong with it.
+    were not received. 0 as well if there is no spool, or nothing wrong with it. Only in an epoch that is over or new.
     """
     path = folder / FILE
     if not path.exists() or _is_sound(path):
@@ -52,8 +78,9 @@ def _is_sound(path: Path) -> bool:
         with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
             if connection.pragma("integrity_check") != "ok" or connection.pragma("user_version") == 0:
                 return False
+            read_rows(lambda sql, values=(): list(connection.execute(sql, values)))
             return all(map(_is_whole, connection.execute(f"{_QUESTION} WHERE envelope IS NOT NULL")))
-    except apsw.Error:
+    except (apsw.Error, ValueError, TypeError):  # of msgspec, too, what cannot be decoded is a ValueError
         return False
 
 
@@ -79,8 +106,9 @@ def _is_whole(row: tuple[Any, ...]) -> bool:
     """Whether the envelope has the digest of its row, and speaks of that place."""
     agent_id, epoch, sequence, digest, *_, raw = row
     try:
+        link_of(row[:-1])
         envelope = envelope_from_bytes(raw)
         said = statement_from_envelope(envelope)
-    except (ContractError, TypeError):
+    except (ContractError, ValueError, TypeError):
         return False
     return (said.agent_id, said.epoch, said.sequence, envelope.digest) == (agent_id, epoch, sequence, digest)

@@ -24,7 +24,7 @@ from vonggac_contract.limits import KIB
 from vonggac_contract.receipt import Receipt, open_receipt
 from vonggac_rules.rulebook import MAX_RULEBOOK_BYTES
 
-from . import boxkey, policy, rulebooks
+from . import boxkey, head, policy, rulebooks
 from .errors import BadAnswer, Unreachable
 from .failpoints import Failpoint, reach
 from .identity import Identity
@@ -140,7 +140,9 @@ class Shipper:
 
     def _round(self) -> bool:
         """True if something is left to send."""
-        items: list[Link | Beat] = [*self._spool.unsent()]
+        known = head.read(self._folder, self._chain)
+        unsent = self._spool.unsent()
+        items: list[Link | Beat] = [*(head.reaching(unsent, known) if known.over else unsent)]
         beat = self._spool.beat(self._chain)
         if beat is not None and beat.state == "unsent" and not self._spool.quarantined(self._chain):
             items.append(beat)

@@ -23,6 +23,7 @@ import msgspec
 from vonggac_contract.envelope import Envelope, envelope_to_bytes
 from vonggac_contract.report import Report
 
+from . import head
 from .database import Database
 from .errors import SpoolFull
 from .failpoints import Failpoint, reach
@@ -261,6 +262,8 @@ class Spool:
             reach(Failpoint.PRUNED)
 
         self._database.transact(work)
+        if isinstance(item, Link):
+            head.note(self._database.path.parent, item)
         reach(Failpoint.RECEIPTED if isinstance(item, Link) else Failpoint.BEAT_RECEIPTED)
 
     def waits_behind(self, link: Link) -> bool:

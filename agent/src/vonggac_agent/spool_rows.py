@@ -46,6 +46,17 @@ LINK_COLUMNS: Final = (
 )
 
 
+NOTES: Final[dict[str, Callable[[str], object]]] = {
+    **dict.fromkeys(
+        ("rotation", "last_round", "forked", "revoked"), lambda text: msgspec.json.decode(text or "null")
+    ),
+    **dict.fromkeys(("looks_unheard", "io_errors_told"), lambda text: int(text or 0)),
+    "clock_offset_s": lambda text: float(text or 0),
+    "not_before": lambda text: text and datetime.fromisoformat(text),
+}
+"""How notes are read that are no text for people, by name."""
+
+
 class Link(NamedTuple):
     """One sealed report. `state`: unsent, refused (with `reason`), received. `tried_at`: "" if it was never refused."""
 
@@ -126,6 +137,16 @@ def known_sections(execute: Execute, chain: Chain) -> dict[str, str]:
         other = msgspec.json.decode(sections, type=dict[str, str])
         known = {name: digest for name, digest in known.items() if other.get(name) == digest}
     return known
+
+
+def read_rows(execute: Execute) -> None:
+    """Read every row as it is read in use. Raises ValueError or TypeError for what no agent wrote there."""
+    for row in execute(f"SELECT {LINK_COLUMNS} FROM link"):  # noqa: S608 - constants
+        link_of(row)
+    for agent_id, epoch in execute("SELECT agent_id, epoch FROM heartbeat"):
+        beat_of(execute, Chain(agent_id, epoch))
+    for name, value in execute("SELECT name, value FROM note"):
+        NOTES.get(name, int if name.startswith("posture_") else str)(value)
 
 
 def count(execute: Execute, name: str, more: int = 1) -> None:

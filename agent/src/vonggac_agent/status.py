@@ -13,7 +13,7 @@ import msgspec
 from vonggac_contract.envelope import envelope_from_bytes
 from vonggac_contract.report import statement_from_envelope
 
-from . import VERSION, identity, owned, policy, relay, revoked, rulebooks, skipped, waiting
+from . import VERSION, head, identity, owned, policy, relay, revoked, rulebooks, skipped, waiting
 from .errors import NotEnrolled
 from .identity import Identity
 from .messages import Said
@@ -68,6 +68,7 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
             "said_at": said.said_at if said else None,
         },
         "policy": None if standing is None else _policy(standing, now),
+        "epoch_over": head.read(folder, Chain(who.enrolled.agent_id, who.enrolled.epoch)).over,
         "withheld": list(settings.withhold),
         "skipped_looks": skipped.count(folder),
     }
@@ -80,7 +81,13 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
             }
         told |= _spool_status(spool, who, settings)
     found = [str(problem) for problem in problems(told)]
-    red = told["revoked"] or told["quarantine"] or told["io_errors_untold"] or told["skipped_looks"]
+    red = (
+        told["epoch_over"]
+        or told["revoked"]
+        or told["quarantine"]
+        or told["io_errors_untold"]
+        or told["skipped_looks"]
+    )
     return told | {"health": "red" if red else "yellow" if found else "green", "problems": found}
 
 
@@ -194,6 +201,13 @@ def problems(told: dict[str, Any]) -> list[Said]:
                 "enrol again with a token made for this machine",
                 at=told["revoked"]["at"],
                 why=Why(told["revoked"]["reason"]),
+            )
+        )
+    if told["epoch_over"]:
+        found.append(
+            Said(
+                "the spool was damaged and set aside; looks begin again once the collector has given this machine its "
+                "next epoch, for which the service asks"
             )
         )
     quarantine, beat = told["quarantine"], told["last_heartbeat"]

@@ -250,6 +250,7 @@ TEXTS: Final[dict[str, str]] = {
     "wheel, gói này mang theo SQLite riêng.",
     "cannot open {path}: {error}": "không mở được {path}: {error}",
     "{path} is damaged: {error}": "{path} bị hỏng: {error}",
+    "{path} lacks reports that were received": "{path} thiếu những báo cáo đã được nhận",
     "no space for {path}: {error}": "không còn chỗ cho {path}: {error}",
     "{path} has schema {found}; this release knows {known}": "{path} theo lược đồ {found}; bản này chỉ biết {known}",
     "{path} stays in journal mode {mode} instead of wal": "{path} vẫn ở chế độ ghi {mode}, không chuyển sang wal",
@@ -304,6 +305,17 @@ TEXTS: Final[dict[str, str]] = {
     "interval_s: 900",
     "{path}: {name!r} takes a value or a list of values": "{path}: {name!r} nhận một giá trị hoặc một danh "
     "sách giá trị",
+    "Send the whole report.": "Hãy gửi toàn bộ báo cáo.",
+    # A spool that was damaged
+    "the spool was damaged, and the collector has not given this machine its next epoch yet": "hàng chờ đã hỏng, máy "
+    "chủ thu thập chưa cấp kỳ đăng ký tiếp theo cho máy này",
+    "The service asks by itself; if it is refused: vonggac-agent enrol … --again": "Dịch vụ tự yêu cầu; nếu bị từ "
+    "chối: vonggac-agent enrol … --again",
+    "the spool was damaged ({error}); it was set aside, and the machine asks for its next epoch": "hàng chờ đã hỏng "
+    "({error}); tệp hỏng được để riêng, máy đang yêu cầu kỳ đăng ký tiếp theo",
+    "the spool was damaged and set aside; looks begin again once the collector has given this machine its next epoch, "
+    "for which the service asks": "hàng chờ đã hỏng và được để riêng; việc kiểm tra bắt đầu lại khi máy chủ thu thập "
+    "cấp kỳ đăng ký tiếp theo, dịch vụ đang tự yêu cầu",
     # Receipts for an auditor
     "no receipt for report {number} of epoch {epoch} is kept here": "ở đây không giữ biên nhận nào cho báo cáo "
     "{number} của kỳ đăng ký {epoch}",

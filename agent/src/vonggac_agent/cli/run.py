@@ -47,12 +47,12 @@ def _once(settings: Settings, args: argparse.Namespace) -> int:
     from vonggac_agent.display import inert
     from vonggac_agent.messages import say
     from vonggac_agent.reasons import Why
-    from vonggac_agent.rounds import look_round, only_waits, ship_round
+    from vonggac_agent.rounds import epoch_is_over, look_round, only_waits, ship_round
 
-    waited = only_waits(settings)
+    waited = only_waits(settings) or epoch_is_over(settings)
     looked = None if waited else look_round(settings)
     shipped = ship_round(settings)
-    if waited and not only_waits(settings):  # it was let in just now
+    if waited and not only_waits(settings):  # let in, or given its next epoch, just now; if not, this says so
         looked = look_round(settings)
         shipped = ship_round(settings)
     lang = args.lang

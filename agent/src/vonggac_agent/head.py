@@ -1,0 +1,68 @@
+"""Where the chain ends that the collector acknowledged, kept beside the spool, and whether its epoch is over.
+
+A spool that was damaged may have lost numbers that were given, so in its epoch none is given any more: the machine asks
+for the next one by itself (`rotation`), and names this end. Only whoever holds the folder's lock writes here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+
+from vonggac_contract.decode import decode_as
+from vonggac_contract.errors import ContractError
+from vonggac_contract.limits import KIB
+from vonggac_contract.report import AgentId, Digest
+
+from .safety import write_whole
+from .seal import Chain
+from .spool_rows import Link
+
+FILE: Final = "head.json"
+
+
+class Head(msgspec.Struct, frozen=True):
+    """The newest report of an epoch for which there is a receipt, 0 and None if there is none. `over`: see above."""
+
+    agent_id: AgentId
+    epoch: int
+    sequence: Annotated[int, msgspec.Meta(ge=0)] = 0
+    digest: Digest | None = None
+    over: bool = False
+
+
+def read(folder: Path, chain: Chain) -> Head:
+    """That of `chain`; of another epoch, unreadable or not there it counts as none."""
+    try:
+        found = decode_as((folder / FILE).read_bytes(), Head, maximum=KIB)
+    except (FileNotFoundError, ContractError):
+        return Head(*chain)
+    return found if (found.agent_id, found.epoch) == tuple(chain) else Head(*chain)
+
+
+def note(folder: Path, link: Link) -> None:
+    """A receipt for `link` was verified."""
+    before = read(folder, link.chain)
+    if link.sequence > before.sequence:
+        after = msgspec.structs.replace(before, sequence=link.sequence, digest=link.digest)
+        write_whole(folder / FILE, msgspec.json.encode(after))
+
+
+def end_epoch(folder: Path, chain: Chain) -> None:
+    """From now on nothing is numbered in this epoch."""
+    over = msgspec.structs.replace(read(folder, chain), over=True)
+    write_whole(folder / FILE, msgspec.json.encode(over))
+
+
+def reaching(links: Iterable[Link], head: Head) -> list[Link]:
+    """Those that follow `head` without a gap. What lies behind one would wait there, and keep the epoch from ending."""
+    found: list[Link] = []
+    for link in links:
+        if tuple(link.chain) == (head.agent_id, head.epoch) and link.sequence == head.sequence + 1 + len(
+            found
+        ):
+            found.append(link)
+    return found

@@ -1,0 +1,190 @@
+"""A spool that is damaged while the service runs: its epoch ends, the next begins by itself, no number comes twice."""
+
+from __future__ import annotations
+
+import random
+from contextlib import closing, suppress
+from pathlib import Path
+
+import apsw
+import pytest
+from tests.unit.agent.real import RealCollector, Station, reported
+from tests.unit.agent.test_lockouts import Line
+from tests.unit.agent.test_salvage import DAMAGES
+from tests.unit.agent.twin import Clock
+from tests.unit.collector.conftest import NOW
+
+from vonggac_agent import head, rounds
+from vonggac_agent.cli import main
+from vonggac_agent.errors import SpoolFailing
+from vonggac_agent.rounds import has_to_send, look_round, ship_round
+from vonggac_agent.settings import Settings, load_settings
+from vonggac_agent.skipped import count
+from vonggac_agent.spool import FILE
+from vonggac_agent.status import status
+from vonggac_contract.facts import TOPICS
+
+pytestmark = pytest.mark.disk
+UNSENT = 6
+
+
+@pytest.fixture
+def collector() -> RealCollector:
+    return RealCollector(Clock(NOW))
+
+
+@pytest.fixture
+def station(tmp_path: Path, collector: RealCollector) -> Station:
+    """Its reports 1 and 2 were received; of those after them the collector has none."""
+    made = reported(tmp_path, collector)
+    made.look("b")
+    made.ship()
+    for n in range(UNSENT):
+        made.look(str(n))
+    return made
+
+
+@pytest.fixture
+def settings(collector: RealCollector, station: Station, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Of rounds whose line is the collector itself."""
+    monkeypatch.setattr("vonggac_agent.relay.open_link", lambda *_: Line(collector))
+    monkeypatch.setattr(rounds, "utc_now", collector.clock)
+    monkeypatch.setenv("VONGGAC_STATE_DIR", str(station.folder))
+    monkeypatch.setenv("VONGGAC_DISABLED_FACTS", ",".join(sorted(TOPICS.keys() - {"os.release"})))
+    return load_settings(None)[0]
+
+
+def damage(station: Station, name: str, seed: int = 0) -> None:
+    path = station.folder / FILE
+    path.write_bytes(DAMAGES[name](bytearray(path.read_bytes()), random.Random(seed)))
+
+
+def told(collector: RealCollector, station: Station) -> list[tuple[int, int]]:
+    """Every report that the collector has; none is a fork, and whoever verifies the ledger finds no fault."""
+    assert collector.faults() == []
+    with collector.ledger.read() as tx:
+        agent = tx.agents.get(station.chain.agent_id)
+        assert agent is not None
+        assert agent.status == "active"
+    return collector.committed(station.chain.agent_id)
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_happened_to_the_spool_the_service_goes_on_in_the_next_epoch_by_itself(
+    collector: RealCollector, station: Station, settings: Settings, name: str, seed: int
+) -> None:
+    damage(station, name, seed)
+    for _ in range(3):
+        with suppress(SpoolFailing):
+            look_round(settings)
+        if has_to_send(settings):
+            with suppress(SpoolFailing):
+                ship_round(settings)
+    assert not status(settings, NOW)["problems"]
+    reports = told(collector, station)
+    epoch = station.who.enrolled.epoch
+    assert reports == sorted(reports)
+    assert epoch in (1, 2), "some damage is to nothing that is read"
+    assert (epoch, 1) in reports
+    assert count(station.folder) == 0
+
+
+def test_numbers_that_may_have_been_given_are_not_given_again(
+    collector: RealCollector, station: Station, settings: Settings
+) -> None:
+    """The lost ones were received, and only their answers lost: in the epoch before they would be forks."""
+    damage(station, "nothing left")
+    with pytest.raises(SpoolFailing, match="was set aside"):
+        look_round(settings)
+    assert head.read(station.folder, station.chain).over
+    said = status(settings, NOW)
+    assert said["health"] == "red"
+    assert any("next epoch" in problem for problem in said["problems"])
+    with pytest.raises(SpoolFailing, match="has not given this machine its next epoch"):
+        look_round(settings)
+    assert count(station.folder) == 2
+    assert ship_round(settings).trouble == ""
+    assert look_round(settings)["number"] == 1
+    assert ship_round(settings).received == 1
+    assert told(collector, station) == [(1, 1), (1, 2), (2, 1)]
+
+
+def test_what_follows_the_acknowledged_end_without_a_gap_is_sent_first_and_the_rest_sealed_again(
+    collector: RealCollector, station: Station, settings: Settings
+) -> None:
+    with closing(apsw.Connection(str(station.folder / FILE))) as spool:
+        spool.execute("UPDATE link SET sections = X'ff' WHERE sequence = 5")
+    with suppress(SpoolFailing):
+        look_round(settings)
+    ship_round(settings)
+    ship_round(settings)
+    assert told(collector, station) == [
+        *((1, n) for n in range(1, 5)),
+        *((2, n) for n in range(1, UNSENT - 2)),
+    ]
+
+
+def test_a_collector_that_has_more_than_was_acknowledged_gives_no_epoch_and_the_machine_says_what_to_do(
+    collector: RealCollector, station: Station, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever restores an old copy of the folder and damages its spool must not take over the machine's place."""
+    kept = (station.folder / head.FILE).read_bytes()
+    station.ship()
+    (station.folder / head.FILE).write_bytes(kept)
+    damage(station, "nothing left")
+    with suppress(SpoolFailing):
+        look_round(settings)
+    assert ship_round(settings).code == "head-mismatch"
+    assert station.who.enrolled.epoch == 1
+    assert main(["run", "--once", "--lang", "vi"]) == 75
+    assert "nếu bị từ chối: vonggac-agent enrol … --again" in capsys.readouterr().err
+    assert main(["status", "--lang", "vi"]) == 1
+    assert "hàng chờ đã hỏng" in capsys.readouterr().out
+    station.enrol(collector.desk.token(), again=True)
+    assert look_round(settings)["number"] == 1
+    ship_round(settings)
+    assert told(collector, station)[-1] == (station.who.enrolled.epoch, 1)
+    assert not status(settings, NOW)["problems"]
+
+
+def test_a_spool_that_was_removed_or_set_back_to_an_earlier_one_is_found_behind(
+    collector: RealCollector, station: Station, settings: Settings
+) -> None:
+    path = station.folder / FILE
+    earlier = path.read_bytes()
+    station.look("after it")
+    station.ship()
+    for raw in (earlier, None):
+        path.unlink()
+        if raw is not None:
+            path.write_bytes(raw)
+        with pytest.raises(SpoolFailing, match="lacks reports that were received"):
+            look_round(settings)
+        ship_round(settings)
+        look_round(settings)
+        ship_round(settings)
+    assert told(collector, station)[-2:] == [(2, UNSENT + 1), (3, 1)], "what the copy had unsent was sealed again"
+
+
+def test_one_command_asks_for_the_epoch_and_looks(
+    collector: RealCollector, station: Station, settings: Settings
+) -> None:
+    damage(station, "something else")
+    assert main(["run", "--once"]) == 75
+    assert main(["run", "--once"]) == 0
+    assert told(collector, station)[-1] == (2, 1)
+
+
+def test_a_damaged_note_is_no_loop_of_crashes(
+    collector: RealCollector, station: Station, settings: Settings
+) -> None:
+    station.ship()
+    with closing(apsw.Connection(str(station.folder / FILE))) as spool:
+        spool.execute("UPDATE note SET value = 'no JSON' WHERE name = 'last_round'")
+    with pytest.raises(SpoolFailing):
+        has_to_send(settings)
+    ship_round(settings)
+    assert look_round(settings)["number"] == 1
+    ship_round(settings)
+    assert told(collector, station)[-1] == (2, 1)
