@@ -25,7 +25,7 @@ from tuf.api.metadata import Metadata, Root, Targets
 
 from vonggac_contract.errors import ContractError
 
-from . import repository
+from . import proposal, repository
 from . import signing_files as files
 from .repository import MAX_METADATA_BYTES
 from .rulebook import MAX_RULEBOOK_BYTES
@@ -36,6 +36,8 @@ MIN_PASSPHRASE: Final = 12
 """Characters. The project's own; the key derivation behind an encrypted PEM is slow, but not that slow."""
 MAX_DAYS: Final = 3650
 """Until what people sign expires. The project's own: longer than anybody who holds a key stays in their office."""
+_LONGEST: Final = 80
+"""Characters of an answer that are read."""
 _ROLES: Final[tuple[type[Any], ...]] = (Root, Targets)
 
 
@@ -112,9 +114,12 @@ def add_commands(top: Any) -> None:
     )
     _days(root)
 
-    sign = command("sign", _sign, "Sign the drafts that this key may sign.", "sign policy --key an.pem")
+    sign = command(
+        "sign", _sign, "Show each draft that this key may sign, ask, and sign it.", "sign policy --key an.pem"
+    )  # fmt: skip
     sign.add_argument("folder", type=Path, metavar="DIR", help="the repository")
     sign.add_argument("--key", type=Path, required=True, metavar="FILE", help="your private key")
+    sign.add_argument("--yes", action="store_true", help="sign without being asked; what is signed is shown")
     _passphrase(sign)
 
     show = command(
@@ -224,6 +229,7 @@ def _sign(args: argparse.Namespace) -> int:
         if draft is None:
             continue
         if any(keyid in root.roles[kind.type].keyids for root in _asked(args.folder, draft).values()):
+            _agree(args, draft)
             repository.sign(draft, key)
             files.put_draft(args.folder, draft)
             signed = True
@@ -232,6 +238,20 @@ def _sign(args: argparse.Namespace) -> int:
     if not signed:
         raise ContractError(f"no draft waits for key {keyid}", hint="`show` says whom each waits for.")
     return _done(args.folder)
+
+
+def _agree(args: argparse.Namespace, draft: Metadata[Any]) -> None:
+    """What is shown is what is signed: it is not read again. Raises ContractError for any answer but yes."""
+    sys.stdout.writelines(f"{inert(line)}\n" for line in proposal.lines_of(args.folder, draft))
+    if args.yes:
+        return
+    sys.stdout.write("sign this? (yes/no) ")
+    sys.stdout.flush()
+    if sys.stdin.readline(_LONGEST).strip() != "yes":
+        raise ContractError(
+            f"{draft.signed.type} version {draft.signed.version} was not signed",
+            hint="Answer yes, or give --yes.",
+        )
 
 
 def _take(folder: Path, draft: Metadata[Any]) -> None:

@@ -74,9 +74,9 @@ def test_a_repository_is_carried_out_signed_by_people_and_served(
     assert rules.main(["repository", "root", str(place), *words]) == 0
     book.write_bytes(a_rulebook(version="2026.12"))
     for signer in (tmp_path / "an", tmp_path / "binh", init_root):
-        rules.main(["repository", "sign", str(place), "--key", str(signer), *key])
+        rules.main(["repository", "sign", str(place), "--key", str(signer), "--yes", *key])
     assert rules.main(["repository", "add", str(place), str(book)]) == 0
-    assert rules.main(["repository", "sign", str(place), "--key", str(tmp_path / "an"), *key]) == 0
+    assert rules.main(["repository", "sign", str(place), "--key", str(tmp_path / "an"), "--yes", *key]) == 0
     for file in (init_root, init_targets):
         file.unlink()
     assert cli.main(["rulebook", "publish", str(book)]) == 1

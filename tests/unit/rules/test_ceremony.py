@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -51,8 +52,9 @@ class Room:
     def ask(self, word: str, *more: str) -> tuple[int, str, str]:
         return self.run(word, str(self.repository), *more)
 
-    def sign(self, name: str) -> tuple[int, str, str]:
-        return self.ask("sign", "--key", str(self.key(name)), "--passphrase-file", str(self.phrase))
+    def sign(self, name: str, *, yes: bool = True) -> tuple[int, str, str]:
+        words = ("--key", str(self.key(name)), "--passphrase-file", str(self.phrase))
+        return self.ask("sign", *words, *(("--yes",) if yes else ()))
 
     def begun(self) -> None:
         code, _, _ = self.ask(
@@ -290,3 +292,47 @@ def test_renewing_moves_the_end_and_nothing_else(room: Room) -> None:
     assert timedelta(days=29) < root.expires - now < timedelta(days=31)
     assert timedelta(days=19) < targets.expires - now < timedelta(days=21)
     assert "root version 2" in room.ask("show")[1]
+
+
+@pytest.mark.parametrize("answer", ["", "no\n", "y\n", "Yes, of course\n"])
+def test_nothing_is_signed_before_who_holds_the_key_saw_it_and_said_yes(
+    room: Room, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    room.begun()
+    path, digest = room.book("1")
+    room.ask("add", path)
+    before = room.files()
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+    code, out, err = room.sign("dung", yes=False)
+    assert (code, "targets version 2 was not signed" in err) == (2, True), err
+    assert "targets version 2, until " in out
+    assert f"  + rulebook {digest}" in out
+    assert room.files() == before
+    monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
+    assert room.sign("dung", yes=False)[0] == 0
+    room.ask("add", "--drop", digest)
+    assert f"  - rulebook {digest}" in room.sign("dung")[1]
+
+
+def test_what_somebody_wrote_as_known_on_the_medium_is_shown_as_new_to_who_signs(room: Room) -> None:
+    room.begun()
+    path, digest = room.book("1")
+    room.ask("add", path)
+    draft = repository.read((room.repository / "draft" / "targets.json").read_bytes(), Targets)
+    (room.repository / "metadata" / "9.targets.json").write_bytes(repository.to_bytes(draft))
+    assert f"  + rulebook {digest}" in room.sign("dung")[1]
+
+
+def test_who_signs_a_root_sees_whose_keys_come_and_go_and_how_many_have_to_sign(room: Room) -> None:
+    room.begun()
+    an, em = room.keyid("an"), room.keyid("em")
+    room.ask("root", "--add", *room.pub("em"), "--remove", an, "--root-threshold", "3")
+    out = room.sign("binh")[1]
+    for line in (
+        "root version 2, until ",
+        "root: 3 of these have to sign, was 2",
+        f"  + key {em}",
+        f"  - key {an}",
+    ):
+        assert line in out
+    assert f"    key {room.keyid('binh')}" in out
