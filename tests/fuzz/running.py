@@ -11,9 +11,8 @@ from tests.fuzz.record import listen
 from tests.unit.facts.imagined import keys_of
 from tests.unit.facts.roots import FIXTURES
 
+from vonggac_agent import programs
 from vonggac_agent.facts import GATHERERS
-from vonggac_agent.facts.network import firewall_state
-from vonggac_agent.facts.packages import dnf, rpm
 from vonggac_contract.facts import CouldNotLook
 
 RELEASE: Final = os.uname().release
@@ -60,15 +59,15 @@ SELINUX: Final[Answers] = {
     "f/proc/8/attr/current": b"system_u:system_r:unconfined_service_t:s0\0",
     "f/etc/dnf/automatic.conf": b"[commands]\nupgrade_type = security\napply_updates = yes\n",
     "f/var/lib/rpm/Packages": b"",
-    "r" + " ".join(rpm.QUERY): b"kernel\t5.14.0-9.el9\tx86_64\tkernel-5.14.0-9.el9.src.rpm\n",
+    "r" + " ".join(programs.RPM_QUERY): b"kernel\t5.14.0-9.el9\tx86_64\tkernel-5.14.0-9.el9.src.rpm\n",
     "n/var/cache/dnf": b"baseos-1",
     "f/var/cache/dnf/baseos-1/repodata/repomd.xml": b"",
-    "r" + " ".join(dnf.NEWEST): (FIXTURES / "dnf/newest.txt").read_bytes(),
-    "r" + " ".join(dnf.SECURITY): (FIXTURES / "dnf/security.txt").read_bytes(),
+    "r" + " ".join(programs.DNF_NEWEST): (FIXTURES / "dnf/newest.txt").read_bytes(),
+    "r" + " ".join(programs.DNF_SECURITY): (FIXTURES / "dnf/security.txt").read_bytes(),
 }
 SUSE: Final[Answers] = {
     "f/var/lib/rpm/Packages": b"",
-    "r" + " ".join(rpm.QUERY): b"bash\t2:5.1-1\tx86_64\tbash-5.1-1.src.rpm\n",
+    "r" + " ".join(programs.RPM_QUERY): b"bash\t2:5.1-1\tx86_64\tbash-5.1-1.src.rpm\n",
     "f/etc/sysconfig/automatic_online_update": b'AOU_ENABLE_CRONJOB="true"\nAOU_PATCH_CATEGORIES="security"\n',
 }
 
@@ -79,8 +78,8 @@ def _filtered(rules: str, saved: str) -> Answers:
     return {
         "f/usr/sbin/nft": b"",
         "f/usr/sbin/iptables-save": b"",
-        "r" + " ".join(firewall_state.NFT_LIST): (FIXTURES / "packetfilter" / rules).read_bytes(),
-        **{"r" + " ".join(common): text for _, common, _ in firewall_state.SAVED.values()},
+        "r" + " ".join(programs.NFT_LIST): (FIXTURES / "packetfilter" / rules).read_bytes(),
+        **{"r" + " ".join(common): text for _, common in programs.IPTABLES_SAVE.values()},
     }
 
 

@@ -23,9 +23,9 @@ from vonggac_agent.facts import GATHERERS
 from vonggac_agent.facts.access import account_files
 from vonggac_agent.facts.commands import command_output
 from vonggac_agent.facts.logs import journald
-from vonggac_agent.facts.network import netfilter_tables
 from vonggac_agent.facts.packages import rpm, unpack
 from vonggac_agent.formats import assignments, blocks, directives, documents, ini, lines, words
+from vonggac_agent.kernel import netfilter_tables
 from vonggac_agent.tls import certificate, hello
 from vonggac_agent.untrusted import as_bytes, as_text
 from vonggac_collector import media as imported

@@ -1,8 +1,9 @@
 """The service's helper: answers one question of the service and ends. `python -m vonggac_agent.answers`, by a socket.
 
 Started by systemd for each connection (`systemd/vonggac-agent-answers@.service`), so that the service, which reads
-everybody's files, need not hold the rights to ask. Only questions written here are answered, whoever asks: programs
-with all their arguments, and functions. What it says back is `asking.Head` and the answer.
+everybody's files, need not hold the rights to ask. Only questions that are written are answered, whoever asks: programs
+with all their arguments (`programs`), and functions of `kernel`. Nothing that reads the machine's files is imported.
+What it says back is `asking.Head` and the answer.
 """
 
 from __future__ import annotations
@@ -17,27 +18,18 @@ import msgspec
 from vonggac_contract.facts import CouldNotLook, Reason
 from vonggac_contract.limits import MIB
 
+from . import programs
 from .asking import HEAD_BYTES, Head, Question, name_of
 from .errors import GOOD
-from .facts import SECONDS_A_FACT
-from .facts.access import sshd_effective
-from .facts.logs import audit_kernel
-from .facts.network import firewall_state, netfilter_tables
-from .facts.packages import dnf, rpm
-from .facts.system import interfaces, kernel_clock
 from .host import Host
+from .kernel import clock, interfaces, netfilter_tables
 
-PROGRAMS: Final = frozenset(
-    {
-        *(audit_kernel.STATUS, audit_kernel.RULES, sshd_effective.EXTENDED_TEST),
-        *(dnf.NEWEST, dnf.SECURITY, rpm.QUERY, firewall_state.NFT_LIST),
-        *(argv for legacy, common, _ in firewall_state.SAVED.values() for argv in (legacy, common)),
-    }
-)
 FUNCTIONS: Final[dict[str, Callable[[], Any]]] = {
     name_of(ask): ask
-    for ask in (interfaces.addresses, interfaces.hostname, kernel_clock.synchronised, netfilter_tables.tables)
+    for ask in (interfaces.addresses, interfaces.hostname, clock.synchronised, netfilter_tables.tables)
 }
+MAX_SECONDS: Final = 20.0
+"""As long as one fact may take (`facts.SECONDS_A_FACT`)."""
 MAX_BYTES: Final = 64 * MIB
 """Of an answer; the largest that is asked for has a quarter of it."""
 
@@ -63,9 +55,9 @@ def answer(raw: bytes) -> bytes:
 
 def _said(question: Question) -> bytes:
     words, seconds = question.words, question.seconds
-    if not (0 < seconds <= SECONDS_A_FACT and 0 < question.bytes <= MAX_BYTES):
+    if not (0 < seconds <= MAX_SECONDS and 0 < question.bytes <= MAX_BYTES):
         raise CouldNotLook(Reason.NOT_SUPPORTED, "a question is bounded")
-    if words in PROGRAMS:
+    if words in programs.ALL:
         return Host(now=datetime.now(UTC)).run(words, timeout=seconds, limit=question.bytes)
     ask = FUNCTIONS.get(words[0]) if len(words) == 1 else None
     if ask is None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import re
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +19,8 @@ from hypothesis import strategies as st
 from tests.unit.facts.roots import NOW
 
 from vonggac_agent import answers, asking
-from vonggac_agent.facts.system import interfaces, kernel_clock
 from vonggac_agent.host import Host
+from vonggac_agent.kernel import clock, interfaces
 from vonggac_contract.facts import CouldNotLook, Reason
 
 SOURCE = Path(answers.__file__).parent
@@ -57,8 +59,8 @@ def helper(monkeypatch: pytest.MonkeyPatch, folder: Path, said: bytes | None = N
     "words",
     [
         (), ("sh", "-c", "id"), ("nft", "flush", "ruleset"), ("auditctl",), ("sshd", "-T", "-f", "/etc/shadow"),
-        ("dnf",), ("/usr/sbin/sshd", "-T"), ("os.getcwd",), ("vonggac_agent.facts.system.interfaces.os",),
-        ("vonggac_agent.facts.system.kernel_clock.synchronised", "more"),
+        ("dnf",), ("/usr/sbin/sshd", "-T"), ("os.getcwd",), ("vonggac_agent.kernel.interfaces.os",),
+        ("vonggac_agent.kernel.clock.synchronised", "more"),
     ],
 )  # fmt: skip
 def test_only_questions_that_are_written_are_answered(words: tuple[str, ...]) -> None:
@@ -81,16 +83,19 @@ def test_every_question_of_a_gatherer_is_one_that_is_answered() -> None:
     source = "".join(path.read_text() for path in (SOURCE / "facts").rglob("*.py"))
     told = set(re.findall(r"host\.told\((\w+\.\w+)\)", source))
     assert told == {".".join(name.rsplit(".", 2)[1:]) for name in answers.FUNCTIONS}
-    programs = set(re.findall(r"host\.run\((\w+),", source))
-    assert programs == {"argv", "command", "EXTENDED_TEST", "NEWEST", "SECURITY", "QUERY"}, (
-        "see answers.PROGRAMS"
+    run = set(re.findall(r"host\.run\(([\w.]+),", source))
+    assert {name for name in run if not name.startswith("programs.")} == {"argv", "command"}, (
+        "of programs too"
     )
+    loaded = "import sys, vonggac_agent.answers; print([m for m in sys.modules if m.startswith('vonggac_agent.facts')])"
+    said = subprocess.run([sys.executable, "-I", "-c", loaded], capture_output=True, text=True, check=True)
+    assert said.stdout == "[]\n", "the helper reads nobody's files"
 
 
 def test_what_the_kernel_says_is_told_through_the_helper(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for ask in (interfaces.hostname, interfaces.addresses, kernel_clock.synchronised):
+    for ask in (interfaces.hostname, interfaces.addresses, clock.synchronised):
         (folder := tmp_path / ask.__name__).mkdir()
         with helper(monkeypatch, folder):
             host = Host(now=NOW, caged=True)
@@ -136,7 +141,7 @@ def test_without_a_helper_and_with_a_silent_one_the_fact_is_unknown(
 ) -> None:
     monkeypatch.setattr(asking, "SOCKET", str(tmp_path / "none"))
     with pytest.raises(CouldNotLook, match="does not answer") as told:
-        asking.told(kernel_clock.synchronised)
+        asking.told(clock.synchronised)
     assert told.value.reason is Reason.PERMISSION_DENIED
     monkeypatch.setattr(asking, "START_S", 0.1)
     with socket.socket(socket.AF_UNIX) as listens:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.unit.facts.roots import mounted
 from tests.unit.properties import thorough
 
+from vonggac_agent import programs
 from vonggac_agent.facts import gather
 from vonggac_agent.facts.logs import audit_kernel
 from vonggac_agent.host import Host
@@ -44,7 +45,7 @@ class Answers(Host):
 
 
 def look(root: Path, status: str, rules: str) -> AuditKernel:
-    host = Answers(root, {audit_kernel.STATUS: status.encode(), audit_kernel.RULES: rules.encode()})
+    host = Answers(root, {programs.AUDIT_STATUS: status.encode(), programs.AUDIT_RULES: rules.encode()})
     found, _ = audit_kernel.gather(host, ())
     assert isinstance(found, AuditKernel)
     return found
@@ -73,7 +74,7 @@ def test_what_says_nothing_of_the_trail_is_refused(tmp_path: Path) -> None:
 )
 def test_a_kernel_that_does_not_answer_is_unknown(raised: Reason, told: str, tmp_path: Path) -> None:
     with pytest.raises(CouldNotLook, match=told):
-        audit_kernel.gather(Answers(tmp_path, {audit_kernel.STATUS: raised}), ())
+        audit_kernel.gather(Answers(tmp_path, {programs.AUDIT_STATUS: raised}), ())
 
 
 def test_a_mounted_system_has_no_running_kernel(tmp_path: Path) -> None:

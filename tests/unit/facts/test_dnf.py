@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import FIXTURES, NOW, mounted
 
+from vonggac_agent import programs
 from vonggac_agent.facts.packages import dnf, rpm
 from vonggac_agent.host import Host
 from vonggac_contract.facts import CouldNotLook, Reason
@@ -37,7 +38,9 @@ def test_what_dnf_wrote_becomes_updates_and_advisories_mark_security(tmp_path: P
     repodata.mkdir(parents=True)
     (repodata / "repomd.xml").touch()
     os.utime(repodata / "repomd.xml", (0, 1_700_000_000))
-    found = dnf.updates(Answering(tmp_path, {dnf.NEWEST: NEWEST, dnf.SECURITY: SECURITY}), PACKAGES)
+    found = dnf.updates(
+        Answering(tmp_path, {programs.DNF_NEWEST: NEWEST, programs.DNF_SECURITY: SECURITY}), PACKAGES
+    )
     assert found.pending == [
         PendingUpdate("kernel-sample", "5.14.0-427.13.1.el9_4", "5.14.0-503.11.1.el9_5", False),
         PendingUpdate("vonggac-sample", "2:1.4.2-7", "2:1.4.2-9", True),
@@ -62,13 +65,13 @@ def test_without_metadata_nothing_is_called_up_to_date(tmp_path: Path) -> None:
         Reason.MALFORMED, "/usr/bin/dnf ended with 1: Error: Cache-only enabled but no cache for 'baseos'"
     )
     with pytest.raises(CouldNotLook, match="not-installed: there is no metadata"):
-        dnf.updates(Answering(tmp_path, {dnf.NEWEST: complaint}), PACKAGES)
+        dnf.updates(Answering(tmp_path, {programs.DNF_NEWEST: complaint}), PACKAGES)
 
 
 def test_another_failure_of_dnf_keeps_its_reason(tmp_path: Path) -> None:
     late = CouldNotLook(Reason.TIMED_OUT, "dnf took longer than 10 s")
     with pytest.raises(CouldNotLook, match="timed-out"):
-        dnf.updates(Answering(tmp_path, {dnf.NEWEST: NEWEST, dnf.SECURITY: late}), PACKAGES)
+        dnf.updates(Answering(tmp_path, {programs.DNF_NEWEST: NEWEST, programs.DNF_SECURITY: late}), PACKAGES)
 
 
 def test_a_mounted_root_is_not_asked(tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from tests.unit.facts.roots import FIXTURES, NOW, Link, mounted, this_machine
 
 from vonggac_agent.facts import gather
-from vonggac_agent.facts.network import firewall_state, iptables_rules, netfilter_tables, nft_ruleset
+from vonggac_agent.facts.network import firewall_state, iptables_rules, nft_ruleset
 from vonggac_agent.facts.network.packet_filter import Chain, Ruleset, Step, fate, filters
 from vonggac_agent.host import Host
+from vonggac_agent.kernel import netfilter_tables
 from vonggac_contract.facts import CouldNotLook, FactKey, Known, Reason
 from vonggac_contract.facts.network import FirewallState
 

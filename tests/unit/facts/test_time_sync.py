@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.facts.roots import Link, mounted, this_machine
 
-from vonggac_agent.facts.system import kernel_clock, time_sync
+from vonggac_agent.facts.system import time_sync
+from vonggac_agent.kernel import clock
 from vonggac_contract.facts import CouldNotLook
 from vonggac_contract.facts.system import TimeSync
 
@@ -110,7 +111,7 @@ def test_any_text_is_read_as_configuration(text: str) -> None:
 
 
 def test_the_kernel_is_asked_with_a_structure_as_long_as_its_own() -> None:
-    assert ctypes.sizeof(kernel_clock.timex()) == 208, "linux/timex.h on 64-bit"
+    assert ctypes.sizeof(clock.timex()) == 208, "linux/timex.h on 64-bit"
 
 
 def test_this_machine_tells_whether_its_clock_is_kept_right() -> None:

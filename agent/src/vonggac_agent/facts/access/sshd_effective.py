@@ -15,6 +15,7 @@ from vonggac_contract import limits
 from vonggac_contract.facts import CouldNotLook, Reason
 from vonggac_contract.facts.access import SshdEffective
 
+from ... import programs
 from ...host import Host
 from ...untrusted import as_text
 from . import sshd_config
@@ -24,7 +25,6 @@ FOLDER: Final = "etc/ssh"
 CONFIG: Final = "etc/ssh/sshd_config"
 VENDOR_CONFIG: Final = "usr/etc/ssh/sshd_config"
 """Where SUSE keeps the file that the administrator has not replaced."""
-EXTENDED_TEST: Final = ("sshd", "-T")
 TEST_SECONDS: Final = 5.0
 
 
@@ -34,7 +34,7 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[SshdEffective, str]:
         raise CouldNotLook(Reason.NOT_INSTALLED, "no SSH server is installed")
     if host.live and os.geteuid() == 0:
         try:
-            output = host.run(EXTENDED_TEST, timeout=TEST_SECONDS, limit=256 * limits.KIB)
+            output = host.run(programs.SSHD_TEST, timeout=TEST_SECONDS, limit=256 * limits.KIB)
         except CouldNotLook as error:
             said = error.detail
         else:

@@ -19,10 +19,10 @@ from vonggac_contract.facts import CouldNotLook, Reason
 from vonggac_contract.facts.access import SudoRule, SudoRules
 
 from ...host import Host
+from ...kernel import interfaces
 from ...untrusted import bounded
 from ..files import owners
 from ..packages import package_inventory
-from ..system import interfaces
 from . import account_files, sudo_commands, sudoers
 from .sudo_aliases import MAX_STEPS, Aliases
 from .sudoers import Alias, Include, Rule, Setting

@@ -12,11 +12,10 @@ from vonggac_contract import limits
 from vonggac_contract.facts import CouldNotLook, Reason
 from vonggac_contract.facts.logs import AuditKernel
 
+from ... import programs
 from ...host import Host
 from ...untrusted import as_text
 
-STATUS: Final = ("auditctl", "-s")
-RULES: Final = ("auditctl", "-l")
 SECONDS: Final = 5.0
 _STATES: Final[dict[int, Literal["off", "on", "locked"]]] = {0: "off", 1: "on", 2: "locked"}
 _PAIR: Final = re.compile(r"\b([a-z_]+)[ =](\d{1,10})\b")
@@ -48,11 +47,11 @@ def _ask(host: Host, argv: tuple[str, ...]) -> str:
 
 def gather(host: Host, selector: tuple[str, ...]) -> tuple[AuditKernel, str]:
     """Topic audit.kernel. Raises CouldNotLook: not-installed (no auditctl), not-supported (a container, no right)."""
-    told = status(_ask(host, STATUS))
+    told = status(_ask(host, programs.AUDIT_STATUS))
     return (
         AuditKernel(
             state=_STATES[told["enabled"]],
-            rules=rules(_ask(host, RULES)),
+            rules=rules(_ask(host, programs.AUDIT_RULES)),
             daemon=told.get("pid", 0) > 0,
             backlog_limit=told.get("backlog_limit"),
             lost=told.get("lost"),

@@ -13,6 +13,7 @@ from typing import Final, Literal
 from vonggac_contract import limits
 from vonggac_contract.facts.network import FirewallRules, Opening
 
+from ... import programs
 from ...host import Host
 from ...untrusted import as_text
 from ..system import systemd
@@ -77,7 +78,7 @@ def _outward(rulesets: list[Ruleset], families: tuple[Family, ...]) -> Fate:
 def _with_iptables(host: Host, ruleset: Ruleset) -> Ruleset:
     """The rules with those tables asked of iptables that it filled and that nft cannot show in full."""
     chains = dict(ruleset.chains)
-    for family, (_, command, _) in firewall_state.SAVED.items():
+    for family, (_, command) in programs.IPTABLES_SAVE.items():
         mine = [key for key in chains if key[:2] == (family, "filter")]
         opaque = any(
             condition.key == nft_ruleset.OPAQUE

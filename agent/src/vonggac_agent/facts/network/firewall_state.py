@@ -18,10 +18,12 @@ from vonggac_contract import limits
 from vonggac_contract.facts import CouldNotLook, Reason
 from vonggac_contract.facts.network import FirewallState
 
+from ... import programs
 from ...host import Host
+from ...kernel import netfilter_tables
 from ...untrusted import as_text
 from ..system import systemd
-from . import iptables_rules, netfilter_tables, nft_ruleset, packet_filter
+from . import iptables_rules, nft_ruleset, packet_filter
 from .packet_filter import Fate, Hook, Ruleset
 
 TOOLS: Final = {
@@ -30,12 +32,11 @@ TOOLS: Final = {
     "nftables": ("usr/sbin/nft", "sbin/nft"),
     "iptables": ("usr/sbin/iptables", "sbin/iptables"),
 }
-NFT_LIST: Final = ("nft", "-j", "-t", "list", "ruleset")
-"""-t leaves the elements of sets out: there may be hundreds of thousands."""
-SAVED: Final[dict[Literal["ip", "ip6"], tuple[tuple[str, ...], tuple[str, ...], str]]] = {
-    "ip": (("iptables-legacy-save",), ("iptables-save",), "proc/net/ip_tables_names"),
-    "ip6": (("ip6tables-legacy-save",), ("ip6tables-save",), "proc/net/ip6_tables_names"),
+NAMES: Final[dict[Literal["ip", "ip6"], str]] = {
+    "ip": "proc/net/ip_tables_names",
+    "ip6": "proc/net/ip6_tables_names",
 }
+"""Tables that the old interface holds."""
 SECONDS: Final = 5.0
 MAX_INCLUDES: Final = 100
 Policy = Literal["drop", "accept", "unknown"]
@@ -139,9 +140,10 @@ def _rulesets(host: Host, tools: list[str]) -> tuple[list[Ruleset], str]:
     rulesets: list[Ruleset] = []
     sources: list[str] = []
     if "nftables" in tools:
-        rulesets.append(nft_ruleset.from_json(_asked(host, NFT_LIST)))
+        rulesets.append(nft_ruleset.from_json(_asked(host, programs.NFT_LIST)))
         sources.append("nft")
-    for family, (legacy, common, names) in SAVED.items():
+    for family, (legacy, common) in programs.IPTABLES_SAVE.items():
+        names = NAMES[family]
         # Only what the old interface holds is missing from nft's list; asking for it without need loads a module.
         if "nftables" in tools and not host.text(names):
             continue

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from vonggac_contract.facts.network import TlsListeners
 
 from ...host import Host
-from ..system import interfaces
+from ...kernel import interfaces
 from . import socket_listening
 
 

@@ -16,13 +16,11 @@ from vonggac_contract import limits
 from vonggac_contract.facts import CouldNotLook, Reason
 from vonggac_contract.facts.packages import Package, PackageUpdates, PendingUpdate
 
+from ... import programs
 from ...host import Host
 from ...untrusted import as_text, bounded
 from . import debian_version
 
-_FORMAT: Final = r"%{name}\t%{evr}\t%{arch}\t%{repoid}\n"
-NEWEST: Final = ("dnf", "-q", "-C", "repoquery", "--upgrades", "--latest-limit=1", "--qf", _FORMAT)
-SECURITY: Final = ("dnf", "-q", "-C", "repoquery", "--upgrades", "--security", "--qf", _FORMAT)
 SECONDS: Final = 10.0
 OUTPUT_BYTES: Final = 4 * limits.MIB
 CACHES: Final = ("var/cache/dnf", "var/cache/libdnf5")
@@ -38,7 +36,7 @@ class Offer(NamedTuple):
 
 
 def parse(raw: bytes) -> list[Offer]:
-    """Offers from the output of NEWEST or SECURITY. Raises ValueError for a line of another shape."""
+    """Offers from the output of DNF_NEWEST or DNF_SECURITY. Raises ValueError for a line of another shape."""
     offers: list[Offer] = []
     for line in raw.split(b"\n"):
         if line:
@@ -83,8 +81,8 @@ def updates(host: Host, packages: Iterable[Package]) -> PackageUpdates:
             Reason.PERMISSION_DENIED, "dnf's metadata is root's; an ordinary user has another cache"
         )
     try:
-        newest = parse(host.run(NEWEST, timeout=SECONDS, limit=OUTPUT_BYTES))
-        security = parse(host.run(SECURITY, timeout=SECONDS, limit=OUTPUT_BYTES))
+        newest = parse(host.run(programs.DNF_NEWEST, timeout=SECONDS, limit=OUTPUT_BYTES))
+        security = parse(host.run(programs.DNF_SECURITY, timeout=SECONDS, limit=OUTPUT_BYTES))
     except CouldNotLook as error:
         if "no cache for" in error.detail:
             raise CouldNotLook(

@@ -14,6 +14,7 @@ from vonggac_contract import limits
 from vonggac_contract.facts import CouldNotLook, Reason
 from vonggac_contract.facts.packages import Package
 
+from ... import programs
 from ...host import Host
 from ...untrusted import as_text, bounded
 
@@ -23,12 +24,6 @@ if TYPE_CHECKING:
 FOLDERS: Final = ("usr/lib/sysimage/rpm", "var/lib/rpm")
 OTHER_FORMS: Final = ("Packages", "Packages.db")
 """Berkeley DB and NDB."""
-QUERY: Final = (
-    "rpm",
-    "-qa",
-    "--qf",
-    r"%{NAME}\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\t%{ARCH}\t%{SOURCERPM}\n",
-)
 QUERY_SECONDS: Final = 15.0
 MAX_HEADER_BYTES: Final = 32 * limits.MIB
 MAX_INDEX_ENTRIES: Final = 65_536
@@ -96,7 +91,7 @@ def _value(blob: bytes, kind: int, start: int, end: int) -> bytes:
 
 
 def parse_query(raw: bytes) -> list[Package]:
-    """Packages from the output of QUERY. Raises ValueError for a line of another shape."""
+    """Packages from the output of RPM_QUERY. Raises ValueError for a line of another shape."""
     packages: list[Package] = []
     for line in raw.split(b"\n"):
         if line:
@@ -170,7 +165,7 @@ def read_unsigned(host: Host) -> tuple[list[str], str] | None:
 def _from_program(host: Host, why: str) -> tuple[list[Package], str]:
     if not host.live:
         raise CouldNotLook(Reason.NOT_SUPPORTED, why)
-    raw = host.run(QUERY, timeout=QUERY_SECONDS, limit=16 * limits.MIB)
+    raw = host.run(programs.RPM_QUERY, timeout=QUERY_SECONDS, limit=16 * limits.MIB)
     return parse_query(raw), "rpm -qa"
 
 

@@ -11,8 +11,8 @@ from vonggac_contract.facts import CouldNotLook
 from vonggac_contract.facts.system import HostIdentity
 
 from ...host import Host
+from ...kernel import interfaces
 from ...untrusted import as_text, bounded
-from . import interfaces
 
 APPLICATION: Final = b"vonggac host identity 1"
 """The message under the machine id as key, as sd_id128_get_machine_app_specific(3) does it; never changed again."""

@@ -16,8 +16,9 @@ from vonggac_contract.facts.system import TimeSync
 from ...formats import directives
 from ...formats.directives import Directive
 from ...host import Host
+from ...kernel import clock
 from ...untrusted import as_text, bounded, without_userinfo
-from . import dropins, kernel_clock, systemd
+from . import dropins, systemd
 
 MAX_FILES: Final = 200
 """Files that one configuration may draw in."""
@@ -170,7 +171,7 @@ def gather(host: Host, selector: tuple[str, ...]) -> tuple[TimeSync, str]:
             clients=[client.name for client in clients],
             active=active(host),
             servers=list(named)[: limits.MAX_FACT_LIST],
-            synchronised=host.told(kernel_clock.synchronised) if host.live else None,
+            synchronised=host.told(clock.synchronised) if host.live else None,
         ),
         "programs, proc/*/comm, configuration files, adjtimex",
     )
