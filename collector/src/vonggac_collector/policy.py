@@ -162,7 +162,7 @@ def vouch(ledger: Ledger, folder: Path, rulebook: bytes, now: datetime, actor: s
             _later(now, repository.TARGETS_LASTS),
         )
         repository.vouch_for(draft.signed, rulebook)
-        _sign_here(tx, draft, key, load_key(folder, ONLINE_KEY), now, actor)
+        _keep(tx, _signed(draft, key, now), load_key(folder, ONLINE_KEY), now, actor)
     return True
 
 
@@ -181,14 +181,16 @@ def renew(ledger: Ledger, folder: Path, now: datetime, *, again: bool = False) -
             (ROOT_KEY, repository.roots_of(held)[-1], Root, repository.ROOT_LASTS),
             (TARGETS_KEY, repository.newest_targets(held)[1], Targets, repository.TARGETS_LASTS),
         )
+        signed: dict[
+            str, bytes
+        ] = {}  # kept together: after years both are over, and neither holds without the other
         for name, raw, kind, lasts in own:
             metadata = repository.read(raw, kind)
             key = _own_key(folder, name, held, kind.type)
             due = metadata.signed.expires - now < _RENEW or (again and kind is Targets)
             if key is not None and due:
-                draft = repository.following(metadata, _later(now, lasts))
-                _sign_here(tx, draft, key, online, now, "the collector")
-        _keep(tx, {}, online, now, "the collector", again=again)
+                signed |= _signed(repository.following(metadata, _later(now, lasts)), key, now)
+        _keep(tx, signed, online, now, "the collector", again=again)
         roots = repository.roots_of(tx.policy.all())
     policy_roots.note(folder, roots)
 
@@ -202,19 +204,12 @@ def _own_key(folder: Path, name: str, held: Mapping[str, bytes], role: str) -> E
     return key if by.threshold == 1 and repository.key_of(key.public_key()).keyid in by.keyids else None
 
 
-def _sign_here(
-    tx: Transaction,
-    draft: Metadata[Any],
-    key: Ed25519PrivateKey,
-    online: Ed25519PrivateKey,
-    now: datetime,
-    actor: str,
-) -> None:
+def _signed(draft: Metadata[Any], key: Ed25519PrivateKey, now: datetime) -> dict[str, bytes]:
+    """The draft by its name, signed with a key of this machine."""
     if isinstance(draft.signed, Targets):  # roots are counted one by one (specification 5.3.5)
         draft.signed.version = repository.version_after(draft.signed.version - 1, now)
     repository.sign(draft, key)
-    name = f"{draft.signed.version}.{draft.signed.type}.json"
-    _keep(tx, {name: repository.to_bytes(draft)}, online, now, actor)
+    return {f"{draft.signed.version}.{draft.signed.type}.json": repository.to_bytes(draft)}
 
 
 def _keep(

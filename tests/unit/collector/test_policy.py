@@ -29,6 +29,7 @@ from vonggac_collector.ledger.interface import Ledger
 from vonggac_collector.metrics import Metrics
 from vonggac_collector.settings import Settings
 from vonggac_collector.state import load_key, make_key, make_state
+from vonggac_collector.verification import verify_ledger
 from vonggac_rules import repository
 from vonggac_rules.errors import BadRepository
 
@@ -173,6 +174,16 @@ def test_a_key_of_this_machine_that_the_root_no_longer_names_signs_nothing(desk:
     assert not policy.vouch(desk.ledger, folder, a_rulebook(version="2"), REAL_NOW, "test")
     policy.renew(desk.ledger, folder, REAL_NOW + 320 * DAY)
     assert policy.expiries(served(desk.ledger))["timestamp"] > REAL_NOW + 320 * DAY
+
+
+@pytest.mark.parametrize("days", [366, 1_200])
+def test_a_collector_with_its_own_keys_that_was_off_for_long_signs_all_again_by_itself(
+    desk: Desk, folder: Path, days: int
+) -> None:
+    policy.begin(desk.ledger, folder, REAL_NOW, "test")
+    policy.renew(desk.ledger, folder, REAL_NOW + days * DAY)
+    assert min(policy.expiries(served(desk.ledger)).values()) > REAL_NOW + days * DAY
+    assert verify_ledger(desk.ledger).faults == []
 
 
 def test_what_people_let_expire_is_said_and_nothing_is_signed(
