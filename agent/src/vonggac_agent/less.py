@@ -1,4 +1,4 @@
-"""A changed report as what differs from the last one that was received, where that is less to send (ADR 0021).
+"""A changed report as what differs from an earlier one that was received, where that is less to send (ADR 0021).
 
 Never the only way: what is not taken so is sent whole in the same round, and what was not answered, in the next. What
 the spool keeps is whole; an earlier report is there as long as it has room for it.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -44,19 +45,31 @@ class Less:
 
     def delta_for(self, link: Link, raw: bytes) -> bytes | None:
         """The delta's envelope to send instead of `raw`, the link's; None if it is to be sent whole."""
-        sequence, _ = self._spool.head(link.chain)
-        if not 0 < sequence < link.sequence or not self._may_be_tried(link):
-            return None
-        found = self._spool.receipted(link.chain, sequence)
-        if found is None or found[2] is None:
-            return None
+        bases = self._bases(link) if self._may_be_tried(link) else []
         try:
-            delta = make_delta(envelope_from_bytes(raw), envelope_from_bytes(found[2]), self._key())
+            made = [
+                make_delta(
+                    envelope_from_bytes(raw), envelope_from_bytes(self._spool.envelope(base)), self._key()
+                )
+                for base in bases
+            ]
         except (AgentError, ContractError):
             return None  # whatever is wrong with what is here, the whole one needs none of it
-        if delta is None or len(sent := envelope_to_bytes(delta)) > WORTH * len(raw):
-            return None
-        return sent
+        sent = min((envelope_to_bytes(delta) for delta in made if delta is not None), key=len, default=raw)
+        return sent if len(sent) <= WORTH * len(raw) else None
+
+    def _bases(self, link: Link) -> list[Link]:
+        """Reports received that may tell most of it: the newest before it, and for each section that is new since then
+        the one that brought what it was before; later ones only name its digest.
+        """
+        before = self._spool.between(link.chain, 1, link.sequence - 1)
+        held = [other for other in before if other.state == "received"]
+        if not held:
+            return []
+        new = [name for name, digest in held[-1].sections.items() if link.sections.get(name) != digest]
+        return [
+            *{base.sequence: base for base in (held[-1], *(_brought(held, name) for name in new))}.values()
+        ]
 
     def note_refused(self, code: str) -> None:
         """A collector did not take a delta, by this code."""
@@ -72,3 +85,9 @@ class Less:
         # A clock that was set back must not keep it from being tried.
         soon = bool(refused) and timedelta(0) <= self._now() - datetime.fromisoformat(refused) < AGAIN
         return not soon and self._spool.note(UNANSWERED) != link.digest
+
+
+def _brought(held: list[Link], name: str) -> Link:
+    """The first of those at the end that have that section alike."""
+    digest = held[-1].sections[name]
+    return [*takewhile(lambda other: other.sections.get(name) == digest, reversed(held))][-1]

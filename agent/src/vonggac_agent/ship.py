@@ -200,7 +200,7 @@ class Shipper:
         return self._take_refusal(item, answer), None
 
     def _ask_with_less(self, item: Link | Beat, raw: bytes) -> Answer | None:
-        """The answer to what differs from the last report received; None if the whole one has to be sent."""
+        """The answer to what differs from an earlier report; None if the whole one has to be sent."""
         if isinstance(item, Beat) or item.chain != self._chain:
             return None
         sent = self._less.delta_for(item, raw)

@@ -66,6 +66,21 @@ def test_several_that_wait_go_each_as_what_differs_from_the_one_just_received(to
     assert bases == [told.collector.committed[told.chain][1], links[0].digest, links[1].digest]
 
 
+def test_a_section_that_is_new_again_is_told_by_the_report_that_brought_it_not_by_those_that_only_name_it(
+    told: Machine,
+) -> None:
+    first = told.collector.committed[told.chain][1]
+    for name in "bc":
+        told.report(name, packages=[*PACKAGES, "a"])
+        ship(told)
+    change(told, "d")
+    ship(told)
+    ((kind, size),) = sent(told)[-1:]
+    assert kind == DELTA
+    assert size < 2_000
+    assert delta_from_envelope(told.collector.deltas[-1]).base == first
+
+
 def test_what_is_small_or_all_new_goes_whole_as_does_a_heartbeat(told: Machine) -> None:
     told.report("b")
     told.heartbeat()
@@ -179,8 +194,8 @@ def test_a_collector_that_was_set_back_gets_all_it_lacks_and_then_deltas_again(t
         told.collector.committed[told.chain].pop(number)
     change(told, "d")
     assert ship(told).received == 3
-    # The last report is told by the third again, which is here by then.
-    assert kinds(told) == [DELTA, REPORT, REPORT, REPORT, DELTA]
+    # The second is told by the first, which was not lost, and so on to the last, by the third again.
+    assert kinds(told) == [DELTA, REPORT, DELTA, DELTA, DELTA]
     change(told, "e")
     ship(told)
     assert kinds(told) == [DELTA]
