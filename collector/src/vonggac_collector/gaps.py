@@ -14,6 +14,9 @@ from typing import Final
 
 import msgspec
 
+from vonggac_contract.report import follows
+
+from .ingest.projection import statement_of
 from .ingest.report import MAX_PENDING
 from .ledger.interface import Ledger, Transaction
 from .ledger.rows import Agent, EnvelopeHead
@@ -56,29 +59,27 @@ def staying(ledger: Ledger, now: datetime) -> int:
 
 
 def gaps_of(tx: Transaction, agent: Agent, hostname: str) -> list[Gap]:
-    """Every gap of the agent in its present epoch."""
+    """Every gap of the agent in its present epoch. What the machine says that it dropped itself is none."""
     if not agent.aside:
         return []
     newest = tx.chain.of_agent(agent.id, 2 * MAX_PENDING)
     pending = [e for e in newest if e.state == "pending" and e.epoch == agent.epoch]
-    return [
-        Gap(
-            agent=agent.id,
-            hostname=hostname,
-            epoch=agent.epoch,
-            head=head,
-            first=first,
-            last=row.sequence - 1,
-            digest=row.previous or "",
-            since=row.received_at,
+    found = []
+    for head, row in _holes(agent.head_sequence, pending):
+        envelope = tx.chain.envelope(row.digest)
+        last, digest = (
+            (row.sequence - 1, row.previous) if envelope is None else follows(statement_of(envelope))
         )
-        for head, first, row in _holes(agent.head_sequence, pending)
-    ]
+        if last > head:
+            found.append(
+                Gap(agent.id, hostname, agent.epoch, head, head + 1, last, digest or "", row.received_at)
+            )
+    return found
 
 
-def _holes(head: int, pending: list[EnvelopeHead]) -> Iterator[tuple[int, int, EnvelopeHead]]:
-    """The last report before each hole, the first in it, and the one after it."""
+def _holes(head: int, pending: list[EnvelopeHead]) -> Iterator[tuple[int, EnvelopeHead]]:
+    """The last report before each hole, and the one after it."""
     for row in sorted(pending, key=lambda e: e.sequence):
         if row.sequence > head + 1:
-            yield head, head + 1, row
+            yield head, row
         head = max(head, row.sequence)

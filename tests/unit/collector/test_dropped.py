@@ -71,6 +71,24 @@ def test_in_whatever_order_they_come_the_chain_is_the_same(
     assert faults(desk) == []
 
 
+def test_of_what_comes_before_a_report_that_waits_what_the_machine_dropped_is_not_called_missing(
+    desk: Desk, machine: Machine
+) -> None:
+    sent = dropping(machine)
+    assert [desk.accept(sent[n]).status for n in (0, 2)] == [200, 202]
+    (gap,) = missing(desk.ledger, NOW)
+    assert (gap.head, gap.first, gap.last, gap.digest) == (1, 2, 2, digest(sent[1]))
+
+
+def test_nothing_is_missing_between_two_reports_that_wait_if_the_machine_dropped_it(
+    desk: Desk, machine: Machine
+) -> None:
+    sent = dropping(machine)
+    assert [desk.accept(sent[n]).status for n in (1, 2)] == [202, 202]
+    (gap,) = missing(desk.ledger, NOW)
+    assert (gap.first, gap.last) == (1, 1)
+
+
 def test_whoever_says_so_of_another_chain_than_the_one_here_is_a_fork(desk: Desk, machine: Machine) -> None:
     sent = dropping(machine, previous="f" * 64)
     assert [desk.accept(raw).status for raw in sent] == [200, 200, 409]
