@@ -107,7 +107,7 @@ def _not_mounted(host: Host, table: Mapping[str, str], walked: Iterable[str]) ->
     for line in mounts.fstab(host):
         if line.path == "/" or not line.path.startswith("/") or not _is_local(host, line):
             continue
-        path = host.inside(line.path)
+        path = host.inside(line.path).rstrip("/")
         if path not in seen and ("" in table or path in table or _is_empty(host, path)):
             found.append(path)
     return found
