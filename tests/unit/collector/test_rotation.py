@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -226,6 +227,20 @@ def test_keys_changed_again_and_again_leave_a_ledger_that_verifies(desk: Desk, m
         machine.rotated(desk.rotate(machine.rotation(now, seed=20 + n), now).body(), seed=20 + n)
     desk.enrol(Machine(seed=30), desk.token(host=machine.agent_id, now=LATER), LATER)
     assert faults(desk.ledger) == []
+
+
+def test_who_still_sends_with_a_key_that_a_rotation_ended_is_counted_named_and_alerted_to(
+    desk: Desk, machine: Machine
+) -> None:
+    locked_out = Machine()
+    locked_out.__dict__.update(vars(machine))
+    machine.rotated(desk.rotate(machine.rotation(NOW, seed=8), NOW).body(), seed=8)
+    assert desk.accept(locked_out.report(NOW, {1}), NOW).code == "key-revoked"
+    with desk.ledger.read() as tx:
+        row = tx.trail.walk(0, 100)[-1]
+        assert (row.action, row.subject, tx.trail.counts()["key-revoked"]) == ("refused", machine.agent_id, 1)
+    alerts = (Path(__file__).parents[3] / "packaging" / "prometheus" / "vonggac.rules.yaml").read_text()
+    assert 'increase(vonggac_refused_total{reason="key-revoked"}[1h])' in alerts
 
 
 def test_a_machine_that_turns_its_key_again_and_again_is_held_up_for_a_day(
