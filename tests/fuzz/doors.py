@@ -5,6 +5,7 @@ Else no input came past the signature. A medium's files, an enrolled machine and
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import re
@@ -24,11 +25,12 @@ from tuf.api.metadata import Root, Targets
 from vonggac_collector.boxes import Boxes
 from vonggac_collector.ledger.memory import MemoryLedger
 from vonggac_collector.media import take_in
-from vonggac_contract import checkpoint, enrolment, media, receipt, rotation, sealed
+from vonggac_contract import checkpoint, delta, enrolment, media, receipt, rotation, sealed
 from vonggac_contract.box import MAX_BOX_BYTES, OVERHEAD, close_box
 from vonggac_contract.envelope import (
     BOX_KEY,
     CHECKPOINT,
+    DELTA,
     ENROLLED,
     ENROLMENT,
     EXPORT,
@@ -37,9 +39,10 @@ from vonggac_contract.envelope import (
     REPORT,
     ROTATION,
     envelope_to_bytes,
+    pack,
     seal,
 )
-from vonggac_contract.errors import ContractError, Malformed
+from vonggac_contract.errors import ContractError, Malformed, NotRebuilt
 from vonggac_contract.report import Heartbeat
 from vonggac_media.folder import Folder
 from vonggac_rules import repository
@@ -50,6 +53,8 @@ AGENT: Final = b"00000000-0000-4000-8000-000000000000"
 """Stands for the id of the machine that is enrolled."""
 SEALED: Final = {b"R": REPORT, b"H": HEARTBEAT}
 """What the machine seals of a line that begins so; any other line is no envelope of its own."""
+FIRST: Final = seal(REPORT, pack(b'{"findings":[%b]}' % b",".join(b'"rule-%d"' % n for n in range(500))), KEY)
+"""A report that deltas are told by."""
 SIGNED: Final[tuple[tuple[str, Callable[..., Any]], ...]] = (
     (RECEIPT, receipt.open_receipt),
     (CHECKPOINT, checkpoint.open_checkpoint),
@@ -60,6 +65,9 @@ SIGNED: Final[tuple[tuple[str, Callable[..., Any]], ...]] = (
     (ENROLMENT, enrolment.open_request),
 )
 READERS: Final = frozenset[CodeType]().union(*(leads_to(read, (read.__module__,)) for _, read in SIGNED))
+DELTAS_READ: Final = frozenset[CodeType]().union(
+    *(leads_to(read, (delta.__name__,)) for read in (delta.delta_from_envelope, delta.rebuild))
+)
 CHECKS: Final = leads_to(repository.checked_offline, (repository.__name__,))
 
 
@@ -76,6 +84,20 @@ def box(data: bytes) -> bool:
         assert sealed.request_from_content(sealed.request_to_content(asked, body)) == (asked, body)
     except ContractError:
         return taken
+    return True
+
+
+def told(data: bytes) -> bool:
+    """As what a machine signs as a delta, and as the patch of one; a report made of it is taken."""
+    with contextlib.suppress(ContractError):
+        delta.delta_from_envelope(seal(DELTA, data, KEY))
+    said = delta.Delta(1, FIRST.digest, "0" * 64, bytes(64), data)
+    try:
+        delta.rebuild(said, FIRST, FIRST.keyid)
+    except NotRebuilt:
+        return True
+    except ContractError:
+        return False
     return True
 
 
@@ -208,10 +230,17 @@ def _signed() -> list[bytes]:
     return [msgspec.json.encode(document) + bytes([number]) for number, document in enumerate(said)]
 
 
+def _deltas() -> list[bytes]:
+    later = seal(REPORT, pack(b'{"findings":[%b]}' % b",".join(b'"rule-%d"' % n for n in range(1, 501))), KEY)
+    made = delta.make_delta(later, FIRST, KEY)
+    return [] if made is None else [made.payload, delta.delta_from_envelope(made).patch]
+
+
 ASKED: Final = sealed.request_to_content(sealed.Asked("POST", "/agent/v1/reports"), b"{}")
 BOXES: Final = (ASKED, close_box(ASKED, BOX.public))
 EXPORTS: Final = (_export(),)
 POLICIES: Final = (_policy(),)
+DELTAS: Final = tuple(_deltas())
 DOCUMENTS: Final = tuple(_signed())
 SNAPSHOTS: Final = (
     b'{"schema":1,"taken_at":"2026-11-23T03:00:00Z","platform":"linux","facts":['

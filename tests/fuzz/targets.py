@@ -184,6 +184,7 @@ TARGETS: Final[dict[str, Target]] = {
     "door:rulebook": taking(rulebook, rulebook.load_rulebook),
     "door:rule-yaml": taking(source, lambda d: source.parse_source(d, "fuzzed"), "no/such"),
     "door:box": Target(doors.box, of_module(box), 0.5, "no/such", doors.BOXES),
+    "door:delta": Target(doors.told, doors.DELTAS_READ, 0.9, "no/such", doors.DELTAS),
     "door:signed": Target(doors.signed, doors.READERS, 0.8, "no/such", doors.DOCUMENTS),
     "door:export": Target(doors.export, of_module(imported), 0.5, "no/such", doors.EXPORTS),
     "door:policy": Target(doors.policy, doors.CHECKS, 0.8, "no/such", doors.POLICIES),
