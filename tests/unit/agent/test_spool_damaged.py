@@ -164,7 +164,9 @@ def test_a_spool_that_was_removed_or_set_back_to_an_earlier_one_is_found_behind(
         ship_round(settings)
         look_round(settings)
         ship_round(settings)
-    assert told(collector, station)[-2:] == [(2, UNSENT + 1), (3, 1)], "what the copy had unsent was sealed again"
+    assert told(collector, station)[-2:] == [(2, UNSENT + 1), (3, 1)], (
+        "what the copy had unsent was sealed again"
+    )
 
 
 def test_one_command_asks_for_the_epoch_and_looks(
