@@ -17,6 +17,7 @@ from vonggac_contract.errors import ContractError
 from vonggac_contract.limits import KIB
 from vonggac_contract.report import AgentId, Digest
 
+from .log import log
 from .safety import write_whole
 from .seal import Chain
 from .spool_rows import Link
@@ -44,11 +45,15 @@ def read(folder: Path, chain: Chain) -> Head:
 
 
 def note(folder: Path, link: Link) -> None:
-    """A receipt for `link` was verified."""
+    """A receipt for `link` was verified, and is in the spool: so where this has no room, sending goes on without."""
     before = read(folder, link.chain)
-    if link.sequence > before.sequence:
-        after = msgspec.structs.replace(before, sequence=link.sequence, digest=link.digest)
+    if link.sequence <= before.sequence:
+        return
+    after = msgspec.structs.replace(before, sequence=link.sequence, digest=link.digest)
+    try:
         write_whole(folder / FILE, msgspec.json.encode(after))
+    except OSError as error:
+        log("warning", "end-of-chain-not-kept", message=str(error))
 
 
 def end_epoch(folder: Path, chain: Chain) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import random
 from contextlib import closing, suppress
 from pathlib import Path
@@ -167,6 +169,19 @@ def test_a_spool_that_was_removed_or_set_back_to_an_earlier_one_is_found_behind(
     assert told(collector, station)[-2:] == [(2, UNSENT + 1), (3, 1)], (
         "what the copy had unsent was sealed again"
     )
+
+
+def test_where_the_end_of_the_chain_cannot_be_kept_sending_goes_on(
+    collector: RealCollector, station: Station, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked for only if the spool is lost as well; then somebody has to come."""
+
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(head, "write_whole", full)
+    assert ship_round(settings).received == UNSENT
+    assert told(collector, station)[-1] == (1, UNSENT + 2)
 
 
 def test_one_command_asks_for_the_epoch_and_looks(
