@@ -19,12 +19,12 @@ from tests.unit.contract.test_wire_golden import (
     COLLECTOR_PUBLIC,
     FOLDER,
     NOW,
-    STATEMENT,
+    read,
 )
 
 from vonggac_contract import merkle
 from vonggac_contract.checkpoint import Checkpoint, open_checkpoint, seal_checkpoint
-from vonggac_contract.envelope import HEARTBEAT, REPORT, seal
+from vonggac_contract.envelope import HEARTBEAT, REPORT, envelope_from_bytes, seal
 from vonggac_contract.errors import BadProof, BadSignature, ContractError, Malformed, TooLarge, UnknownSchema
 from vonggac_contract.proof import (
     MAX_PROOF_BYTES,
@@ -37,9 +37,8 @@ from vonggac_contract.proof import (
     public_keys_from_pem,
 )
 from vonggac_contract.receipt import Receipt, seal_receipt
-from vonggac_contract.report import statement_to_payload
 
-REPORT_ENVELOPE = seal(REPORT, statement_to_payload(STATEMENT), AGENT)
+REPORT_ENVELOPE = envelope_from_bytes(read("report.v1.json"))
 DIGESTS = [bytes([n]) * 32 for n in range(11)]
 DIGESTS[4] = bytes.fromhex(REPORT_ENVELOPE.digest)
 NODES = nodes_of(DIGESTS)
