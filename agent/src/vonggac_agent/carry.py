@@ -40,7 +40,7 @@ from vonggac_contract.receipt import Receipt, open_receipt
 from vonggac_media.folder import Folder
 from vonggac_rules.rulebook import MAX_RULEBOOK_BYTES
 
-from . import boxkey, identity, policy, rulebooks
+from . import boxkey, head, identity, policy, rulebooks
 from .errors import AgentError, BadAnswer, SpoolFailing, SpoolFull
 from .following import METADATA, follow
 from .identity import Identity
@@ -94,7 +94,7 @@ def export(settings: Settings, path: Path, now: datetime, *, again: bool = False
     with _medium(path) as medium, reading(state, max_bytes=settings.spool_bytes) as spool:
         if spool is None:
             raise AgentError("this machine was never looked at", hint="Look first: vonggac-agent run --once")
-        items = _items(spool, Chain(who.enrolled.agent_id, who.enrolled.epoch), again=again)
+        items = chosen(state, spool, Chain(who.enrolled.agent_id, who.enrolled.epoch), again=again)
         _mark_offered(settings, items)
         name = f"{who.keyid[:16]}-{secrets.token_hex(8)}"
         try:
@@ -140,7 +140,13 @@ def bring(settings: Settings, path: Path) -> Brought:
         )
 
 
-def _items(spool: Spool, chain: Chain, *, again: bool) -> list[Link | Beat]:
+def chosen(state: Path, spool: Spool, chain: Chain, *, again: bool) -> list[Link | Beat]:
+    """What a medium takes along. Of an epoch that is over, as the service sends: what lies behind a gap would keep it
+    from ending.
+    """
+    known = head.read(state, chain)
+    if known.over:
+        return [*head.reaching(spool.unsent(), known)]
     kept = spool.between(chain, 1, _ALL) if again else []
     here = {link.digest for link in kept}
     items: list[Link | Beat] = [*(u for u in spool.unsent() if u.digest not in here), *kept]

@@ -6,6 +6,7 @@ for the next one by itself (`rotation`), and names this end. Only whoever holds 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Final
@@ -23,33 +24,62 @@ from .seal import Chain
 from .spool_rows import Link
 
 FILE: Final = "head.json"
+MACHINE_ID: Final = Path("/etc/machine-id")
 
 
 class Head(msgspec.Struct, frozen=True):
-    """The newest report of an epoch for which there is a receipt, 0 and None if there is none. `over`: see above."""
+    """The newest report of an epoch for which there is a receipt, 0 and None if there is none. `over`: see above.
+
+    `machine`: on which it was noted (`this_machine`), "" if that is not known.
+    """
 
     agent_id: AgentId
     epoch: int
     sequence: Annotated[int, msgspec.Meta(ge=0)] = 0
     digest: Digest | None = None
     over: bool = False
+    machine: str = ""
 
 
 def read(folder: Path, chain: Chain) -> Head:
     """That of `chain`; of another epoch, unreadable or not there it counts as none."""
+    found = _held(folder)
+    return found if found is not None and (found.agent_id, found.epoch) == tuple(chain) else Head(*chain)
+
+
+def _held(folder: Path) -> Head | None:
     try:
-        found = decode_as((folder / FILE).read_bytes(), Head, maximum=KIB)
+        return decode_as((folder / FILE).read_bytes(), Head, maximum=KIB)
     except (FileNotFoundError, ContractError):
-        return Head(*chain)
-    return found if (found.agent_id, found.epoch) == tuple(chain) else Head(*chain)
+        return None
+
+
+def this_machine() -> str:
+    """SHA-256 of this installation's id (machine-id(5)), which is nobody else's business; "" if it has none."""
+    try:
+        found = MACHINE_ID.read_bytes()[:KIB].strip()
+    except OSError:
+        return ""
+    return hashlib.sha256(found).hexdigest() if found else ""
+
+
+def is_of_another_machine(folder: Path, chain: Chain) -> bool:
+    """Whether this folder was copied from another machine: what is missing in it is not lost there."""
+    return read(folder, chain).machine not in ("", this_machine())
 
 
 def note(folder: Path, link: Link) -> None:
-    """A receipt for `link` was verified, and is in the spool: so where this has no room, sending goes on without."""
+    """The spool has a receipt for `link`: so where this has no room, sending goes on without. One for an epoch that is
+    over may come late, on a medium, and changes nothing.
+    """
+    held = _held(folder)
+    if held is not None and held.agent_id == link.chain.agent_id and held.epoch > link.chain.epoch:
+        return
     before = read(folder, link.chain)
     if link.sequence <= before.sequence:
         return
-    after = msgspec.structs.replace(before, sequence=link.sequence, digest=link.digest)
+    machine = before.machine or this_machine()
+    after = msgspec.structs.replace(before, sequence=link.sequence, digest=link.digest, machine=machine)
     try:
         write_whole(folder / FILE, msgspec.json.encode(after))
     except OSError as error:

@@ -29,7 +29,7 @@ from .link import Answer, Transport
 from .log import log
 from .safety import create_private, write_whole
 from .seal import Chain
-from .ship import ENVELOPES, FORK, REFUSALS, REVOKED, Outcome, Pending, problem_of
+from .ship import ENVELOPES, FORK, REFUSALS, REVOKED, WAITING, Outcome, Pending, problem_of
 from .spool import Spool
 
 PATH: Final = "/agent/v1/rotate"
@@ -98,7 +98,7 @@ class Turn:
     def run(self, sent: Outcome, *, days: int) -> Outcome:
         """What the round came to. `sent`: what sending did before; `days`: see `is_old`."""
         over = head.read(self._folder, self._chain).over
-        if sent.again and not sent.code and not over:
+        if sent.trouble == WAITING or (sent.again and not sent.code and not over):
             return sent  # the collector was not reached, or wants to be left alone
         if sent.code == "unknown-key":
             return self._remind(sent)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import msgspec
 
 from vonggac_contract.errors import ContractError
 
-from . import head, identity, revoked, skipped, waiting
+from . import head, identity, policy, revoked, skipped, waiting
 from .errors import (
     AgentError,
     AwaitsApproval,
@@ -31,7 +31,7 @@ from .errors import (
 from .failpoints import Failpoint, reach
 from .identity import Identity
 from .lock import take_lock
-from .salvage import end_if_damaged, is_behind
+from .salvage import end_if_damaged, is_behind, take_back
 from .seal import Chain
 from .settings import Settings
 from .ship import Outcome
@@ -90,10 +90,11 @@ def has_to_send(settings: Settings) -> bool:
 
     That is counted in looks, which no clock that is set makes more or fewer. Raises as `ship_round`.
     """
+    from .rotation import ASKED
     from .rotation import FILE as ROTATION
 
     folder = open_state(settings.state_dir)
-    if waiting.read(folder) is not None or (folder / ROTATION).exists():
+    if waiting.read(folder) is not None or any((folder / name).exists() for name in (ROTATION, ASKED)):
         return True
     with _mended(settings), opened(settings) as (_, spool, who):
         chain = chain_of(who)
@@ -101,7 +102,9 @@ def has_to_send(settings: Settings) -> bool:
             return True
         undecided = spool.quarantined(chain) or spool.note("rotation")
         last = msgspec.json.decode(spool.note("last_round") or "{}")
-        if spool.unsent() or undecided or last.get("trouble") or revoked.read(spool, who) is not None:
+        standing = policy.read(folder)
+        trouble = last.get("trouble") or (standing.trouble if standing is not None else "")
+        if spool.unsent() or undecided or trouble or revoked.read(spool, who) is not None:
             return True
         return spool.counter(UNHEARD) >= max(1, settings.heartbeat_s // settings.interval_s)
 
@@ -186,7 +189,7 @@ def _mended(settings: Settings) -> Iterator[None]:
         finally:
             lock.release()
         raise SpoolFailing(
-            "the spool was damaged ({error}); it was set aside, and the machine asks for its next epoch",
+            "the spool was damaged ({error}); the machine asks for its next epoch",
             hint="Check the disk below the state folder (dmesg, smartctl).",
             error=error,
         ) from error
@@ -205,6 +208,13 @@ def opened(settings: Settings) -> Iterator[tuple[Path, Spool, Identity]]:
         with closing(spool):
             if is_behind(folder, spool, chain_of(who)):
                 raise StateDamaged("{path} lacks reports that were received", path=folder / FILE)
+            with suppress(SpoolFull, SpoolFailing):  # no room yet: tried at every round
+                take_back(folder, spool)
+            newest = spool.newest_received(chain_of(who))
+            if (
+                newest is not None
+            ):  # an earlier release kept none; or it was killed, or had no room, before it did
+                head.note(folder, newest)
             if not head.read(folder, chain_of(who)).over:
                 carry_over(folder, spool, who, utc_now)
             yield folder, spool, who

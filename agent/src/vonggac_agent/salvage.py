@@ -18,24 +18,29 @@ from vonggac_contract.errors import ContractError
 from vonggac_contract.report import statement_from_envelope
 
 from . import head
-from .safety import sync_folder
+from .safety import sync_folder, write_whole
 from .seal import Chain
 from .spool import FILE, Spool
 from .spool_rows import LINK_COLUMNS, link_of, read_rows
 
 _PARTS: Final = ("-wal", "-shm", "")
 """The journal first: whenever this is killed, what is left under the old name is damaged still, or gone."""
+_UNREAD: Final = ".unread"
+"""Behind the name of a damaged spool as long as not all of it was taken over."""
 _QUESTION: Final = f"SELECT {LINK_COLUMNS}, envelope FROM link"  # noqa: S608 - constants
 _MOST: Final = 100_000
 """Rows that are looked for; more than a spool of any size holds."""
 
 
 def end_if_damaged(folder: Path, chain: Chain) -> bool:
-    """Set a damaged spool aside, after the epoch it numbered was ended; False if nothing is wrong with it.
+    """Set a damaged spool aside, after the epoch it numbered was ended; False if nothing is wrong with it, or this is
+    a copy on another machine: where it comes from the numbers are still given, and only a person can tell.
 
     Killed in between, the epoch is over and the spool still damaged: what comes next finds it so.
     """
     path = folder / FILE
+    if head.is_of_another_machine(folder, chain):
+        return False
     if path.exists() and not _is_sound(path):
         head.end_epoch(folder, chain)
         set_aside(folder)
@@ -61,16 +66,25 @@ def set_aside(folder: Path) -> int:
     path = folder / FILE
     if not path.exists() or _is_sound(path):
         return 0
-    number = 1 + sum(1 for _ in folder.glob(f"{FILE}.damaged-*[0-9]"))
-    aside = folder / f"{FILE}.damaged-{number}"
+    taken = (int(p.name.rpartition("-")[2]) for p in folder.glob(f"{FILE}.damaged-*[0-9]"))
+    aside = folder / f"{FILE}.damaged-{1 + max(taken, default=0)}"
+    write_whole(Path(f"{aside}{_UNREAD}"), b"")
     for part in _PARTS:
         with suppress(FileNotFoundError):
             Path(f"{path}{part}").rename(f"{aside}{part}")
     sync_folder(folder)
     with closing(Spool(folder, max_bytes=aside.stat().st_size)) as spool:
-        taken = spool.take_over(_rows(aside))
-        spool.write_notes(salvaged=f"the spool was damaged; {taken} unsent reports of it could still be read")
-    return taken
+        return take_back(folder, spool)
+
+
+def take_back(folder: Path, spool: Spool) -> int:
+    """Take over what was set aside and not read to the end: it was killed, or found no room. Raises as `take_over`."""
+    found = 0
+    for mark in sorted(folder.glob(f"{FILE}.damaged-*{_UNREAD}")):
+        found += spool.take_over(_rows(Path(f"{mark}".removesuffix(_UNREAD))))
+        spool.write_notes(salvaged=f"the spool was damaged; {found} unsent reports of it could still be read")
+        mark.unlink()
+    return found
 
 
 def _is_sound(path: Path) -> bool:
@@ -91,6 +105,8 @@ def _rows(aside: Path) -> Iterator[tuple[Any, ...]]:
     except apsw.Error:
         return
     with closing(connection):
+        # Its journal is read without another file beside it, for which there may be no room (wal.html, section 8).
+        connection.pragma("locking_mode", "exclusive")
         try:
             ((most,),) = connection.execute("SELECT max(number) FROM link")
         except apsw.Error:

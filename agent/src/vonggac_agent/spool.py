@@ -84,6 +84,13 @@ class Spool:
         )
         return (int(found[0][0]), str(found[0][1])) if found else (0, None)
 
+    def newest_received(self, chain: Chain) -> Link | None:
+        """The chain's newest receipted link."""
+        found = self._links(
+            "agent_id = ? AND epoch = ? AND state = 'received' ORDER BY sequence DESC LIMIT 1", tuple(chain)
+        )
+        return found[0] if found else None
+
     def add_report(
         self,
         chain: Chain,

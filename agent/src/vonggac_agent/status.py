@@ -206,8 +206,8 @@ def problems(told: dict[str, Any]) -> list[Said]:
     if told["epoch_over"]:
         found.append(
             Said(
-                "the spool was damaged and set aside; looks begin again once the collector has given this machine its "
-                "next epoch, for which the service asks"
+                "the spool was damaged; looks begin again once the collector has given this machine its next epoch, "
+                "for which the service asks over a line"
             )
         )
     quarantine, beat = told["quarantine"], told["last_heartbeat"]

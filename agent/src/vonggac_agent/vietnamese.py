@@ -311,11 +311,11 @@ TEXTS: Final[dict[str, str]] = {
     "chủ thu thập chưa cấp kỳ đăng ký tiếp theo cho máy này",
     "The service asks by itself; if it is refused: vonggac-agent enrol … --again": "Dịch vụ tự yêu cầu; nếu bị từ "
     "chối: vonggac-agent enrol … --again",
-    "the spool was damaged ({error}); it was set aside, and the machine asks for its next epoch": "hàng chờ đã hỏng "
-    "({error}); tệp hỏng được để riêng, máy đang yêu cầu kỳ đăng ký tiếp theo",
-    "the spool was damaged and set aside; looks begin again once the collector has given this machine its next epoch, "
-    "for which the service asks": "hàng chờ đã hỏng và được để riêng; việc kiểm tra bắt đầu lại khi máy chủ thu thập "
-    "cấp kỳ đăng ký tiếp theo, dịch vụ đang tự yêu cầu",
+    "the spool was damaged ({error}); the machine asks for its next epoch": "hàng chờ đã hỏng ({error}); máy đang yêu "
+    "cầu kỳ đăng ký tiếp theo",
+    "the spool was damaged; looks begin again once the collector has given this machine its next epoch, for which the "
+    "service asks over a line": "hàng chờ đã hỏng; việc kiểm tra bắt đầu lại khi máy chủ thu thập "
+    "cấp kỳ đăng ký tiếp theo, dịch vụ tự yêu cầu qua đường truyền",
     # Receipts for an auditor
     "no receipt for report {number} of epoch {epoch} is kept here": "ở đây không giữ biên nhận nào cho báo cáo "
     "{number} của kỳ đăng ký {epoch}",
