@@ -15,10 +15,8 @@ from typing import Final
 
 from vonggac_contract.delta import make_delta
 from vonggac_contract.envelope import envelope_from_bytes, envelope_to_bytes
-from vonggac_contract.errors import ContractError
 
 from . import identity
-from .errors import AgentError
 from .spool import Spool
 from .spool_rows import Link
 
@@ -53,8 +51,8 @@ class Less:
                 )
                 for base in bases
             ]
-        except (AgentError, ContractError):
-            return None  # whatever is wrong with what is here, the whole one needs none of it
+        except Exception:  # noqa: BLE001  whatever it is, memory and a missing library included: the whole needs none of it
+            return None
         sent = min((envelope_to_bytes(delta) for delta in made if delta is not None), key=len, default=raw)
         return sent if len(sent) <= WORTH * len(raw) else None
 

@@ -54,6 +54,8 @@ REVOKED: Final = "key-revoked"
 LATER: Final = frozenset({"too-far-ahead"})
 """Codes of a refusal that ends when earlier envelopes are there."""
 BUSY: Final = frozenset({429, 503})
+WAITING: Final = "waiting, as the collector asked"
+"""The trouble of a round in which nobody was asked."""
 
 
 class Pending(msgspec.Struct, frozen=True):
@@ -128,7 +130,7 @@ class Shipper:
     def run(self) -> Outcome:
         """Send everything there is to send. Nothing is raised for what the other side does."""
         if not self._is_due():
-            return Outcome(0, 0, True, "waiting, as the collector asked")
+            return Outcome(0, 0, True, WAITING)
         reach(Failpoint.SHIPPING)
         try:
             again = self._round()
@@ -196,7 +198,7 @@ class Shipper:
         if answer.status == 200:
             return self._take_receipt(item, answer), None
         if answer.status == 202:
-            return self._read_pending(answer)
+            return self._read_pending(item, answer)
         return self._take_refusal(item, answer), None
 
     def _ask_with_less(self, item: Link | Beat, raw: bytes) -> Answer | None:
@@ -237,7 +239,7 @@ class Shipper:
         try:
             receipt = self._open_receipt(item, answer.body)
         except (ContractError, BadAnswer) as error:
-            self._spool.count("posture_bad_ack_total")
+            self._note_bad(item)
             raise BadAnswer("200 without a receipt for what was sent: {error}", error=error) from error
         reach(Failpoint.RECEIPT_READ)
         self._spool.mark_received(item, answer.body)
@@ -262,13 +264,19 @@ class Shipper:
             raise BadAnswer("the receipt's time has no zone")
         return receipt
 
-    def _read_pending(self, answer: Answer) -> tuple[Verdict, tuple[int, int] | None]:
+    def _read_pending(self, item: Link | Beat, answer: Answer) -> tuple[Verdict, tuple[int, int] | None]:
         try:
             pending = decode_as(answer.body, Pending, maximum=4 * KIB)
         except ContractError as error:
-            self._spool.count("posture_bad_ack_total")
+            self._note_bad(item)
             raise BadAnswer("202 that can't be read: {error}", error=error) from error
         return Verdict.PENDING, pending.missing
+
+    def _note_bad(self, item: Link | Beat) -> None:
+        """An answer that is none: counted, and whatever was sent for it goes whole the next time."""
+        self._spool.count("posture_bad_ack_total")
+        if isinstance(item, Link):
+            self._less.note_unanswered(item)
 
     def _fetch_rulebook(self) -> None:
         said, pin = rulebooks.judged_by(self._folder), self._identity.enrolled.policy

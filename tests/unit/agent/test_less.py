@@ -11,7 +11,7 @@ from tests.unit.agent.test_relay import ship as ship_through
 from tests.unit.agent.test_ship import ship
 from tests.unit.agent.twin import Clock, Machine, problem
 
-from vonggac_agent import boxkey
+from vonggac_agent import boxkey, less
 from vonggac_agent.errors import Unreachable
 from vonggac_agent.link import Answer
 from vonggac_agent.spool_rows import Link
@@ -44,6 +44,28 @@ def told(machine: Machine) -> Machine:
     assert ship(machine).received == 1
     assert kinds(machine) == [REPORT]
     return machine
+
+
+@pytest.mark.parametrize("error", [MemoryError(), ImportError("no zstd"), ValueError()])
+def test_whatever_keeps_a_delta_from_being_made_the_whole_report_goes(
+    told: Machine, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fails(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(less, "make_delta", fails)
+    change(told, "b")
+    assert ship(told).received == 1
+    assert kinds(told) == [REPORT]
+
+
+@pytest.mark.parametrize("status", [200, 202])
+def test_a_delta_that_got_no_receipt_goes_whole_the_next_time(told: Machine, status: int) -> None:
+    change(told, "b")
+    told.collector.lies = [lambda _: Answer(status, {}, b"<html>sign in</html>")]
+    assert ship(told).received == 0
+    assert ship(told).received == 1
+    assert kinds(told) == [DELTA, REPORT]
 
 
 def test_a_changed_report_goes_as_a_few_bytes_and_the_collector_has_it_whole(told: Machine) -> None:

@@ -87,6 +87,19 @@ def test_a_delta_and_its_whole_are_one_report_in_whatever_order_and_however_ofte
     assert len(kept(desk, machine)) == 2
 
 
+def test_a_delta_that_comes_again_is_not_made_again(
+    desk: Desk, machine: Machine, first: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = told(machine, machine.report(NOW, {2}), first)
+    assert desk.accept(raw).status == 200
+
+    def never(*_: object) -> None:
+        raise AssertionError("made again")
+
+    monkeypatch.setattr(door, "rebuild", never)
+    assert desk.accept(raw).status == 200
+
+
 def test_a_report_told_before_the_one_before_it_came_waits_like_any_other(
     desk: Desk, machine: Machine, first: bytes
 ) -> None:
