@@ -5,13 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 
 import msgspec
+import pytest
 from tests.unit.collector.conftest import ADMIN, NOW, Desk
 from tests.unit.collector.machines import Machine, envelope_of
 
+from vonggac_collector import gaps
 from vonggac_collector.gaps import STAYS, missing, staying
+from vonggac_collector.ingest.projection import statement_of
+from vonggac_collector.ledger.rows import Envelope as EnvelopeRow
 from vonggac_collector.queries import Queries
 from vonggac_collector.rulebooks import Shelf
 from vonggac_collector.score.parameters import load_parameters
+from vonggac_contract.report import Statement
 
 LATER = NOW + timedelta(minutes=1)
 
@@ -70,6 +75,26 @@ def test_a_gap_is_counted_once_it_stays_and_shown_on_the_machines_page(desk: Des
     )
     shown = queries_of(desk).host(ADMIN, machine.agent_id).missing
     assert [(row.epoch, row.first, row.last, row.since) for row in shown] == [(1, 1, 1, LATER)]
+
+
+def test_a_machine_with_many_holes_makes_nobody_unpack_all_its_reports_again_and_again(
+    desk: Desk, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gaps are told at each scrape of /metrics and on each page of the machine."""
+    unpacked: list[str] = []
+
+    def counting(row: EnvelopeRow) -> Statement:
+        unpacked.append(row.digest)
+        return statement_of(row)
+
+    monkeypatch.setattr(gaps, "statement_of", counting)
+    monkeypatch.setattr(gaps, "_FOLLOWED", {})
+    for n in range(gaps.LOOKED_INTO + 5):
+        machine.report(NOW)
+        assert desk.accept(machine.report(NOW, {n}), LATER).status == 202
+    for _ in range(3):
+        assert places(desk) == [(2 * n, 2 * n + 1, 2 * n + 1) for n in range(gaps.LOOKED_INTO + 5)]
+    assert len(unpacked) == gaps.LOOKED_INTO
 
 
 def queries_of(desk: Desk) -> Queries:
