@@ -16,6 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from .errors import PROBLEMS
 from .gaps import staying
 from .ledger.interface import Ledger
 from .policy import expiries
@@ -30,7 +31,8 @@ class _Refusals(Collector):
     def collect(self) -> Iterator[CounterMetricFamily]:
         """One counter by reason."""
         with self._ledger.read() as tx:
-            counts = tx.trail.counts()
+            # Each from its beginning: of a series that begins at 1, Prometheus sees no increase.
+            counts = dict.fromkeys(PROBLEMS, 0) | tx.trail.counts()
         family = CounterMetricFamily("vonggac_refused", "Refused inputs by problem code", labels=["reason"])
         for code, number in sorted(counts.items()):
             family.add_metric([code], number)

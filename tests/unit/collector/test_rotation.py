@@ -8,12 +8,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from prometheus_client import generate_latest
 from tests.unit.collector.conftest import ADMIN, NOW, Desk
 from tests.unit.collector.machines import Machine
 
 from vonggac_collector import audit
 from vonggac_collector.ingest.accept import sender_of
 from vonggac_collector.ledger.interface import Ledger
+from vonggac_collector.metrics import Metrics
 from vonggac_collector.revocation import revoke
 from vonggac_collector.rotation import MAX_A_DAY, ROTATED
 from vonggac_collector.verification import verify_ledger
@@ -235,6 +237,9 @@ def test_who_still_sends_with_a_key_that_a_rotation_ended_is_counted_named_and_a
     locked_out = Machine()
     locked_out.__dict__.update(vars(machine))
     machine.rotated(desk.rotate(machine.rotation(NOW, seed=8), NOW).body(), seed=8)
+    told = generate_latest(Metrics(desk.ledger, lambda: NOW, Path("/")).registry).decode()
+    first = 'vonggac_refused_total{reason="key-revoked"} 0.0'
+    assert first in told, "that one is an increase: whoever is locked out asks once"
     assert desk.accept(locked_out.report(NOW, {1}), NOW).code == "key-revoked"
     with desk.ledger.read() as tx:
         row = tx.trail.walk(0, 100)[-1]
