@@ -151,6 +151,9 @@ class Supervisor:
             log("warning", "child-ended", kind=kind, code=code)
         notify(f"STATUS={kind} ended with {code}")
         if kind == "look":
+            self._asked |= (
+                code != GOOD
+            )  # looks that fail are counted by nothing, and what is asked for must not wait
             self._ship_at = clock()
             return
         self._failures = self._failures + 1 if code in (AGAIN, -signal.SIGTERM, -signal.SIGKILL) else 0

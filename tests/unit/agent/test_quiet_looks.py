@@ -10,6 +10,7 @@ from tests.unit.agent.twin import NOW, Clock, Machine, problem
 
 from vonggac_agent import rounds
 from vonggac_agent.child import main as child
+from vonggac_agent.rotation import ASKED, want
 from vonggac_agent.settings import load_settings
 from vonggac_agent.ship import Outcome, Shipper
 
@@ -80,6 +81,10 @@ def test_while_an_officer_has_to_decide_or_something_went_wrong_it_asks_after_ev
     machine.spool.write_notes(rotation='{"undecided": true}')
     assert due()
     machine.spool.write_notes(rotation="")
+    assert not due()
+    want(machine.folder)
+    assert due()
+    (machine.folder / ASKED).unlink()
     assert not due()
     machine.report("new")
     machine.collector.refusals = [problem(503, "busy", "later", **{"retry-after": "0"})]
