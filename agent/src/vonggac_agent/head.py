@@ -94,10 +94,9 @@ def end_epoch(folder: Path, chain: Chain) -> None:
 
 def reaching(links: Iterable[Link], head: Head) -> list[Link]:
     """Those that follow `head` without a gap. What lies behind one would wait there, and keep the epoch from ending."""
-    found: list[Link] = []
+    found, due = [], head.sequence + 1
     for link in links:
-        if tuple(link.chain) == (head.agent_id, head.epoch) and link.sequence == head.sequence + 1 + len(
-            found
-        ):
+        if (*link.chain, link.sequence) == (head.agent_id, head.epoch, due):
             found.append(link)
+            due += 1
     return found

@@ -210,11 +210,8 @@ def opened(settings: Settings) -> Iterator[tuple[Path, Spool, Identity]]:
                 raise StateDamaged("{path} lacks reports that were received", path=folder / FILE)
             with suppress(SpoolFull, SpoolFailing):  # no room yet: tried at every round
                 take_back(folder, spool)
-            newest = spool.newest_received(chain_of(who))
-            if (
-                newest is not None
-            ):  # an earlier release kept none; or it was killed, or had no room, before it did
-                head.note(folder, newest)
+            if (newest := spool.newest_received(chain_of(who))) is not None:
+                head.note(folder, newest)  # of an earlier release, or killed or without room when it was due
             if not head.read(folder, chain_of(who)).over:
                 carry_over(folder, spool, who, utc_now)
             yield folder, spool, who

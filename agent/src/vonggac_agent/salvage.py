@@ -27,6 +27,8 @@ _PARTS: Final = ("-wal", "-shm", "")
 """The journal first: whenever this is killed, what is left under the old name is damaged still, or gone."""
 _UNREAD: Final = ".unread"
 """Behind the name of a damaged spool as long as not all of it was taken over."""
+KEPT_ASIDE: Final = 3
+"""Damaged spools that stay, the newest: a disk that damages them again and again is not filled so. Our own figure."""
 _QUESTION: Final = f"SELECT {LINK_COLUMNS}, envelope FROM link"  # noqa: S608 - constants
 _MOST: Final = 100_000
 """Rows that are looked for; more than a spool of any size holds."""
@@ -66,8 +68,9 @@ def set_aside(folder: Path) -> int:
     path = folder / FILE
     if not path.exists() or _is_sound(path):
         return 0
-    taken = (int(p.name.rpartition("-")[2]) for p in folder.glob(f"{FILE}.damaged-*[0-9]"))
-    aside = folder / f"{FILE}.damaged-{1 + max(taken, default=0)}"
+    before = sorted(int(p.name.rpartition("-")[2]) for p in folder.glob(f"{FILE}.damaged-*[0-9]"))
+    aside = folder / f"{FILE}.damaged-{1 + max(before, default=0)}"
+    _forget(folder, before[: 1 - KEPT_ASIDE])
     write_whole(Path(f"{aside}{_UNREAD}"), b"")
     for part in _PARTS:
         with suppress(FileNotFoundError):
@@ -75,6 +78,14 @@ def set_aside(folder: Path) -> int:
     sync_folder(folder)
     with closing(Spool(folder, max_bytes=aside.stat().st_size)) as spool:
         return take_back(folder, spool)
+
+
+def _forget(folder: Path, numbers: list[int]) -> None:
+    """Of these, those that were read to the end."""
+    for name in (f"{FILE}.damaged-{number}" for number in numbers):
+        if not (folder / f"{name}{_UNREAD}").exists():
+            for part in _PARTS:
+                (folder / f"{name}{part}").unlink(missing_ok=True)
 
 
 def take_back(folder: Path, spool: Spool) -> int:

@@ -224,7 +224,7 @@ def test_what_was_set_aside_is_taken_over_once_there_is_room_for_it(
 def test_what_is_set_aside_takes_no_earlier_ones_place(
     collector: RealCollector, station: Station, settings: Settings
 ) -> None:
-    for kept in (["1"], ["1", "2"], ["2", "3"]):
+    for kept in (["1"], ["1", "2"], ["2", "3"], ["2", "3", "4"], ["3", "4", "5"]):
         damage(station, "something else")
         finish(settings)
         assert sorted(p.name.rpartition("-")[2] for p in station.folder.glob(f"{FILE}.damaged-*")) == kept
