@@ -19,6 +19,7 @@ from tests.unit.collector.test_forks import OFFICER
 
 from vonggac_agent import identity
 from vonggac_agent.failpoints import Failpoint
+from vonggac_collector import rotation
 from vonggac_collector.forks import decide
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(240)]
@@ -74,8 +75,9 @@ def test_killed_at_any_marked_point_of_a_change_the_old_key_or_the_new_one_is_in
 @pytest.mark.disk
 @pytest.mark.parametrize("call", ["fsync", "rename", "unlink"])
 def test_killed_at_the_nth_write_of_a_change_it_is_never_without_a_key(
-    agent: Agent, collector: RealCollector, call: str
+    agent: Agent, collector: RealCollector, call: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(rotation, "MAX_A_DAY", 1_000)
     for nth in range(1, 40):
         before = epoch(agent)
         trace = ("-e", f"trace=/{call}", "-e", f"inject=/^{call}:signal=KILL:when={nth}")
