@@ -145,6 +145,9 @@ def remove() -> bool:
         return False
     _needs_systemd()
     _systemctl("disable", "--now", UNIT)
+    if (FOLDER / HELPERS[0]).exists():
+        # It goes with the service, but nobody waits for it, and without its file it leaves its socket behind.
+        _systemctl("stop", HELPERS[0])
     for unit in (UNIT, *HELPERS):
         (FOLDER / unit).unlink(missing_ok=True)
     _systemctl("daemon-reload")
