@@ -45,10 +45,9 @@ class Less:
         """The delta's envelope to send instead of `raw`, the link's; None if it is to be sent whole."""
         bases = self._bases(link) if self._may_be_tried(link) else []
         try:
+            meant = envelope_from_bytes(raw)
             made = [
-                make_delta(
-                    envelope_from_bytes(raw), envelope_from_bytes(self._spool.envelope(base)), self._key()
-                )
+                make_delta(meant, envelope_from_bytes(self._spool.envelope(base)), self._key())
                 for base in bases
             ]
         except Exception:  # noqa: BLE001  whatever it is, memory and a missing library included: the whole needs none of it

@@ -45,7 +45,7 @@ def end_if_damaged(folder: Path, chain: Chain) -> bool:
         return False
     if path.exists() and not _is_sound(path):
         head.end_epoch(folder, chain)
-        set_aside(folder)
+        _put_aside(folder)
         return True
     with closing(Spool(folder, max_bytes=0)) as spool:
         if not is_behind(folder, spool, chain):
@@ -66,8 +66,11 @@ def set_aside(folder: Path) -> int:
     were not received. 0 as well if there is no spool, or nothing wrong with it. Only in an epoch that is over or new.
     """
     path = folder / FILE
-    if not path.exists() or _is_sound(path):
-        return 0
+    return 0 if not path.exists() or _is_sound(path) else _put_aside(folder)
+
+
+def _put_aside(folder: Path) -> int:
+    path = folder / FILE
     before = sorted(int(p.name.rpartition("-")[2]) for p in folder.glob(f"{FILE}.damaged-*[0-9]"))
     aside = folder / f"{FILE}.damaged-{1 + max(before, default=0)}"
     _forget(folder, before[: 1 - KEPT_ASIDE])

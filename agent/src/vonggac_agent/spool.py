@@ -77,12 +77,8 @@ class Spool:
 
     def head(self, chain: Chain) -> tuple[int, str | None]:
         """Sequence and digest of the chain's newest receipted link; (0, None) if there is none."""
-        found = self._database.rows(
-            "SELECT sequence, digest FROM link WHERE agent_id = ? AND epoch = ? AND state = 'received'"
-            " ORDER BY sequence DESC LIMIT 1",
-            tuple(chain),
-        )
-        return (int(found[0][0]), str(found[0][1])) if found else (0, None)
+        newest = self.newest_received(chain)
+        return (newest.sequence, newest.digest) if newest is not None else (0, None)
 
     def newest_received(self, chain: Chain) -> Link | None:
         """The chain's newest receipted link."""
