@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 from tests.bench.wire import Counting
-from tests.flow.test_road import Road
+from tests.flow.test_road import Road, begun
 
 from vonggac_contract.envelope import REPORT, envelope_from_bytes
-from vonggac_rules.builtin import default_rulebook_bytes
 
 # Sockets that others open are news to the agent.
 pytestmark = [pytest.mark.alone, pytest.mark.timeout(180)]
@@ -21,15 +20,7 @@ pytestmark = [pytest.mark.alone, pytest.mark.timeout(180)]
 
 @pytest.fixture
 def road(tmp_path: Path) -> Iterator[Road]:
-    made = Road(tmp_path)
-    rulebook = made.folder / "rulebook.json"
-    rulebook.write_bytes(default_rulebook_bytes())
-    made.collector("init", "--password-file", str(made.folder / "password"))
-    made.collector("rulebook", "publish", str(rulebook))
-    made.collector("unit", "add", "--code", "so-y-te", "--name-vi", "Sở Y tế")
-    made.collector("token", "create", "--agency", "so-y-te", "--out", str(made.token))
-    with made.serving():
-        yield made
+    yield from begun(tmp_path)
 
 
 def test_a_changed_report_is_a_few_kilobytes_on_its_way_and_is_kept_and_proven_whole(road: Road) -> None:

@@ -92,9 +92,9 @@ class Road:
         pytest.fail("the collector did not get ready")
 
 
-@pytest.fixture(scope="module")
-def road(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Road]:
-    made = Road(tmp_path_factory.mktemp("road"))
+def begun(folder: Path) -> Iterator[Road]:
+    """Its collector serves, with this release's rulebook, one unit and a token for it."""
+    made = Road(folder)
     rulebook = made.folder / "rulebook.json"
     rulebook.write_bytes(default_rulebook_bytes())
     made.collector("init", "--password-file", str(made.folder / "password"))
@@ -103,6 +103,11 @@ def road(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Road]:
     made.collector("token", "create", "--agency", "so-y-te", "--out", str(made.token))
     with made.serving():
         yield made
+
+
+@pytest.fixture(scope="module")
+def road(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Road]:
+    yield from begun(tmp_path_factory.mktemp("road"))
 
 
 @pytest.fixture(scope="module")
