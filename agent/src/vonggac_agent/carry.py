@@ -94,7 +94,7 @@ def export(settings: Settings, path: Path, now: datetime, *, again: bool = False
     with _medium(path) as medium, reading(state, max_bytes=settings.spool_bytes) as spool:
         if spool is None:
             raise AgentError("this machine was never looked at", hint="Look first: vonggac-agent run --once")
-        items = chosen(state, spool, Chain(who.enrolled.agent_id, who.enrolled.epoch), again=again)
+        items = chosen(state, spool, who.chain, again=again)
         _mark_offered(settings, items)
         name = f"{who.keyid[:16]}-{secrets.token_hex(8)}"
         try:

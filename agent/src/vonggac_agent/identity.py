@@ -31,6 +31,7 @@ from vonggac_contract.report import Digest
 from .errors import CannotSeal, NotEnrolled, StateDamaged
 from .failpoints import Failpoint, reach
 from .safety import sync_folder, write_whole
+from .seal import Chain
 
 FILE: Final = "identity.json"
 SCHEMA: Final = 1
@@ -53,6 +54,11 @@ class Identity(msgspec.Struct, frozen=True):
     keyid: Digest
     enrolled: Enrolled
     key_since: datetime | None = None
+
+    @property
+    def chain(self) -> Chain:
+        """The chain that this machine numbers now."""
+        return Chain(self.enrolled.agent_id, self.enrolled.epoch)
 
 
 def read_identity(folder: Path) -> Identity:

@@ -23,7 +23,7 @@ from .identity import Identity
 from .notes import Notes
 from .report import build_report
 from .scan import scan_host
-from .seal import Chain, seal_heartbeat, seal_report
+from .seal import seal_heartbeat, seal_report
 from .settings import Settings
 from .spool import Spool
 from .spool_rows import Link
@@ -66,7 +66,7 @@ def look(
     packed = min(MAX_PACKED, settings.spool_bytes // 2)
     report = build_report(scan, withhold=settings.withhold, notices=notices, packed=packed)
     reach(Failpoint.LOOKED)
-    chain = Chain(identity.enrolled.agent_id, identity.enrolled.epoch)
+    chain = identity.chain
     tail = spool.tail(chain)
     # A heartbeat leaves no trace with a collector that does not have the report it names; a report waits there.
     if (

@@ -92,7 +92,7 @@ class Turn:
         self._who = who
         self._transport = transport
         self._now = now
-        self._chain = Chain(who.enrolled.agent_id, who.enrolled.epoch)
+        self._chain = who.chain
         self._code = ""
 
     def run(self, sent: Outcome, *, days: int) -> Outcome:

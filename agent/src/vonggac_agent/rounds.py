@@ -32,7 +32,6 @@ from .failpoints import Failpoint, reach
 from .identity import Identity
 from .lock import take_lock
 from .salvage import end_if_damaged, is_behind, take_back
-from .seal import Chain
 from .settings import Settings
 from .ship import Outcome
 from .spool import FILE, Spool
@@ -55,7 +54,7 @@ def look_round(settings: Settings) -> dict[str, object]:
 
     try:
         with _mended(settings), opened(settings) as (folder, spool, who):
-            if head.read(folder, chain_of(who)).over:
+            if head.read(folder, who.chain).over:
                 raise SpoolFailing(
                     "the spool was damaged, and the collector has not given this machine its next epoch yet",
                     hint="The service asks by itself; if it is refused: vonggac-agent enrol … --again",
@@ -82,7 +81,7 @@ def only_waits(settings: Settings) -> bool:
 def epoch_is_over(settings: Settings) -> bool:
     """Whether nothing can be sealed before the collector gives this machine its next epoch."""
     folder = open_state(settings.state_dir)
-    return head.read(folder, chain_of(identity.read_identity(folder))).over
+    return head.read(folder, identity.read_identity(folder).chain).over
 
 
 def has_to_send(settings: Settings) -> bool:
@@ -97,7 +96,7 @@ def has_to_send(settings: Settings) -> bool:
     if waiting.read(folder) is not None or any((folder / name).exists() for name in (ROTATION, ASKED)):
         return True
     with _mended(settings), opened(settings) as (_, spool, who):
-        chain = chain_of(who)
+        chain = who.chain
         if head.read(folder, chain).over:
             return True
         undecided = spool.quarantined(chain) or spool.note("rotation")
@@ -168,11 +167,6 @@ def _send_round(settings: Settings) -> Outcome:
             return done
 
 
-def chain_of(who: Identity) -> Chain:
-    """The chain that this machine numbers now."""
-    return Chain(who.enrolled.agent_id, who.enrolled.epoch)
-
-
 @contextmanager
 def _mended(settings: Settings) -> Iterator[None]:
     """Whatever went wrong inside, if the spool is damaged it is set aside, and its epoch over: SpoolFailing."""
@@ -184,7 +178,7 @@ def _mended(settings: Settings) -> Iterator[None]:
         folder = open_state(settings.state_dir)
         lock = take_lock(folder)
         try:
-            if not end_if_damaged(folder, chain_of(identity.read_identity(folder))):
+            if not end_if_damaged(folder, identity.read_identity(folder).chain):
                 raise
         finally:
             lock.release()
@@ -206,13 +200,13 @@ def opened(settings: Settings) -> Iterator[tuple[Path, Spool, Identity]]:
         looks = settings.spool_days * 86_400 // settings.interval_s
         spool = Spool(folder, max_bytes=settings.spool_bytes, max_looks=looks)
         with closing(spool):
-            if is_behind(folder, spool, chain_of(who)):
+            if is_behind(folder, spool, who.chain):
                 raise StateDamaged("{path} lacks reports that were received", path=folder / FILE)
             with suppress(SpoolFull, SpoolFailing):  # no room yet: tried at every round
                 take_back(folder, spool)
-            if (newest := spool.newest_received(chain_of(who))) is not None:
+            if (newest := spool.newest_received(who.chain)) is not None:
                 head.note(folder, newest)  # of an earlier release, or killed or without room when it was due
-            if not head.read(folder, chain_of(who)).over:
+            if not head.read(folder, who.chain).over:
                 carry_over(folder, spool, who, utc_now)
             yield folder, spool, who
     finally:

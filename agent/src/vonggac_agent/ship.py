@@ -30,7 +30,6 @@ from .failpoints import Failpoint, reach
 from .identity import Identity
 from .less import Less
 from .link import Answer, Transport
-from .seal import Chain
 from .spool import Spool
 from .spool_rows import Beat, Link
 
@@ -118,7 +117,7 @@ class Shipper:
         self._transport = transport
         self._now = now
         self._chance = chance
-        self._chain = Chain(identity.enrolled.agent_id, identity.enrolled.epoch)
+        self._chain = identity.chain
         self._less = Less(folder, spool, identity.keyid, now)
         self._sent: set[str] = set()
         self._received = 0

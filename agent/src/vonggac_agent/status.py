@@ -18,7 +18,6 @@ from .errors import NotEnrolled
 from .identity import Identity
 from .messages import Said
 from .reasons import Why
-from .seal import Chain
 from .settings import Settings
 from .ship import FORKED
 from .spool import Spool, reading
@@ -68,7 +67,7 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
             "said_at": said.said_at if said else None,
         },
         "policy": None if standing is None else _policy(standing, now),
-        "epoch_over": head.read(folder, Chain(who.enrolled.agent_id, who.enrolled.epoch)).over,
+        "epoch_over": head.read(folder, who.chain).over,
         "withheld": list(settings.withhold),
         "skipped_looks": skipped.count(folder),
     }
@@ -108,7 +107,7 @@ def last_statement(settings: Settings) -> dict[str, Any] | None:
     folder = open_state(settings.state_dir)
     who = identity.read_identity(folder)
     with reading(folder, max_bytes=settings.spool_bytes) as spool:
-        tail = spool.tail(Chain(who.enrolled.agent_id, who.enrolled.epoch)) if spool is not None else None
+        tail = spool.tail(who.chain) if spool is not None else None
         if spool is None or tail is None:
             return None
         try:
@@ -120,7 +119,7 @@ def last_statement(settings: Settings) -> dict[str, Any] | None:
 
 
 def _spool_status(spool: Spool, who: Identity, settings: Settings) -> dict[str, Any]:
-    chain = Chain(who.enrolled.agent_id, who.enrolled.epoch)
+    chain = who.chain
     quarantined = spool.quarantined(chain)
     number, size = spool.sizes()
     unsent, refused = spool.unsent(), spool.refused()

@@ -17,13 +17,13 @@ from vonggac_contract.report import statement_from_envelope
 
 from . import identity
 from .identity import Identity
-from .seal import Chain, seal_report
+from .seal import seal_report
 from .spool import Spool
 
 
 def carry_over(folder: Path, spool: Spool, who: Identity, now: Callable[[], datetime]) -> None:
     """Seal it again, oldest first. Raises SpoolFull, SpoolFailing, StateDamaged; what is left is for the next time."""
-    chain = Chain(who.enrolled.agent_id, who.enrolled.epoch)
+    chain = who.chain
     left = spool.stranded(chain)
     if not left:
         return
